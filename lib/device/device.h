@@ -1,0 +1,123 @@
+/* device: platforms, devices, capabilities, quirks, queues, buffers, transfers, health. */
+#ifndef SOCLE_LIB_DEVICE_H
+#define SOCLE_LIB_DEVICE_H
+
+#include <CL/cl.h>
+#include <CL/cl_ext.h>
+
+#include "../base/base.h"
+#include <socle/buffer.h>
+#include <socle/device.h>
+
+/* ---- capabilities: what a device says, read once ---- */
+
+typedef struct device_capabilities {
+    int opencl_major, opencl_minor;      /* the lower of platform and device */
+    socle_device_type type;
+    int compute_units;
+    size_t max_work_group_size;
+    size_t max_work_item_sizes[3];
+    uint64_t global_memory_bytes, max_allocation_bytes, local_memory_bytes, cache_bytes;
+    size_t base_alignment_bytes;         /* of sub-buffers */
+    size_t timer_resolution_ns;
+    int vector_width_float;              /* preferred; 16 with AVX-512, 8 with AVX2, 1 on most GPUs */
+    bool fp16, fp64, int64_atomics, sub_groups, svm_fine_grain, command_buffer, integer_dot_product, il_program;
+    bool unified_memory;                 /* shares the host's memory: map instead of copy */
+    bool images;
+    int max_sub_devices;
+    bool partition_equally, partition_by_counts;
+    char *extensions;
+} device_capabilities;
+
+/* Where a driver lies or breaks: one row of quirks.c each, which cites driver and symptom. */
+typedef enum device_quirk {
+    QUIRK_LOOP_LIMIT = 1 << 0,      /* loops end after 65,535 iterations (llvmpipe) */
+    QUIRK_NO_EVENT_TIMER = 1 << 1,  /* event timestamps are 0 (rusticl) */
+    QUIRK_NO_BINARIES = 1 << 2,     /* program binaries do not come back right: always compile */
+    QUIRK_SMALL_MEMORY = 1 << 3,    /* grants more memory than the machine has: own budget (PoCL) */
+    QUIRK_COMPILES_AT_ENQUEUE = 1 << 4, /* compiles at the first launch of each work-group size (PoCL) */
+    QUIRK_LOCAL_THREAD_QUEUE = 1 << 5,  /* queue property 1 << 31 runs kernels in the calling thread (Intel CPU) */
+    QUIRK_COMPILE_ONE_AT_A_TIME = 1 << 6
+} device_quirk;
+
+typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;
+
+struct store; /* program.h */
+struct operator_registry; /* graph.h */
+
+struct socle_context {
+    socle_device **devices; /* all, refused ones and sub-devices included (sub-devices behind the others) */
+    int device_count, device_capacity;
+    int listed_count; /* devices that socle_device_count shows: without sub-devices */
+    pthread_mutex_t lock;
+    log_sink log;
+    struct store *store;
+    struct operator_registry *operators;
+    uint64_t memory_budget_bytes;
+    char *cache_dir;
+};
+
+struct socle_device {
+    socle_context *context;
+    socle_device_info info; /* strings owned by the device */
+    cl_platform_id platform;
+    cl_device_id cl_device;
+    struct socle_device *parent; /* of a sub-device */
+    device_capabilities capabilities;
+    unsigned quirks; /* device_quirk bits */
+    char *identity;  /* what keys of the store contain: id, name, vendor, driver and OpenCL version */
+    /* opened on first use, under lock */
+    pthread_mutex_t lock;
+    bool opened;
+    cl_context cl_context;
+    cl_command_queue queue; /* in order */
+    struct device_pool *pool;
+    uint64_t allocated_bytes;
+    struct program_cache *programs; /* program.h: compiled programs of this device */
+};
+
+/* Enumerates platforms and devices into context (devices, device_count). devices_filter: as in the options, may be NULL. */
+socle_status device_enumerate(socle_context *context, const char *devices_filter, bool pocl_basic);
+/* Frees all devices; called by the context's destructor after everything else is gone. */
+void device_finish_all(socle_context *context);
+
+/* Creates the OpenCL context and queue on first use. Every function below calls it. */
+socle_status device_open(socle_device *device);
+bool device_has_quirk(const socle_device *device, device_quirk quirk);
+
+/* Turns a driver's error into a status with a message: "DEVICE: CALL failed: CL_X (-5): what to do". CL_SUCCESS: SOCLE_OK.
+ * Marks the device as quarantined where the code means it is lost. */
+socle_status device_status(socle_device *device, cl_int code, const char *call);
+const char *device_error_name(cl_int code);
+
+/* An additional in-order queue (of the kind asked if the device has it, else the default kind). The caller releases it. */
+socle_status device_queue_create(socle_device *device, queue_kind kind, bool profiling, cl_command_queue *queue);
+
+/* ---- buffers ---- */
+
+struct socle_buffer {
+    socle_device *device;
+    cl_mem memory;
+    size_t size_bytes;      /* asked */
+    size_t capacity_bytes;  /* of the pool's block */
+    void *host;             /* host pointer of a buffer made from host memory, else NULL */
+    bool pooled;
+};
+
+/* A buffer that uses the caller's memory where the device shares it (no copy), else a copy of it. `host` must outlive it
+ * and be aligned to 64 bytes for sharing; content is read-only to the device. */
+socle_status buffer_create_from_host(socle_device *device, const void *host, size_t size_bytes, socle_buffer **buffer);
+/* cl_mem of a span: a sub-buffer, or the buffer itself (retained) when the span is the whole. The caller releases it.
+ * offset must be a multiple of base_alignment_bytes. */
+socle_status buffer_view(socle_span span, cl_mem *view);
+socle_status buffer_write_async(socle_span to, const void *from); /* returns at once; from must live until a finish */
+socle_status buffer_read_async(socle_span from, void *to);
+/* Releases the pool's unused blocks (before reporting that memory is out). */
+void device_pool_trim(socle_device *device);
+
+/* ---- clock ---- */
+
+/* True when event timestamps of this device were checked against the wall clock and agree; checked once. */
+bool device_timer_ok(socle_device *device);
+
+#endif
