@@ -1,0 +1,33 @@
+/* profile: what was measured on this machine, and the tuner that measures it. */
+#ifndef SOCLE_LIB_PROFILE_H
+#define SOCLE_LIB_PROFILE_H
+
+#include "../solver/solver.h"
+#include <socle/profile.h>
+#include <socle/bench.h>
+
+/* The device's profile: from the store, else measured quickly (about 0.3 s), kept. Never fails: on errors the estimates of a slow device. */
+const socle_profile *profile_get(socle_device *device);
+
+/* What is known of a problem on a device. */
+typedef struct tuned {
+    const solver *solver;
+    tuning tuning;
+    double us;        /* < 0: not measured, `solver` and `tuning` are defaults by estimate */
+} tuned;
+
+/* The best known way: measured if the store has it, else by estimate. Does not measure. */
+socle_status tuner_best(socle_device *device, const problem *p, tuned *best);
+
+/* Measures candidates (their results checked against the reference solver's) within budget_s and keeps the winner in the store.
+ * default_us (may be NULL): time of what tuner_best answered before. A candidate that fails is marked and never chosen. */
+socle_status tuner_tune(socle_device *device, const problem *p, socle_tune_level level, double budget_s, tuned *best,
+                        double *default_us);
+
+/* Seconds of one run of a solver on random operands: median of several after warm-up, or < 0 with the message set. */
+double tuner_measure(socle_device *device, const problem *p, const solver *s, const tuning *t, double budget_s);
+
+/* Roofline estimate in us of a step that does flops and moves bytes. */
+double profile_estimate_us(const socle_profile *profile, double flops, double bytes);
+
+#endif

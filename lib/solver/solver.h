@@ -1,0 +1,153 @@
+/* solver: ways to run an operator that is worth hand-tuning: a folder per operator, a file per way, one table of all. */
+#ifndef SOCLE_LIB_SOLVER_H
+#define SOCLE_LIB_SOLVER_H
+
+#include "../codegen/codegen.h"
+
+/* ---- problems: one description serves planner, tuner, tests and benchmarks ---- */
+
+typedef enum problem_kind {
+    PROBLEM_GEMM,        /* operands: A, B, C */
+    PROBLEM_CONV,        /* x, w, y */
+    PROBLEM_CONV_INPUT,  /* dy, w, dx */
+    PROBLEM_CONV_WEIGHT, /* dy, x, dw */
+    PROBLEM_POOL,        /* x, y [, indices] */
+    PROBLEM_POOL_GRAD,   /* dy [, x for max], dx */
+    PROBLEM_SOFTMAX,     /* x, y */
+    PROBLEM_NORM,        /* x [, scale] [, bias], y [, mean, inverse std] */
+    PROBLEM_GATHER,      /* data, indices, y */
+    PROBLEM_GATHER_GRAD, /* dy, indices, dx */
+    PROBLEM_SCATTER,     /* data, indices, updates, y */
+    PROBLEM_ARG,         /* x, y (int64): ArgMax, ArgMin */
+    PROBLEM_CUSTOM,      /* a host's operator: inputs, outputs */
+    PROBLEM_KIND_COUNT
+} problem_kind;
+
+/* C[b] = op(A[b]) op(B[b]), row-major, then the epilogue; batch strides in elements, 0: shared. Batches are either one uniform
+ * stride each, or (batch_rank > 1) a multi-dimensional broadcast. */
+typedef struct gemm_problem {
+    int64_t m, n, k;
+    bool transpose_a, transpose_b; /* A stored [k][m]; B stored [n][k] */
+    int batch_rank;                /* 0: no batch */
+    int64_t batch[6], stride_a[6], stride_b[6]; /* outermost first; C is dense */
+    float alpha;
+    bool b_constant;               /* B's content never changes: prepare() may pack it */
+} gemm_problem;
+
+typedef struct conv_problem {
+    conv_geometry g;
+    bool w_constant;
+} conv_problem;
+
+typedef struct pool_problem {
+    conv_geometry g;
+    bool maximum, count_include_pad, indices; /* indices: a second output, int64 as in ONNX */
+} pool_problem;
+
+/* x viewed as [outer][axis][inner] */
+typedef struct softmax_problem {
+    int64_t outer, axis, inner;
+    bool logarithm;
+} softmax_problem;
+
+/* y = (x - mean) / sqrt(variance + epsilon) * scale + bias over x viewed as [outer][groups-of-normalized]: rows of `row` elements. Element j
+ * of row r takes scale[((r % scale_rows) * row + j) / scale_block]: layer norm: scale_rows 1, scale_block 1; instance norm: scale_rows C,
+ * scale_block = spatial; group norm with per-channel scale: scale_rows = groups, scale_block = spatial. */
+typedef struct norm_problem {
+    int64_t rows, row, scale_rows, scale_block;
+    float epsilon;
+    bool has_scale, has_bias, statistics; /* statistics: outputs mean and inverse standard deviation per row */
+} norm_problem;
+
+/* data [outer][axis][inner], indices [count] (GATHER) or elementwise (elements: data and indices of equal rank) */
+typedef struct gather_problem {
+    int64_t outer, axis, inner, count; /* count: indices per outer (elements: the indices' extent along the axis) */
+    bool elements;                     /* GatherElements / ScatterElements semantics */
+    socle_dtype index_dtype;           /* INT32 or INT64 */
+    int rank, axis_index;              /* elements with differing other dims */
+    int64_t data_dims[SOCLE_MAX_RANK], index_dims[SOCLE_MAX_RANK];
+    int reduction;                     /* scatter: 0 none, 1 add, 2 mul, 3 max, 4 min */
+} gather_problem;
+
+typedef struct arg_problem {
+    int64_t outer, axis, inner;
+    bool minimum, last;
+} arg_problem;
+
+#define PROBLEM_MAX_OPERANDS 24
+
+typedef struct problem {
+    problem_kind kind;
+    socle_dtype dtype; /* storage of the data; accumulation is float32 (float64 for FLOAT64) */
+    union {
+        gemm_problem gemm;
+        conv_problem conv;
+        pool_problem pool;
+        softmax_problem softmax;
+        norm_problem norm;
+        gather_problem gather;
+        arg_problem arg;
+    };
+    const socle_graph *graph;   /* for the epilogue and CUSTOM; may be NULL when there is none */
+    node_id node;               /* CUSTOM */
+    const epilogue *epilogue;   /* NULL: none */
+    bool deterministic;         /* exclude ways whose result depends on timing */
+} problem;
+
+/* Bytes and floating-point operations that the problem must move and do at least. */
+double problem_flops(const problem *p);
+double problem_bytes(const problem *p);
+/* Text that names the problem, for the store's keys and for people: "gemm 32x128x64 nt f32 relu". out: at least 256 bytes. */
+void problem_text(const problem *p, char *out, size_t capacity);
+
+/* ---- tunings ---- */
+
+#define TUNING_MAX 8
+typedef struct tuning {
+    int value[TUNING_MAX]; /* meaning is the solver's own; 0s: its default */
+} tuning;
+
+/* ---- solvers ---- */
+
+/* Operand numbers that emit and prepare put into their steps. */
+typedef struct solver_operands {
+    int data[PROBLEM_MAX_OPERANDS]; /* in the order listed at problem_kind; GRAPH_NONE where absent */
+    int extra[EPILOGUE_MAX_OPERANDS]; /* the epilogue's */
+    int workspace;                  /* when workspace_bytes > 0 */
+    int prepared;                   /* when prepared_bytes > 0 */
+} solver_operands;
+
+typedef struct solver {
+    const char *name; /* "gemm/packed" */
+    problem_kind kind;
+    /* Can it run this problem on this device, always and exactly within its tolerance? */
+    bool (*applicable)(const problem *p, const socle_device *device);
+    /* Tunings worth trying, the default first; at most capacity; returns how many (at least 1). */
+    int (*candidates)(const problem *p, const socle_device *device, tuning *out, int capacity);
+    /* Rough seconds, for ranking before anything was measured; NULL: roofline of the profile at a share of the peak. */
+    double (*estimate)(const problem *p, const socle_device *device, const tuning *t);
+    size_t (*workspace_bytes)(const problem *p, const socle_device *device, const tuning *t); /* NULL: 0 */
+    /* Weights in the solver's own layout, written once by `prepare`'s steps from the original operand. NULL: none. When prepared_bytes > 0
+     * the original constant is not kept on the device. */
+    size_t (*prepared_bytes)(const problem *p, const socle_device *device, const tuning *t);
+    socle_status (*prepare)(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                            step_list *steps);
+    socle_status (*emit)(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                         step_list *steps);
+    bool epilogues; /* applies the problem's epilogue itself; else the planner runs it as a step of its own */
+} solver;
+
+/* The table (solvers.c), ended by count. */
+extern const solver *const solver_table[];
+extern const int solver_count;
+
+const solver *solver_find(const char *name); /* NULL: none */
+/* Solvers that apply, at most capacity; the always-applicable fallback is last. 0: the operator cannot run (message set: node, types). */
+int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity);
+
+/* Describes an anchor node (with its epilogue, may be NULL) as a problem, with the values of its operands in the order of problem_kind.
+ * Errors: UNSUPPORTED naming the node. */
+socle_status problem_from_node(const socle_graph *graph, node_id node, const epilogue *e, bool inference, problem *p,
+                               value_id *operands, int *operand_count);
+
+#endif
