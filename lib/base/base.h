@@ -11,7 +11,7 @@
 #include <socle/status.h>
 #include <socle/tensor.h>
 
-#define SOCLE_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define SOCLE_PRINTF(string, first) __attribute__((format(printf, string, first)))
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- messages (message.c) ---- */

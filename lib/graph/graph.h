@@ -7,6 +7,8 @@
 #include "../program/program.h"
 #include <socle/graph.h>
 
+struct socle_shape_binding; /* socle/plan.h */
+
 #define GRAPH_OPSET 21
 #define GRAPH_NONE (-1)
 
@@ -255,7 +257,7 @@ value_id graph_derive(socle_graph *graph, const char *expression, const char *co
 
 /* ---- training graphs (training.c) ---- */
 
-struct socle_trainer_options;
+struct socle_trainer_options; /* socle/trainer.h */
 /* From a bound inference graph to one step of training: BatchNormalization and Dropout in training form, loss of the first output
  * against a new input "labels", gradients. Trainable constants become VALUE_STATE. *loss: scalar mean loss.
  * gradients/weights: arrays (memory_free) of *count values. `seed` is a new scalar int32 input "socle.seed" when Dropout is there. */
