@@ -74,6 +74,7 @@ struct socle_device {
     struct device_pool *pool;
     uint64_t allocated_bytes;
     struct program_cache *programs; /* program.h: compiled programs of this device */
+    void *profile;                  /* profile.h: kept once read; memory_free with the device */
 };
 
 /* Enumerates platforms and devices into context (devices, device_count). devices_filter: as in the options, may be NULL. */

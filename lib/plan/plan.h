@@ -46,6 +46,9 @@ typedef struct device_plan {
 typedef struct device_plan_options {
     bool training;       /* weights change: nothing is prepacked that training changes */
     bool deterministic;
+    /* Called with every anchor's problem before its solver is chosen (the tuner tunes it there); may be NULL. */
+    socle_status (*on_problem)(socle_device *device, const problem *p, void *user);
+    void *on_problem_user;
 } device_plan_options;
 
 /* Takes a bound graph (graph_bind_shapes done), simplifies it and plans it for one device. Takes ownership of graph, also on failure. */

@@ -100,6 +100,19 @@ double problem_bytes(const problem *p);
 /* Text that names the problem, for the store's keys and for people: "gemm 32x128x64 nt f32 relu". out: at least 256 bytes. */
 void problem_text(const problem *p, char *out, size_t capacity);
 
+/* What an operand of a problem is, in the order of problem_kind, then the epilogue's (operands.c). */
+typedef struct problem_operand {
+    socle_dtype dtype;
+    int64_t count;      /* elements */
+    bool is_output;
+    bool is_weight;     /* constant, so that prepare() may pack it */
+    int64_t index_limit; /* > 0: holds indices in 0..index_limit-1 */
+} problem_operand;
+
+/* Fills out[0..*data_count) with the data operands and behind them the epilogue's; returns their total number. out: room for
+ * PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS. */
+int problem_operands(const problem *p, problem_operand *out, int *data_count);
+
 /* ---- tunings ---- */
 
 #define TUNING_MAX 8
