@@ -27,6 +27,18 @@ socle_status tuner_tune(socle_device *device, const problem *p, socle_tune_level
 /* Seconds of one run of a solver on random operands: median of several after warm-up, or < 0 with the message set. */
 double tuner_measure(socle_device *device, const problem *p, const solver *s, const tuning *t, double budget_s);
 
+/* ---- workloads: one problem run by one solver on operands of its own, for the tuner and the benchmarks (workload.c) ---- */
+
+typedef struct workload workload;
+
+/* Random operands (the same for every solver of a problem), weights prepared. */
+socle_status workload_create(socle_device *device, const problem *p, const solver *s, const tuning *t, workload **out);
+void workload_destroy(workload *w);
+/* Runs all steps once and waits; *seconds (may be NULL): of wall clock. */
+socle_status workload_run(workload *w, double *seconds);
+/* SOCLE_WRONG_RESULT where an output differs from the reference's by more than the tolerance of the type. Both must have run once. */
+socle_status workload_compare(workload *w, workload *reference);
+
 /* Roofline estimate in us of a step that does flops and moves bytes. */
 double profile_estimate_us(const socle_profile *profile, double flops, double bytes);
 

@@ -4,6 +4,7 @@
 #define SOCLE_LIB_PROGRAM_H
 
 #include "../device/device.h"
+#include <socle/kernel.h>
 
 /* ---- embedded sources (generated at build time from kernels/) ---- */
 

@@ -1,0 +1,163 @@
+/* Benchmarks of single operators: a shape in words becomes a problem, a solver runs it, the caller takes the time in turns with whatever it
+ * compares with. */
+#include "profile.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct socle_bench {
+    problem problem;
+    tuned chosen;
+    workload *work;
+    char algorithm[96];
+    const solver *solvers[16];
+    int solver_count;
+};
+
+/* ---- shapes ---- */
+
+/* Reads "12x34x56" up to a comma or the end into dims: how many, or -1. */
+static int read_dims(const char **text, int64_t *dims, int capacity)
+{
+    int count = 0;
+    for (;;) {
+        char *end;
+        if (!isdigit((unsigned char)**text) || count == capacity)
+            return -1;
+        dims[count++] = strtoll(*text, &end, 10);
+        *text = end;
+        if (**text != 'x')
+            return count;
+        (*text)++;
+    }
+}
+
+static socle_status read_gemm(const char *shape, bool constant_weights, problem *p)
+{
+    int64_t dims[3];
+    const char *rest = shape;
+    if (read_dims(&rest, dims, 3) != 3 || *rest)
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "shape '%s' is not MxNxK: write for example 1024x1024x1024", shape);
+    p->kind = PROBLEM_GEMM;
+    p->gemm = (gemm_problem){.m = dims[0], .n = dims[1], .k = dims[2], .alpha = 1, .b_constant = constant_weights};
+    return SOCLE_OK;
+}
+
+/* "1x64x56x56,64x3x3,s1,p1": input, weights, then any of s (stride), p (padding), d (dilation), g (groups) */
+static socle_status read_conv(const char *shape, bool constant_weights, problem *p)
+{
+    int64_t x[5], w[4];
+    const char *rest = shape;
+    const int x_rank = read_dims(&rest, x, 5);
+    int w_rank = -1;
+    conv_geometry *g = &p->conv.g;
+    int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
+    if (x_rank >= 3 && *rest == ',') {
+        rest++;
+        w_rank = read_dims(&rest, w, 4);
+    }
+    bool fits = w_rank == x_rank - 1;
+    while (fits && *rest == ',') {
+        int64_t *to = rest[1] == 's' ? &stride : rest[1] == 'p' ? &padding : rest[1] == 'd' ? &dilation : rest[1] == 'g' ? &groups : NULL;
+        rest += 2;
+        fits = to && read_dims(&rest, to, 1) == 1;
+    }
+    if (!fits || *rest || stride < 1 || dilation < 1 || groups < 1)
+        return socle_fail(SOCLE_INVALID_ARGUMENT,
+                          "shape '%s' is not N x C x H x W , OC x KH x KW , stride , padding: write for example "
+                          "1x64x56x56,64x3x3,s1,p1", shape);
+    p->kind = PROBLEM_CONV;
+    p->conv.w_constant = constant_weights;
+    *g = (conv_geometry){.spatial = x_rank - 2, .batch = x[0], .channels = x[1], .out_channels = w[0], .groups = groups};
+    for (int i = 0; i < g->spatial; i++) {
+        g->input[i] = x[2 + i];
+        g->kernel[i] = w[1 + i];
+        g->stride[i] = stride;
+        g->dilation[i] = dilation;
+        g->pad_begin[i] = g->pad_end[i] = padding;
+        g->output[i] = (x[2 + i] + 2 * padding - dilation * (w[1 + i] - 1) - 1) / stride + 1;
+        fits = fits && g->output[i] > 0;
+    }
+    if (!fits || x[1] % groups || w[0] % groups)
+        return socle_fail(SOCLE_SHAPE_MISMATCH, "shape '%s': the kernel does not fit the input, or groups do not divide channels", shape);
+    return SOCLE_OK;
+}
+
+/* ---- public ---- */
+
+socle_status socle_bench_create(socle_device *device, const char *what, const char *shape, const char *algorithm,
+                                int constant_weights, socle_bench **bench)
+{
+    if (!device || !what || !shape || !bench)
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_bench_create: device, what, shape and bench must not be NULL");
+    socle_bench *b = memory_alloc(sizeof(*b));
+    if (!b)
+        return SOCLE_OUT_OF_MEMORY;
+    b->problem.dtype = SOCLE_FLOAT32;
+    socle_status status;
+    if (!strcmp(what, "gemm"))
+        status = read_gemm(shape, constant_weights != 0, &b->problem);
+    else if (!strcmp(what, "conv"))
+        status = read_conv(shape, constant_weights != 0, &b->problem);
+    else
+        status = socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' cannot be benchmarked: use gemm or conv", what);
+    if (!status) {
+        b->solver_count = solver_candidates(&b->problem, device, b->solvers, (int)COUNT_OF(b->solvers));
+        status = b->solver_count ? SOCLE_OK : SOCLE_UNSUPPORTED;
+    }
+    if (!status && algorithm) {
+        b->chosen = (tuned){solver_find(algorithm), {{0}}, -1};
+        if (!b->chosen.solver || b->chosen.solver->kind != b->problem.kind || !b->chosen.solver->applicable(&b->problem, device))
+            status = socle_fail(SOCLE_UNSUPPORTED, "%s cannot run %s %s on %s", algorithm, what, shape, device->info.id);
+        else
+            b->chosen.solver->candidates(&b->problem, device, &b->chosen.tuning, 1);
+    } else if (!status) {
+        status = tuner_best(device, &b->problem, &b->chosen);
+    }
+    if (!status)
+        status = workload_create(device, &b->problem, b->chosen.solver, &b->chosen.tuning, &b->work);
+    if (!status)
+        status = workload_run(b->work, NULL);
+    if (status) {
+        socle_bench_destroy(b);
+        return status;
+    }
+    snprintf(b->algorithm, sizeof(b->algorithm), "%s%s", b->chosen.solver->name, b->chosen.us >= 0 ? " (tuned)" : "");
+    *bench = b;
+    return SOCLE_OK;
+}
+
+void socle_bench_destroy(socle_bench *bench)
+{
+    if (!bench)
+        return;
+    workload_destroy(bench->work);
+    memory_free(bench);
+}
+
+socle_status socle_bench_run(socle_bench *bench, double *seconds)
+{
+    return workload_run(bench->work, seconds);
+}
+
+const char *socle_bench_algorithm(const socle_bench *bench)
+{
+    return bench->algorithm;
+}
+
+double socle_bench_flops(const socle_bench *bench)
+{
+    return problem_flops(&bench->problem);
+}
+
+double socle_bench_bytes(const socle_bench *bench)
+{
+    return problem_bytes(&bench->problem);
+}
+
+const char *socle_bench_candidate(const socle_bench *bench, int index)
+{
+    return index >= 0 && index < bench->solver_count ? bench->solvers[index]->name : NULL;
+}

@@ -1,0 +1,167 @@
+/* What the operands of a problem are: how many elements of which type, read or written. The tuner, the tests and the benchmarks make
+ * their buffers from this one description. */
+#include "solver.h"
+
+static int64_t product(const int64_t *dims, int count)
+{
+    int64_t result = 1;
+    for (int i = 0; i < count; i++)
+        result *= dims[i];
+    return result;
+}
+
+typedef struct operand_list {
+    problem_operand *out;
+    int count;
+} operand_list;
+
+static problem_operand *add(operand_list *list, socle_dtype dtype, int64_t count, bool is_output)
+{
+    problem_operand *operand = &list->out[list->count++];
+    *operand = (problem_operand){.dtype = dtype, .count = count, .is_output = is_output};
+    return operand;
+}
+
+/* Elements from the first to the last that a strided batch of dense matrices reaches. */
+static int64_t gemm_extent(const gemm_problem *g, int64_t matrix, const int64_t *strides)
+{
+    int64_t last = matrix;
+    for (int i = 0; i < g->batch_rank; i++) {
+        if (g->batch[i] == 0)
+            return 0;
+        last += (g->batch[i] - 1) * strides[i];
+    }
+    return matrix == 0 ? 0 : last;
+}
+
+static void gemm_operands(const problem *p, operand_list *list)
+{
+    const gemm_problem *g = &p->gemm;
+    add(list, p->dtype, gemm_extent(g, g->m * g->k, g->stride_a), false);
+    add(list, p->dtype, gemm_extent(g, g->k * g->n, g->stride_b), false)->is_weight = g->b_constant;
+    add(list, p->dtype, product(g->batch, g->batch_rank) * g->m * g->n, true);
+}
+
+static void conv_operands(const problem *p, operand_list *list)
+{
+    const conv_geometry *g = p->kind == PROBLEM_POOL || p->kind == PROBLEM_POOL_GRAD ? &p->pool.g : &p->conv.g;
+    const int64_t x = g->batch * g->channels * product(g->input, g->spatial);
+    const int64_t y = g->batch * g->out_channels * product(g->output, g->spatial);
+    const int64_t w = g->groups ? g->out_channels * (g->channels / g->groups) * product(g->kernel, g->spatial) : 0;
+    switch (p->kind) {
+    case PROBLEM_CONV:
+        add(list, p->dtype, x, false);
+        add(list, p->dtype, w, false)->is_weight = p->conv.w_constant;
+        add(list, p->dtype, y, true);
+        break;
+    case PROBLEM_CONV_INPUT:
+        add(list, p->dtype, y, false);
+        add(list, p->dtype, w, false)->is_weight = p->conv.w_constant;
+        add(list, p->dtype, x, true);
+        break;
+    case PROBLEM_CONV_WEIGHT:
+        add(list, p->dtype, y, false);
+        add(list, p->dtype, x, false);
+        add(list, p->dtype, w, true);
+        break;
+    case PROBLEM_POOL:
+        add(list, p->dtype, x, false);
+        add(list, p->dtype, y, true);
+        if (p->pool.indices)
+            add(list, SOCLE_INT64, y, true);
+        break;
+    default: /* PROBLEM_POOL_GRAD */
+        add(list, p->dtype, y, false);
+        if (p->pool.maximum)
+            add(list, p->dtype, x, false);
+        add(list, p->dtype, x, true);
+    }
+}
+
+static void norm_operands(const problem *p, operand_list *list)
+{
+    const norm_problem *n = &p->norm;
+    const int64_t scales = n->scale_block ? n->scale_rows * n->row / n->scale_block : 0;
+    add(list, p->dtype, n->rows * n->row, false);
+    if (n->has_scale)
+        add(list, p->dtype, scales, false);
+    if (n->has_bias)
+        add(list, p->dtype, scales, false);
+    add(list, p->dtype, n->rows * n->row, true);
+    if (n->statistics) {
+        add(list, SOCLE_FLOAT32, n->rows, true);
+        add(list, SOCLE_FLOAT32, n->rows, true);
+    }
+}
+
+static void gather_operands(const problem *p, operand_list *list)
+{
+    const gather_problem *g = &p->gather;
+    const int64_t data = g->elements ? product(g->data_dims, g->rank) : g->outer * g->axis * g->inner;
+    const int64_t indices = g->elements ? product(g->index_dims, g->rank) : g->count;
+    const int64_t moved = g->elements ? indices : g->outer * g->count * g->inner;
+    if (p->kind == PROBLEM_GATHER_GRAD)
+        add(list, p->dtype, moved, false);
+    else
+        add(list, p->dtype, data, false);
+    add(list, g->index_dtype, indices, false)->index_limit = g->axis;
+    if (p->kind == PROBLEM_SCATTER)
+        add(list, p->dtype, moved, false);
+    add(list, p->dtype, p->kind == PROBLEM_GATHER ? moved : data, true);
+}
+
+static void custom_operands(const problem *p, operand_list *list)
+{
+    const graph_node *node = &p->graph->nodes[p->node];
+    for (int i = 0; i < node->input_count; i++) {
+        const graph_type *type = &p->graph->values[node->inputs[i]].type;
+        add(list, type->dtype, graph_type_count(type), false);
+    }
+    for (int i = 0; i < node->output_count; i++) {
+        const graph_type *type = &p->graph->values[node->outputs[i]].type;
+        add(list, type->dtype, graph_type_count(type), true);
+    }
+}
+
+int problem_operands(const problem *p, problem_operand *out, int *data_count)
+{
+    operand_list list = {out, 0};
+    switch (p->kind) {
+    case PROBLEM_GEMM:
+        gemm_operands(p, &list);
+        break;
+    case PROBLEM_CONV:
+    case PROBLEM_CONV_INPUT:
+    case PROBLEM_CONV_WEIGHT:
+    case PROBLEM_POOL:
+    case PROBLEM_POOL_GRAD:
+        conv_operands(p, &list);
+        break;
+    case PROBLEM_SOFTMAX: {
+        const int64_t count = p->softmax.outer * p->softmax.axis * p->softmax.inner;
+        add(&list, p->dtype, count, false);
+        add(&list, p->dtype, count, true);
+        break;
+    }
+    case PROBLEM_NORM:
+        norm_operands(p, &list);
+        break;
+    case PROBLEM_GATHER:
+    case PROBLEM_GATHER_GRAD:
+    case PROBLEM_SCATTER:
+        gather_operands(p, &list);
+        break;
+    case PROBLEM_ARG:
+        add(&list, p->dtype, p->arg.outer * p->arg.axis * p->arg.inner, false);
+        add(&list, SOCLE_INT64, p->arg.outer * p->arg.inner, true);
+        break;
+    default:
+        custom_operands(p, &list);
+    }
+    *data_count = list.count;
+    for (int i = 0; p->epilogue && p->graph && i < p->epilogue->operand_count; i++) {
+        const graph_type *type = &p->graph->values[p->epilogue->operands[i]].type;
+        add(&list, type->dtype, graph_type_count(type), false);
+    }
+    return list.count;
+}
