@@ -46,6 +46,7 @@ typedef struct device_plan {
 typedef struct device_plan_options {
     bool training;       /* weights change: nothing is prepacked that training changes */
     bool deterministic;
+    bool compact;        /* memory is short: weights stay as they are, nothing is prepacked */
     /* Called with every anchor's problem before its solver is chosen (the tuner tunes it there); may be NULL. */
     socle_status (*on_problem)(socle_device *device, const problem *p, void *user);
     void *on_problem_user;
@@ -55,14 +56,14 @@ typedef struct device_plan_options {
 socle_status device_plan_create(socle_device *device, socle_graph *graph, const device_plan_options *options, device_plan **plan);
 void device_plan_destroy(device_plan *plan);
 
-/* memory.c, pure: places intervals [first, last] of given sizes at offsets (multiples of alignment) so that overlapping ones do not
- * share bytes; returns the arena's size. Greedy by size, as in "Efficient Memory Management for Deep Neural Net Inference" (Pisarchyk, Lee 2020). */
+/* memory.c, pure: places intervals [first, last] of given sizes at offsets so that those which live at the same time share no bytes.
+ * Sizes are rounded up to `alignment`, offsets are multiples of it. False when host memory is out. */
 typedef struct memory_interval {
     int first, last;
     size_t size_bytes;
     size_t offset_bytes; /* result */
 } memory_interval;
-size_t memory_plan(memory_interval *intervals, int count, size_t alignment);
+bool memory_plan(memory_interval *intervals, int count, size_t alignment, size_t *arena_bytes);
 
 /* ---- placements: which part of the work goes to which device ---- */
 
@@ -72,11 +73,13 @@ typedef struct placement {
     int device_count;
     socle_device *devices[PLACEMENT_MAX_DEVICES];
     double share[PLACEMENT_MAX_DEVICES]; /* of the batch; sums to 1 */
-    int64_t rows[PLACEMENT_MAX_DEVICES];
+    int64_t rows[PLACEMENT_MAX_DEVICES]; /* of the batch; sums to it */
     char *text;          /* "pocl/pthread-0" or "a*0.6 + b*0.4" */
     double estimated_ms; /* of one run of the whole batch */
     double measured_ms;  /* < 0: not measured */
-    size_t peak_bytes;
+    size_t peak_bytes;   /* on its fullest device */
+    bool ruled_out;      /* not to be measured; reason says why */
+    socle_status failure; /* of planning it, where that is why it was ruled out */
     bool chosen;
     char *reason;
 } placement;
@@ -91,12 +94,42 @@ struct socle_plan {
     int chosen;          /* index */
     device_plan **parts; /* of the chosen placement: one per device */
     int part_count;
+    bool parts_borrowed; /* the parts belong to executors */
     bool from_store;     /* the decision came from the store */
     char *printed[3];    /* per socle_plan_format */
 };
 
-/* Candidate placements by estimate: each device, each useful sub-device split, for throughput and training several devices; best estimate
- * first. */
-socle_status placement_candidates(socle_context *context, const socle_graph *graph, const socle_plan_options *options, socle_plan *plan);
+struct socle_trainer_options;
+
+/* What is placed: a model with its shapes, for inference or (training not NULL) for training. */
+typedef struct placement_work {
+    socle_context *context;
+    const socle_model *model;
+    const socle_plan_options *options;
+    const struct socle_trainer_options *training;
+} placement_work;
+
+/* The device_plan of one device's share (rows of the batch) of a model. compact: see device_plan_options. */
+socle_status placement_part(const placement_work *work, socle_device *device, int64_t rows, bool compact, device_plan **part);
+
+/* Candidate placements by estimate: each device, each useful sub-device split, for throughput and training several devices; best
+ * estimate first. Placements that cannot be are there too, ruled out with their reason. */
+socle_status placement_candidates(const placement_work *work, socle_plan *plan);
+/* Adds a candidate with no devices yet; NULL when memory is out. */
+placement *placement_add(socle_plan *plan);
+/* Sets text from devices and shares. */
+socle_status placement_name(placement *candidate);
+/* Splits `batch` rows by the shares: every part gets at least one row; false when there are fewer rows than parts. */
+bool placement_split_rows(int64_t batch, const double *shares, int count, int64_t *rows);
+/* Frees the candidates of a plan. */
+void placement_clear(socle_plan *plan);
+
+/* Shows the parts of executors in a plan: it does not own them. */
+socle_status plan_show_parts(socle_plan *plan, device_plan *const *parts, int count);
+/* plan_text.c, plan_json.c, plan_dot.c: the allocated text, NULL (message set) when memory is out. */
+char *plan_print_text(const socle_plan *plan);
+char *plan_print_json(const socle_plan *plan);
+char *plan_print_dot(const socle_plan *plan);
+const char *plan_goal_name(socle_goal goal);
 
 #endif

@@ -8,13 +8,22 @@
 
 /* ---- the executor: a device_plan with memory, programs compiled, weights uploaded: the same for inference and training ---- */
 
+/* How the host's data reaches inputs and leaves outputs; which one is fastest is measured when an executor is made. */
+typedef enum exchange_kind {
+    EXCHANGE_COPY, /* non-blocking writes and reads through the queue */
+    EXCHANGE_MAP,  /* map, memcpy, unmap */
+    EXCHANGE_SHARED /* fine-grained shared virtual memory: memcpy alone */
+} exchange_kind;
+
 typedef struct executor {
     device_plan *plan;       /* owned */
     socle_buffer *arena;
     socle_span *spans;       /* per operand */
     socle_buffer **buffers;  /* owned, per operand that has memory of its own; else NULL */
+    void **shared;           /* owned, per operand: memory that the host reaches directly; NULL: none */
     bound_steps *steps;
-    cl_command_queue queue;  /* its own, or the device's */
+    cl_command_queue queue;  /* its own */
+    exchange_kind exchange;
     double load_ms, compile_ms;
 } executor;
 
@@ -33,14 +42,22 @@ socle_status executor_state_write(executor *e, const char *name, const void *fro
 /* Median seconds of a run on random inputs, within budget_s. */
 socle_status executor_measure(executor *e, double budget_s, double *seconds);
 
-/* ---- placements ---- */
+/* Host memory for all inputs (random floats, zeros of other types) and outputs of an executor, to measure it with (trial.c). */
+typedef struct trial {
+    executor *executor;
+    void **inputs, **outputs;
+} trial;
+socle_status trial_create(executor *e, trial **out);
+void trial_destroy(trial *t);
+socle_status trial_run(trial *t, double *seconds);
 
-/* Fills plan: from the store's decision if there is one, else candidates by estimate, the best few measured within the budget, the winner
- * kept. Leaves plan->parts NULL: they are made by whoever runs them. For training, `training` says how the graph is made. */
-socle_status placement_decide(socle_context *context, const socle_model *model, const socle_plan_options *options,
-                              const socle_trainer_options *training, socle_plan *plan);
-/* The device_plan of one device's share (rows of the batch) of a model. */
-socle_status placement_part(socle_device *device, const socle_model *model, const socle_plan_options *options,
-                            const socle_trainer_options *training, int64_t rows, device_plan **part);
+/* ---- placements (decide.c) ---- */
+
+/* Fills plan (context, model_name, goal, batch and candidates): from the store's decision if there is one, else candidates by
+ * estimate, the best few measured within the budget, the winner kept. Leaves plan->parts NULL: they are made by whoever runs them. */
+socle_status placement_decide(const placement_work *work, socle_plan *plan);
+/* Makes an executor of one part; when the device's memory does not suffice, first trims its pool, then plans without prepacking,
+ * then fails with the bytes needed and there. */
+socle_status placement_executor(const placement_work *work, socle_device *device, int64_t rows, executor **out);
 
 #endif

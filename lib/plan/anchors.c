@@ -1,0 +1,103 @@
+/* Anchors: operators that solvers run, and the pointwise operators behind them that the solver's kernel applies before it
+ * writes (bias, activation, residual), so that the values in between never reach memory. */
+#include "partition.h"
+
+/* The axis of the output along which an epilogue's per-channel operands run, by kind of problem. */
+static int channel_axis(problem_kind kind, int rank)
+{
+    return kind == PROBLEM_CONV || kind == PROBLEM_CONV_INPUT ? 1 : rank - 1;
+}
+
+static bool kind_has_epilogues(problem_kind kind)
+{
+    for (int i = 0; i < solver_count; i++)
+        if (solver_table[i]->kind == kind && solver_table[i]->epilogues)
+            return true;
+    return false;
+}
+
+/* The only node that uses the value, if it is not also an output, an update or a view. */
+static node_id only_consumer(const partition *p, value_id value)
+{
+    const int first = p->consumer_start[value], end = p->consumer_start[value + 1];
+    if (end == first || p->uses[value] != end - first)
+        return GRAPH_NONE;
+    for (int i = first + 1; i < end; i++)
+        if (p->consumers[i] != p->consumers[first])
+            return GRAPH_NONE;
+    return p->consumers[first];
+}
+
+static void grow_epilogue(const partition *p, epilogue *e, int axis)
+{
+    while (e->node_count < EPILOGUE_MAX_NODES) {
+        const node_id next = only_consumer(p, e->output);
+        if (next == GRAPH_NONE || p->unit_of_node[next] != GRAPH_NONE ||
+            !codegen_epilogue_add(p->graph, e, next, axis))
+            return;
+    }
+}
+
+socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described,
+                                      value_id *values, int *count)
+{
+    /* Without the mark of inference no weight counts as constant, so nothing is prepacked. */
+    const bool weights_constant = !p->options->training && !p->options->compact;
+    socle_status status = problem_from_node(p->graph, u->node, e, weights_constant, described, values, count);
+    if (status == SOCLE_OK)
+        described->deterministic = p->options->deterministic;
+    return status;
+}
+
+static socle_status choose_way(const partition *p, const unit *u, const epilogue *e, tuned *way)
+{
+    problem described;
+    value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
+    int count;
+    socle_status status = partition_anchor_problem(p, u, e, &described, values, &count);
+    if (status == SOCLE_OK && p->options->on_problem != NULL)
+        status = p->options->on_problem(p->device, &described, p->options->on_problem_user);
+    if (status != SOCLE_OK)
+        return status;
+    status = tuner_best(p->device, &described, way);
+    return status == SOCLE_OK ? status : socle_fail_in(status, "%s", graph_node_label(p->graph, u->node));
+}
+
+/* With an epilogue if there is one and the best solver applies it, else bare. */
+static socle_status plan_anchor(partition *p, unit *u)
+{
+    problem described;
+    value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
+    int count;
+    const graph_node *node = &p->graph->nodes[u->node];
+    const value_id output = node->outputs[0];
+    socle_status status = partition_anchor_problem(p, u, NULL, &described, values, &count);
+    if (status != SOCLE_OK)
+        return status;
+    u->epilogue = (epilogue){.input = output, .output = output};
+    if (node->output_count == 1 && kind_has_epilogues(described.kind))
+        grow_epilogue(p, &u->epilogue, channel_axis(described.kind, p->graph->values[output].type.rank));
+    if (u->epilogue.node_count > 0) {
+        status = choose_way(p, u, &u->epilogue, &u->way);
+        if (status != SOCLE_OK || u->way.solver->epilogues)
+            return status;
+        u->epilogue = (epilogue){.input = output, .output = output};
+    }
+    return choose_way(p, u, NULL, &u->way);
+}
+
+socle_status partition_add_anchor(partition *p, node_id node)
+{
+    const int index = p->unit_count;
+    unit *u = partition_add(p, UNIT_ANCHOR, node);
+    if (u == NULL)
+        return SOCLE_OUT_OF_MEMORY;
+    u->node = node;
+    socle_status status = plan_anchor(p, u);
+    if (status != SOCLE_OK)
+        return status;
+    p->unit_of_node[node] = index;
+    for (int i = 0; i < u->epilogue.node_count; i++)
+        p->unit_of_node[u->epilogue.nodes[i]] = index;
+    return SOCLE_OK;
+}

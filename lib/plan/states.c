@@ -1,0 +1,142 @@
+/* Updates of states (weights, moments, running statistics). The new content is written straight over the old one when everybody
+ * who reads the old one can run before, and when a kernel that reads it itself does so element by element; else it is made
+ * elsewhere and copied. An output that shows a state as it was before the run is copied before the update. */
+#include "partition.h"
+
+static bool reads_root(const unit *u, value_id root)
+{
+    for (int i = 0; i < u->read_count; i++)
+        if (u->reads[i] == root)
+            return true;
+    return false;
+}
+
+static bool add_read(unit *u, value_id root)
+{
+    if (!ARRAY_RESERVE(u->reads, u->read_count, u->read_capacity))
+        return false;
+    u->reads[u->read_count++] = root;
+    return true;
+}
+
+/* The writer overwrites `state`: all its other readers come first. */
+static socle_status order_after_readers(partition *p, int writer, value_id state)
+{
+    unit *u = p->units[writer];
+    for (int i = 0; i < p->unit_count; i++) {
+        if (i == writer || !reads_root(p->units[i], state))
+            continue;
+        if (!ARRAY_RESERVE(u->after, u->after_count, u->after_capacity))
+            return SOCLE_OUT_OF_MEMORY;
+        u->after[u->after_count++] = i;
+    }
+    return SOCLE_OK;
+}
+
+/* May the kernel of the unit read `state` while it writes `value` over it? */
+static bool kernel_allows(const partition *p, const unit *u, value_id state, value_id value)
+{
+    if (u->kind != UNIT_GROUP)
+        return !reads_root(u, state);
+    for (int i = 0; i < u->group.node_count; i++) {
+        const graph_node *node = &p->graph->nodes[u->group.nodes[i]];
+        for (int k = 0; k < node->input_count; k++)
+            if (node->inputs[k] != GRAPH_NONE && p->root[node->inputs[k]] == state &&
+                !codegen_in_place_ok(&u->group, node->inputs[k], value))
+                return false;
+    }
+    return true;
+}
+
+static socle_status can_write_in_place(partition *p, value_id state, value_id value, bool *allowed)
+{
+    const socle_graph *graph = p->graph;
+    const int writer = p->writer[value];
+    *allowed = false;
+    if (writer == GRAPH_NONE || p->stored_in[value] != GRAPH_NONE ||
+        graph_type_bytes(&graph->values[value].type) != graph_type_bytes(&graph->values[state].type) ||
+        !kernel_allows(p, p->units[writer], state, value))
+        return SOCLE_OK;
+    for (int i = 0; i < p->unit_count; i++) {
+        bool depends = false;
+        if (i == writer || !reads_root(p->units[i], state))
+            continue;
+        socle_status status = partition_depends(p, i, writer, &depends);
+        if (status != SOCLE_OK || depends)
+            return status;
+    }
+    *allowed = true;
+    return SOCLE_OK;
+}
+
+static socle_status add_copy(partition *p, value_id from, value_id to_state, int *index)
+{
+    *index = p->unit_count;
+    unit *u = partition_add(p, UNIT_COPY, p->graph->node_count + p->unit_count);
+    if (u == NULL || !add_read(u, p->root[from]))
+        return SOCLE_OUT_OF_MEMORY;
+    u->from = from;
+    u->to_state = to_state;
+    return SOCLE_OK;
+}
+
+static bool is_updated(const partition *p, value_id state)
+{
+    for (int i = 0; i < p->graph->update_count; i++)
+        if (p->graph->updates[i].state == state && p->graph->updates[i].value != state)
+            return true;
+    return false;
+}
+
+static socle_status copy_old_outputs(partition *p)
+{
+    for (int i = 0; i < p->graph->output_count; i++) {
+        const value_id root = p->root[p->graph->outputs[i]];
+        if (p->graph->values[root].kind != VALUE_STATE || !is_updated(p, root))
+            continue;
+        socle_status status = add_copy(p, p->graph->outputs[i], GRAPH_NONE, &p->output_copy[i]);
+        if (status != SOCLE_OK)
+            return status;
+    }
+    return SOCLE_OK;
+}
+
+/* New contents that are not made by any unit (an input, another state, a constant) can only be copied. */
+static bool made_by_unit(const partition *p, value_id root)
+{
+    return p->writer[root] != GRAPH_NONE;
+}
+
+static socle_status place_update(partition *p, value_id state, value_id value)
+{
+    const value_id made = p->root[value];
+    bool in_place;
+    socle_status status = can_write_in_place(p, state, made, &in_place);
+    if (status != SOCLE_OK)
+        return status;
+    if (in_place) {
+        p->stored_in[made] = state;
+        return order_after_readers(p, p->writer[made], state);
+    }
+    for (int i = 0; i < p->unit_count; i++) /* a copy that was added already, to be a reader in time */
+        if (p->units[i]->kind == UNIT_COPY && p->units[i]->to_state == state)
+            return order_after_readers(p, i, state);
+    int copy;
+    status = add_copy(p, value, state, &copy);
+    return status == SOCLE_OK ? order_after_readers(p, copy, state) : status;
+}
+
+socle_status partition_place_updates(partition *p)
+{
+    socle_status status = copy_old_outputs(p);
+    for (int i = 0; i < p->graph->update_count && status == SOCLE_OK; i++) {
+        const graph_update *update = &p->graph->updates[i];
+        int copy;
+        if (update->state != update->value && !made_by_unit(p, p->root[update->value]))
+            status = add_copy(p, update->value, update->state, &copy);
+    }
+    for (int i = 0; i < p->graph->update_count && status == SOCLE_OK; i++)
+        if (p->graph->updates[i].state != p->graph->updates[i].value)
+            status = place_update(p, p->graph->updates[i].state, p->graph->updates[i].value);
+    return status;
+}
