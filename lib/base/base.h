@@ -40,9 +40,9 @@ void memory_free(void *pointer);
 char *memory_copy_string(const char *text); /* NULL gives NULL without an error */
 char *memory_format(const char *format, ...) SOCLE_PRINTF(1, 2);
 
-/* Fault injection for tests: the countdown-th allocation from now fails (once); < 0: off. Live allocations count. */
+/* Fault injection for tests: the countdown-th allocation from now fails (once; 0: the next one); < 0: off. */
 void memory_fail_after(int64_t countdown);
-int64_t memory_live_count(void);
+int64_t memory_live_count(void); /* allocations not freed yet */
 
 /* Grows `items` (T*), with `count` used of `capacity`, so that one more fits: false when memory is out. */
 #define ARRAY_RESERVE(items, count, capacity)                                                                \
