@@ -1,0 +1,72 @@
+/* The table of all solvers. Within a kind the order is that of preference where nothing else decides; the way that always applies
+ * stands last. */
+#include "solvers.h"
+
+#include <string.h>
+
+const solver *const solver_table[] = {
+    /* products */
+    &solver_gemm_direct,
+    &solver_gemm_vector,
+    &solver_gemm_packed,
+    &solver_gemm_tiled,
+#ifdef SOCLE_HAVE_CLBLAST
+    &solver_gemm_clblast,
+#endif
+    &solver_gemm_plain,
+    /* softmax */
+    &solver_softmax_rows,
+    &solver_softmax_group,
+    &solver_softmax_plain,
+    /* normalization */
+    &solver_norm_rows,
+    &solver_norm_group,
+    &solver_norm_plain,
+    /* gather and scatter */
+    &solver_gather_blocks,
+    &solver_gather_plain,
+    &solver_gather_grad_rows,
+    &solver_gather_grad_plain,
+    &solver_scatter_lines,
+    &solver_scatter_plain,
+    /* ArgMax, ArgMin */
+    &solver_arg_rows,
+    &solver_arg_group,
+    &solver_arg_plain,
+    /* a host's own operators */
+    &solver_custom,
+};
+
+const int solver_count = COUNT_OF(solver_table);
+
+const solver *solver_find(const char *name)
+{
+    for (int i = 0; i < solver_count; i++)
+        if (strcmp(solver_table[i]->name, name) == 0)
+            return solver_table[i];
+    return NULL;
+}
+
+int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity)
+{
+    int count = 0;
+    for (int i = 0; i < solver_count; i++) {
+        const solver *s = solver_table[i];
+        /* A way that leaves the epilogue undone does another problem. */
+        if (s->kind != p->kind || (p->epilogue != NULL && !s->epilogues) || !s->applicable(p, device))
+            continue;
+        if (count == capacity) /* the fallback is the oracle of the others: it keeps the last place */
+            count--;
+        out[count++] = s;
+    }
+    if (count == 0) {
+        char described[256];
+        problem_text(p, described, sizeof(described));
+        if (p->graph != NULL && p->node >= 0 && p->node < p->graph->node_count && p->graph->nodes[p->node].op != NULL)
+            socle_fail(SOCLE_UNSUPPORTED, "%s: no way to run '%s' on %s", graph_node_label(p->graph, p->node), described,
+                       device->info.id);
+        else
+            socle_fail(SOCLE_UNSUPPORTED, "no way to run '%s' on %s", described, device->info.id);
+    }
+    return count;
+}

@@ -1,0 +1,35 @@
+/* Every solver of the table: one line each, beside its entry in solvers.c. */
+#ifndef SOCLE_LIB_SOLVERS_H
+#define SOCLE_LIB_SOLVERS_H
+
+#include "solver.h"
+
+extern const solver solver_gemm_packed;
+extern const solver solver_gemm_direct;
+extern const solver solver_gemm_vector;
+extern const solver solver_gemm_tiled;
+extern const solver solver_gemm_clblast;
+extern const solver solver_gemm_plain;
+
+extern const solver solver_softmax_rows;
+extern const solver solver_softmax_group;
+extern const solver solver_softmax_plain;
+
+extern const solver solver_norm_rows;
+extern const solver solver_norm_group;
+extern const solver solver_norm_plain;
+
+extern const solver solver_gather_blocks;
+extern const solver solver_gather_plain;
+extern const solver solver_gather_grad_rows;
+extern const solver solver_gather_grad_plain;
+extern const solver solver_scatter_lines;
+extern const solver solver_scatter_plain;
+
+extern const solver solver_arg_rows;
+extern const solver solver_arg_group;
+extern const solver solver_arg_plain;
+
+extern const solver solver_custom;
+
+#endif
