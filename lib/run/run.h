@@ -51,7 +51,26 @@ socle_status trial_create(executor *e, trial **out);
 void trial_destroy(trial *t);
 socle_status trial_run(trial *t, double *seconds);
 
-/* ---- placements (decide.c) ---- */
+/* ---- shards: the executors of one placement, which run a batch together (shards.c) ---- */
+
+typedef struct shards {
+    int count;
+    executor *executors[PLACEMENT_MAX_DEVICES]; /* owned */
+    int64_t rows[PLACEMENT_MAX_DEVICES];        /* of the batch, in order */
+} shards;
+
+socle_status shards_create(const placement_work *work, const placement *chosen, shards **out);
+void shards_destroy(shards *s); /* takes NULL */
+/* inputs and outputs of the whole batch, as for executor_run; each device takes its rows at the same time. */
+socle_status shards_run(const shards *s, const void *const *inputs, void *const *outputs);
+/* Median seconds of a run of the whole batch on random inputs. in_flight: of runs that follow each other without a wait between. */
+socle_status shards_measure(const shards *s, bool in_flight, double budget_s, double *seconds);
+
+/* ---- placements (decide.c, decision.c) ---- */
+
+/* Decisions kept from earlier runs: valid for the same model, shapes, goal, devices with their drivers, and Socle version. */
+bool decision_read(const placement_work *work, socle_plan *plan);
+void decision_keep(const placement_work *work, const socle_plan *plan);
 
 /* Fills plan (context, model_name, goal, batch and candidates): from the store's decision if there is one, else candidates by
  * estimate, the best few measured within the budget, the winner kept. Leaves plan->parts NULL: they are made by whoever runs them. */

@@ -1,0 +1,201 @@
+/* Choosing a placement: from the store's decision if there is one; else candidates by estimate, of which the best few are made and measured
+ * as a whole within the budget. Estimates rank, measurements decide, and the winner is kept with the figures of all. */
+#include "run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DEFAULT_BUDGET_S 2.0
+#define MAX_MEASURED 6
+#define TOO_FAR 20.0 /* estimates are not so wrong that a candidate estimated this much slower would win */
+
+/* ---- executors, with what the device's memory allows ---- */
+
+static socle_status make_executor(const placement_work *work, socle_device *device, int64_t rows, bool compact, executor **out)
+{
+    device_plan *part = NULL;
+    const double start_s = time_now_s();
+    socle_status status = placement_part(work, device, rows, compact, &part);
+    const double planned_s = time_now_s();
+    if (status == SOCLE_OK)
+        status = executor_create(part, out);
+    if (status == SOCLE_OK)
+        (*out)->load_ms += (planned_s - start_s) * 1e3;
+    return status;
+}
+
+socle_status placement_executor(const placement_work *work, socle_device *device, int64_t rows, executor **out)
+{
+    socle_status status = make_executor(work, device, rows, false, out);
+    if (status != SOCLE_DEVICE_OUT_OF_MEMORY)
+        return status;
+    device_pool_trim(device);
+    status = make_executor(work, device, rows, false, out);
+    if (status != SOCLE_DEVICE_OUT_OF_MEMORY)
+        return status;
+    log_write(&work->context->log, SOCLE_LOG_WARN, "%s: planned again without prepacked weights: %s", device->info.id,
+              socle_error_message());
+    device_pool_trim(device);
+    return make_executor(work, device, rows, true, out);
+}
+
+/* ---- measuring candidates ---- */
+
+static void set_reason(placement *c, const char *format, ...) SOCLE_PRINTF(2, 3);
+static void set_reason(placement *c, const char *format, ...)
+{
+    char reason[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(reason, sizeof(reason), format, arguments);
+    va_end(arguments);
+    memory_free(c->reason);
+    c->reason = memory_copy_string(reason);
+}
+
+/* A candidate that fails is ruled out; only host memory running out ends the search. */
+static socle_status measure_candidate(const placement_work *work, placement *c, double budget_s)
+{
+    shards *s = NULL;
+    double seconds = 0;
+    const bool in_flight = work->options->goal == SOCLE_GOAL_THROUGHPUT;
+    socle_status status = shards_create(work, c, &s);
+    if (status == SOCLE_OK)
+        status = shards_measure(s, in_flight, budget_s, &seconds);
+    shards_destroy(s);
+    if (status == SOCLE_OK) {
+        c->measured_ms = seconds * 1e3;
+    } else {
+        c->ruled_out = true;
+        c->failure = status;
+        set_reason(c, "%s", socle_error_message());
+    }
+    return status == SOCLE_OUT_OF_MEMORY ? status : SOCLE_OK;
+}
+
+static socle_status measure_best(const placement_work *work, socle_plan *plan, double budget_s)
+{
+    const double deadline_s = time_now_s() + budget_s;
+    const double least_ms = plan->candidates[0].estimated_ms;
+    int measured = 0;
+    for (int i = 0; i < plan->candidate_count && measured < MAX_MEASURED; i++) {
+        placement *c = &plan->candidates[i];
+        if (c->ruled_out || (measured > 0 && (time_now_s() > deadline_s || c->estimated_ms > TOO_FAR * least_ms)))
+            continue;
+        socle_status status = measure_candidate(work, c, budget_s / (2 * MAX_MEASURED));
+        if (status != SOCLE_OK)
+            return status;
+        measured += !c->ruled_out;
+    }
+    return SOCLE_OK;
+}
+
+/* ---- the winner, and why ---- */
+
+static double figure_ms(const placement *c)
+{
+    return c->measured_ms >= 0 ? c->measured_ms : c->estimated_ms;
+}
+
+/* Measured candidates come before those that are only estimated. */
+static bool better(const placement *a, const placement *b)
+{
+    if ((a->measured_ms >= 0) != (b->measured_ms >= 0))
+        return a->measured_ms >= 0;
+    return figure_ms(a) < figure_ms(b);
+}
+
+static int find_winner(const socle_plan *plan)
+{
+    int winner = -1;
+    for (int i = 0; i < plan->candidate_count; i++)
+        if (!plan->candidates[i].ruled_out && (winner < 0 || better(&plan->candidates[i], &plan->candidates[winner])))
+            winner = i;
+    return winner;
+}
+
+static void explain(socle_plan *plan)
+{
+    placement *winner = &plan->candidates[plan->chosen];
+    winner->chosen = true;
+    set_reason(winner, winner->measured_ms >= 0 ? "chosen: measured fastest" : "chosen: least estimated time, not measured");
+    for (int i = 0; i < plan->candidate_count; i++) {
+        placement *c = &plan->candidates[i];
+        if (c == winner || c->ruled_out)
+            continue;
+        if (c->measured_ms >= 0)
+            set_reason(c, "measured %.2f times slower", c->measured_ms / winner->measured_ms);
+        else
+            set_reason(c, "estimated %.2f times slower than the chosen one's estimate; not measured",
+                       c->estimated_ms / winner->estimated_ms);
+    }
+}
+
+socle_status placement_decide(const placement_work *work, socle_plan *plan)
+{
+    const socle_plan_options *options = work->options;
+    const double budget_s = options->budget_s < 0 ? DEFAULT_BUDGET_S : options->budget_s;
+    plan->context = work->context;
+    plan->goal = options->goal;
+    plan->batch = options->batch > 0 ? options->batch : 1;
+    plan->model_name = memory_copy_string(socle_model_name(work->model));
+    if (plan->model_name == NULL)
+        return SOCLE_OUT_OF_MEMORY;
+    if (!options->refresh && decision_read(work, plan)) {
+        plan->from_store = true;
+        return SOCLE_OK;
+    }
+    socle_status status = placement_candidates(work, plan);
+    if (status == SOCLE_OK && budget_s > 0)
+        status = measure_best(work, plan, budget_s);
+    if (status != SOCLE_OK)
+        return status;
+    plan->chosen = find_winner(plan);
+    if (plan->chosen < 0)
+        return socle_fail(plan->candidates[0].failure, "%s: %s", plan->candidates[0].text, plan->candidates[0].reason);
+    explain(plan);
+    decision_keep(work, plan);
+    return SOCLE_OK;
+}
+
+/* ---- plans without running them ---- */
+
+static socle_status make_parts(const placement_work *work, socle_plan *plan)
+{
+    const placement *chosen = &plan->candidates[plan->chosen];
+    plan->parts = memory_alloc_array((size_t)chosen->device_count, sizeof(device_plan *));
+    if (plan->parts == NULL)
+        return SOCLE_OUT_OF_MEMORY;
+    for (int i = 0; i < chosen->device_count; i++) {
+        socle_status status = placement_part(work, chosen->devices[i], chosen->rows[i], false, &plan->parts[i]);
+        if (status != SOCLE_OK)
+            return status;
+        plan->part_count++;
+    }
+    return SOCLE_OK;
+}
+
+socle_status socle_plan_create(socle_context *context, const socle_model *model, const socle_plan_options *options,
+                               socle_plan **out)
+{
+    const socle_plan_options defaults = SOCLE_PLAN_OPTIONS_INIT;
+    if (context == NULL || model == NULL || out == NULL)
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_plan_create: context, model and plan must not be NULL");
+    const socle_plan_options *asked = options != NULL ? options : &defaults;
+    socle_trainer_options training = SOCLE_TRAINER_OPTIONS_INIT;
+    training.batch = asked->batch > 0 ? asked->batch : 1;
+    training.momentum = 0.9;
+    const placement_work work = {context, model, asked, asked->goal == SOCLE_GOAL_TRAINING ? &training : NULL};
+    socle_plan *plan = memory_alloc(sizeof(*plan));
+    if (plan == NULL)
+        return SOCLE_OUT_OF_MEMORY;
+    socle_status status = placement_decide(&work, plan);
+    if (status == SOCLE_OK)
+        status = make_parts(&work, plan);
+    if (status != SOCLE_OK)
+        socle_plan_destroy(plan);
+    else
+        *out = plan;
+    return status;
+}
