@@ -20,6 +20,8 @@
 socle_status socle_fail(socle_status status, const char *format, ...) SOCLE_PRINTF(2, 3);
 /* Puts "prefix: " in front of the thread's message; returns status. */
 socle_status socle_fail_in(socle_status status, const char *format, ...) SOCLE_PRINTF(2, 3);
+/* The status of the thread's last failure, for callers of functions that return a value or nothing (graph_add). */
+socle_status socle_last_status(void);
 
 typedef struct log_sink {
     socle_log_callback callback; /* NULL: silent */

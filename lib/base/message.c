@@ -9,10 +9,16 @@
 #define LOG_LINE_BYTES 2048
 
 static _Thread_local char message[MESSAGE_BYTES];
+static _Thread_local socle_status last_status;
 
 const char *socle_error_message(void)
 {
     return message;
+}
+
+socle_status socle_last_status(void)
+{
+    return last_status;
 }
 
 socle_status socle_fail(socle_status status, const char *format, ...)
@@ -23,6 +29,7 @@ socle_status socle_fail(socle_status status, const char *format, ...)
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
     memcpy(message, line, strlen(line) + 1);
+    last_status = status;
     return status;
 }
 
@@ -36,6 +43,7 @@ socle_status socle_fail_in(socle_status status, const char *format, ...)
     const size_t length = strlen(line);
     snprintf(line + length, sizeof(line) - length, ": %.*s", (int)(sizeof(message) - 1 - length), message);
     memcpy(message, line, strlen(line) + 1);
+    last_status = status;
     return status;
 }
 
