@@ -2,9 +2,9 @@
 # A line  #include "common/xyz.cl"  (a path below KERNELS) is replaced by that file's text, the first time it is met in a kernel:
 # OpenCL's own include paths would need files on the user's machine.
 
-# Replaces the includes in the variable named `text`; files in the property of that name were already put in.
-function(resolve_includes name text)
-    set(rest "${${text}}")
+# Replaces the includes in the variable that `variable` names; the property included_files holds what was put in.
+function(resolve_includes name variable)
+    set(rest "${${variable}}")
     set(resolved "")
     while(rest MATCHES "(^|\n)[ \t]*#[ \t]*include[ \t]*\"([^\"\n]+)\"[^\n]*")
         set(line "${CMAKE_MATCH_0}")
@@ -26,7 +26,7 @@ function(resolve_includes name text)
             string(APPEND resolved "${content}")
         endif()
     endwhile()
-    set(${text} "${resolved}${rest}" PARENT_SCOPE)
+    set(${variable} "${resolved}${rest}" PARENT_SCOPE)
 endfunction()
 
 file(GLOB_RECURSE files RELATIVE "${KERNELS}" "${KERNELS}/*.cl")
