@@ -1,34 +1,36 @@
-/* Running an executor: inputs in, steps, outputs out, with as few driver calls as the device allows and one wait. */
+/* Running an executor: inputs in, steps, outputs out, with as few driver calls as the device allows and one wait. Networks that take
+ * microseconds spend most of them here, so the way is measured when the executor is made: which queue, and how the host's data gets in
+ * and out. */
 #include "run.h"
 
-static socle_status write_input(executor *e, int input, const void *from)
+#include <math.h>
+#include <string.h>
+
+/* ---- through the queue ---- */
+
+static socle_status enqueue_write(executor *e, int operand, const void *from)
 {
-    const int operand = e->plan->inputs[input];
-    const size_t size_bytes = e->plan->buffers[operand].size_bytes;
-    if (from == NULL || size_bytes == 0)
-        return SOCLE_OK;
     const socle_span *to = &e->spans[operand];
-    const cl_int code = clEnqueueWriteBuffer(e->queue, to->buffer->memory, CL_FALSE, to->offset_bytes, size_bytes, from,
-                                             0, NULL, NULL);
+    const cl_int code = clEnqueueWriteBuffer(e->queue, to->buffer->memory, CL_FALSE, to->offset_bytes,
+                                             e->plan->buffers[operand].size_bytes, from, 0, NULL, NULL);
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clEnqueueWriteBuffer");
 }
 
-static socle_status read_output(executor *e, int output, void *to, cl_bool wait)
+static socle_status enqueue_read(executor *e, int operand, void *to, cl_bool wait)
 {
-    const int operand = e->plan->outputs[output];
-    const size_t size_bytes = e->plan->buffers[operand].size_bytes;
-    if (size_bytes == 0)
-        return SOCLE_OK;
     const socle_span *from = &e->spans[operand];
-    const cl_int code =
-        clEnqueueReadBuffer(e->queue, from->buffer->memory, wait, from->offset_bytes, size_bytes, to, 0, NULL, NULL);
+    const cl_int code = clEnqueueReadBuffer(e->queue, from->buffer->memory, wait, from->offset_bytes,
+                                            e->plan->buffers[operand].size_bytes, to, 0, NULL, NULL);
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clEnqueueReadBuffer");
 }
 
 socle_status executor_start(executor *e, const void *const *inputs)
 {
     for (int i = 0; i < e->plan->input_count && inputs != NULL; i++) {
-        socle_status status = write_input(e, i, inputs[i]);
+        const int operand = e->plan->inputs[i];
+        if (inputs[i] == NULL || e->plan->buffers[operand].size_bytes == 0)
+            continue;
+        socle_status status = enqueue_write(e, operand, inputs[i]);
         if (status != SOCLE_OK)
             return status;
     }
@@ -37,7 +39,8 @@ socle_status executor_start(executor *e, const void *const *inputs)
 
 socle_status executor_read_async(executor *e, int output, void *to)
 {
-    return read_output(e, output, to, CL_FALSE);
+    const int operand = e->plan->outputs[output];
+    return e->plan->buffers[operand].size_bytes > 0 ? enqueue_read(e, operand, to, CL_FALSE) : SOCLE_OK;
 }
 
 socle_status executor_wait(executor *e)
@@ -54,20 +57,123 @@ static socle_status read_outputs(executor *e, void *const *outputs)
         if (outputs[i] != NULL && e->plan->buffers[e->plan->outputs[i]].size_bytes > 0)
             last = i;
     for (int i = 0; i < last; i++) {
-        socle_status status = outputs[i] != NULL ? read_output(e, i, outputs[i], CL_FALSE) : SOCLE_OK;
+        socle_status status = outputs[i] != NULL ? executor_read_async(e, i, outputs[i]) : SOCLE_OK;
         if (status != SOCLE_OK)
             return status;
     }
-    return last >= 0 ? read_output(e, last, outputs[last], CL_TRUE) : executor_wait(e);
+    return last >= 0 ? enqueue_read(e, e->plan->outputs[last], outputs[last], CL_TRUE) : executor_wait(e);
 }
 
 /* After a failure the host's memory must not be touched any more: what was enqueued is waited for. */
-socle_status executor_run(executor *e, const void *const *inputs, void *const *outputs)
+static socle_status run_through_queue(executor *e, const void *const *inputs, void *const *outputs)
 {
     socle_status status = executor_start(e, inputs);
     if (status == SOCLE_OK)
         status = read_outputs(e, outputs);
     if (status != SOCLE_OK)
         clFinish(e->queue);
+    return status;
+}
+
+/* ---- through memory that host and device share ---- */
+
+static socle_status run_shared(executor *e, const void *const *inputs, void *const *outputs)
+{
+    for (int i = 0; i < e->plan->input_count && inputs != NULL; i++) {
+        const int operand = e->plan->inputs[i];
+        if (inputs[i] != NULL)
+            memcpy(e->shared[operand], inputs[i], e->plan->buffers[operand].size_bytes);
+    }
+    socle_status status = steps_enqueue(e->steps, e->queue);
+    const socle_status waited = executor_wait(e);
+    if (status == SOCLE_OK)
+        status = waited;
+    for (int i = 0; i < e->plan->output_count && outputs != NULL && status == SOCLE_OK; i++) {
+        const int operand = e->plan->outputs[i];
+        if (outputs[i] != NULL)
+            memcpy(outputs[i], e->shared[operand], e->plan->buffers[operand].size_bytes);
+    }
+    return status;
+}
+
+socle_status executor_run(executor *e, const void *const *inputs, void *const *outputs)
+{
+    return e->exchange == EXCHANGE_SHARED ? run_shared(e, inputs, outputs) : run_through_queue(e, inputs, outputs);
+}
+
+/* ---- choosing the way by measuring it ---- */
+
+#define WORTH_CHOOSING_S 2e-3 /* a run that takes longer gains nothing that could be seen */
+#define ROUNDS 5
+
+static bool all_ends_shared(const executor *e)
+{
+    for (int i = 0; i < e->plan->input_count; i++)
+        if (e->shared[e->plan->inputs[i]] == NULL)
+            return false;
+    for (int i = 0; i < e->plan->output_count; i++)
+        if (e->shared[e->plan->outputs[i]] == NULL)
+            return false;
+    return true;
+}
+
+/* The least of a few runs: what the way can do, not what disturbed it. */
+static socle_status time_way(executor *e, trial *t, double *seconds)
+{
+    *seconds = INFINITY;
+    for (int round = 0; round < ROUNDS; round++) {
+        double one;
+        socle_status status = trial_run(t, &one);
+        if (status != SOCLE_OK)
+            return status;
+        *seconds = fmin(*seconds, one);
+        if (one > WORTH_CHOOSING_S)
+            break;
+    }
+    return SOCLE_OK;
+}
+
+/* Times the other ways in on one queue and keeps the faster one. */
+static socle_status try_queue(executor *e, trial *t, cl_command_queue queue, double *best_s)
+{
+    const exchange_kind kinds[] = {EXCHANGE_COPY, EXCHANGE_SHARED};
+    const cl_command_queue chosen_queue = e->queue;
+    exchange_kind chosen = e->exchange;
+    bool better = false;
+    e->queue = queue;
+    for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+        double seconds;
+        if (kinds[k] == EXCHANGE_SHARED && !all_ends_shared(e))
+            continue;
+        e->exchange = kinds[k];
+        socle_status status = time_way(e, t, &seconds);
+        if (status != SOCLE_OK)
+            return status;
+        if (seconds < *best_s) {
+            *best_s = seconds;
+            chosen = kinds[k];
+            better = true;
+        }
+    }
+    e->exchange = chosen;
+    e->queue = better ? queue : chosen_queue;
+    return SOCLE_OK;
+}
+
+socle_status executor_choose_exchange(executor *e)
+{
+    trial *t = NULL;
+    double best_s = INFINITY;
+    cl_command_queue local_thread = NULL;
+    socle_status status = trial_create(e, &t);
+    if (status == SOCLE_OK)
+        status = try_queue(e, t, e->queue, &best_s);
+    if (status == SOCLE_OK && best_s < WORTH_CHOOSING_S && device_has_quirk(e->plan->device, QUIRK_LOCAL_THREAD_QUEUE) &&
+        device_queue_create(e->plan->device, QUEUE_LOCAL_THREAD, false, &local_thread) == SOCLE_OK) {
+        const cl_command_queue first = e->queue;
+        status = try_queue(e, t, local_thread, &best_s);
+        clReleaseCommandQueue(e->queue == first ? local_thread : first);
+    }
+    trial_destroy(t);
     return status;
 }

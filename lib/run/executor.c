@@ -99,6 +99,28 @@ static socle_status upload_states(executor *e)
     return SOCLE_OK;
 }
 
+/* Inputs and outputs lie in memory that the host reaches directly where the device has such memory. clCreateBuffer on a pointer from
+ * clSVMAlloc gives the same memory as a buffer (OpenCL 3.0 specification, clCreateBuffer, CL_MEM_USE_HOST_PTR). */
+static socle_status allocate_end(executor *e, int i)
+{
+    socle_device *device = e->plan->device;
+    const size_t size_bytes = allocated_bytes(e->plan->buffers[i].size_bytes);
+    if (!device->capabilities.svm_fine_grain)
+        return allocate_operand(e, i);
+    e->shared[i] = clSVMAlloc(device->cl_context, CL_MEM_READ_WRITE | CL_MEM_SVM_FINE_GRAIN_BUFFER, size_bytes, 0);
+    if (e->shared[i] == NULL)
+        return allocate_operand(e, i);
+    socle_status status = buffer_create_from_host(device, e->shared[i], size_bytes, &e->buffers[i]);
+    if (status != SOCLE_OK)
+        return status;
+    if (e->buffers[i]->host == NULL) { /* a copy: nothing is shared */
+        clSVMFree(device->cl_context, e->shared[i]);
+        e->shared[i] = NULL;
+    }
+    e->spans[i] = (socle_span){e->buffers[i], 0, size_bytes};
+    return SOCLE_OK;
+}
+
 static bool has_own_memory(const plan_buffer *b)
 {
     return b->alias == GRAPH_NONE && b->kind != BUFFER_ARENA;
@@ -150,7 +172,7 @@ static socle_status allocate_run(executor *e)
         if (b->alias != GRAPH_NONE)
             continue;
         if (b->kind == BUFFER_INPUT || b->kind == BUFFER_OUTPUT)
-            status = allocate_operand(e, i);
+            status = allocate_end(e, i);
         else if (b->kind == BUFFER_ARENA)
             e->spans[i] = (socle_span){e->arena, b->offset_bytes, allocated_bytes(b->size_bytes)};
     }
@@ -176,6 +198,8 @@ static socle_status warm_up(executor *e)
     if (status == SOCLE_OK)
         status = executor_wait(e);
     if (status == SOCLE_OK)
+        status = executor_choose_exchange(e);
+    if (status == SOCLE_OK)
         status = upload_states(e);
     return status == SOCLE_OK ? socle_device_finish(e->plan->device) : status;
 }
@@ -186,7 +210,8 @@ static socle_status build(executor *e)
     const double start_s = time_now_s();
     e->spans = memory_alloc_array((size_t)plan->buffer_count, sizeof(*e->spans));
     e->buffers = memory_alloc_array((size_t)plan->buffer_count, sizeof(*e->buffers));
-    if (e->spans == NULL || e->buffers == NULL)
+    e->shared = memory_alloc_array((size_t)plan->buffer_count, sizeof(*e->shared));
+    if (e->spans == NULL || e->buffers == NULL || e->shared == NULL)
         return SOCLE_OUT_OF_MEMORY;
     socle_status status = compile_all(plan);
     const double compiled_s = time_now_s();
@@ -232,9 +257,13 @@ void executor_destroy(executor *e)
     steps_release(e->steps);
     if (e->queue != NULL)
         clReleaseCommandQueue(e->queue);
-    for (int i = 0; i < e->plan->buffer_count && e->buffers != NULL; i++)
+    for (int i = 0; i < e->plan->buffer_count && e->buffers != NULL && e->shared != NULL; i++) {
         socle_buffer_destroy(e->buffers[i]);
+        if (e->shared[i] != NULL)
+            clSVMFree(e->plan->device->cl_context, e->shared[i]);
+    }
     socle_buffer_destroy(e->arena);
+    memory_free(e->shared);
     memory_free(e->buffers);
     memory_free(e->spans);
     device_plan_destroy(e->plan);

@@ -10,8 +10,7 @@
 
 /* How the host's data reaches inputs and leaves outputs; which one is fastest is measured when an executor is made. */
 typedef enum exchange_kind {
-    EXCHANGE_COPY, /* non-blocking writes and reads through the queue */
-    EXCHANGE_MAP,  /* map, memcpy, unmap */
+    EXCHANGE_COPY,  /* non-blocking writes and reads through the queue */
     EXCHANGE_SHARED /* fine-grained shared virtual memory: memcpy alone */
 } exchange_kind;
 
@@ -30,8 +29,11 @@ typedef struct executor {
 /* Allocates, compiles in parallel, uploads, prepares and warms up. Takes ownership of plan, also on failure. */
 socle_status executor_create(device_plan *plan, executor **out);
 void executor_destroy(executor *e);
-/* Enqueues input writes, all steps and, with outputs, reads; then waits. inputs/outputs by position; NULL entries are left as they are. */
+/* Inputs in, all steps, outputs out; then waits. inputs/outputs by position; NULL entries are left as they are. What was started before must
+ * have been waited for. */
 socle_status executor_run(executor *e, const void *const *inputs, void *const *outputs);
+/* Measures which queue and exchange is fastest for runs of microseconds, and keeps it; called once while the executor is made. */
+socle_status executor_choose_exchange(executor *e);
 /* The parts of it, for overlapping several devices: each returns without waiting. */
 socle_status executor_start(executor *e, const void *const *inputs);
 socle_status executor_read_async(executor *e, int output, void *to);
