@@ -14,6 +14,13 @@ const solver *const solver_table[] = {
     &solver_gemm_clblast,
 #endif
     &solver_gemm_plain,
+    /* convolution: forward, gradient of the data, gradient of the weights */
+    &solver_conv_plain,
+    &solver_conv_input_plain,
+    &solver_conv_weight_plain,
+    /* pooling and its gradient */
+    &solver_pool_plain,
+    &solver_pool_grad_plain,
     /* softmax */
     &solver_softmax_rows,
     &solver_softmax_group,

@@ -11,6 +11,13 @@ extern const solver solver_gemm_tiled;
 extern const solver solver_gemm_clblast;
 extern const solver solver_gemm_plain;
 
+extern const solver solver_conv_plain;
+extern const solver solver_conv_input_plain;
+extern const solver solver_conv_weight_plain;
+
+extern const solver solver_pool_plain;
+extern const solver solver_pool_grad_plain;
+
 extern const solver solver_softmax_rows;
 extern const solver solver_softmax_group;
 extern const solver solver_softmax_plain;

@@ -1,0 +1,88 @@
+/* pool/plain and pool_grad/plain: one work-item per result, from the definition. They run every problem on every device; on a GPU they are
+ * also the shape that fits. */
+#include "../conv/conv.h"
+
+static void add_pool_options(text *options, const problem *p)
+{
+    conv_add_options(options, p);
+    if (p->pool.maximum)
+        text_add(options, " -DMAXIMUM");
+    if (p->pool.count_include_pad)
+        text_add(options, " -DCOUNT_PAD");
+    if (p->pool.indices)
+        text_add(options, " -DINDICES");
+}
+
+static double pool_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)t;
+    return conv_estimate(device, problem_flops(p), 0.02, problem_bytes(p), 1);
+}
+
+/* The gradient of a maximum looks for it again in every window that contains the element. */
+static double pool_grad_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)t;
+    const conv_geometry g = conv_geometry_3d(p);
+    const double taps = (double)conv_volume(g.kernel);
+    return conv_estimate(device, problem_flops(p) * (p->pool.maximum ? taps : 1), 0.02, problem_bytes(p), 1);
+}
+
+static socle_status emit_pool(const problem *p, const solver_operands *operands, conv_launch *launch, int operand_count,
+                              const int64_t extent[3], step_list *steps)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    text options = {0};
+    add_pool_options(&options, p);
+    launch->source = "pool/plain";
+    launch->options = options.data;
+    launch->dims = 3;
+    launch->global[0] = (size_t)extent[2];
+    launch->global[1] = (size_t)(extent[0] * extent[1]);
+    launch->global[2] = (size_t)(g.batch * g.channels);
+    launch->flops = problem_flops(p);
+    launch->bytes = problem_bytes(p);
+    for (int i = 0; i < operand_count; i++)
+        conv_add_arg(launch, ARG_OPERAND(operands->data[i]));
+    const socle_status status = options.failed ? SOCLE_OUT_OF_MEMORY : conv_emit(p, operands, launch, steps);
+    text_finish(&options);
+    return status;
+}
+
+static socle_status pool_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                              step_list *steps)
+{
+    (void)device;
+    (void)t;
+    const conv_geometry g = conv_geometry_3d(p);
+    conv_launch launch = {.algorithm = "pool/plain", .kernel = "pool"};
+    return emit_pool(p, operands, &launch, p->pool.indices ? 3 : 2, g.output, steps);
+}
+
+static socle_status pool_grad_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                   step_list *steps)
+{
+    (void)device;
+    (void)t;
+    const conv_geometry g = conv_geometry_3d(p);
+    conv_launch launch = {.algorithm = "pool_grad/plain", .kernel = "pool_grad"};
+    return emit_pool(p, operands, &launch, p->pool.maximum ? 3 : 2, g.input, steps);
+}
+
+const solver solver_pool_plain = {
+    .name = "pool/plain",
+    .kind = PROBLEM_POOL,
+    .applicable = conv_supported,
+    .candidates = conv_one_candidate,
+    .estimate = pool_estimate,
+    .emit = pool_emit,
+};
+
+const solver solver_pool_grad_plain = {
+    .name = "pool_grad/plain",
+    .kind = PROBLEM_POOL_GRAD,
+    .applicable = conv_supported,
+    .candidates = conv_one_candidate,
+    .estimate = pool_grad_estimate,
+    .emit = pool_grad_emit,
+};
