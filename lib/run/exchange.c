@@ -118,7 +118,7 @@ static bool all_ends_shared(const executor *e)
 }
 
 /* The least of a few runs: what the way can do, not what disturbed it. */
-static socle_status time_way(executor *e, trial *t, double *seconds)
+static socle_status time_way(trial *t, double *seconds)
 {
     *seconds = INFINITY;
     for (int round = 0; round < ROUNDS; round++) {
@@ -146,7 +146,7 @@ static socle_status try_queue(executor *e, trial *t, cl_command_queue queue, dou
         if (kinds[k] == EXCHANGE_SHARED && !all_ends_shared(e))
             continue;
         e->exchange = kinds[k];
-        socle_status status = time_way(e, t, &seconds);
+        socle_status status = time_way(t, &seconds);
         if (status != SOCLE_OK)
             return status;
         if (seconds < *best_s) {
