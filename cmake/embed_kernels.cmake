@@ -1,3 +1,5 @@
+cmake_minimum_required(VERSION 3.25)
+
 # Writes OUTPUT, a C file with the text of every KERNELS/**/*.cl under its path without the ending.
 # A line  #include "common/xyz.cl"  (a path below KERNELS) is replaced by that file's text, the first time it is met in a kernel:
 # OpenCL's own include paths would need files on the user's machine.
