@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""Socle against its peers, side by side: the two take turns in one run, each in a process of its own, and the medians over all turns are
+compared. Prints Markdown tables with machine, date and command.
+
+usage: bench/compare.py --build BUILD_DIR [--python PYTHON_WITH_PEERS] [--turns N] [--seconds S] [SECTION ...]
+sections: gemm conv train infer start (default: all)"""
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+GEMM_SHAPES = ["256x256x256", "512x512x512", "1024x1024x1024", "2048x2048x2048", "64x384x384", "64x1536x384", "128x4096x1024",
+               "127x127x127", "1000x1000x1000", "2049x2049x2049", "1x1024x1024", "1x4096x1024"]
+CONV_SHAPES = ["1x64x56x56,64x3x3,s1,p1", "1x128x28x28,128x3x3,s1,p1", "1x256x14x14,256x3x3,s1,p1", "1x512x7x7,512x3x3,s1,p1",
+               "1x64x224x224,64x3x3,s1,p1", "1x512x14x14,512x3x3,s1,p1", "1x64x56x56,256x1x1,s1,p0", "1x512x7x7,2048x1x1,s1,p0",
+               "1x3x224x224,64x7x7,s2,p3", "1x128x56x56,128x3x3,s2,p1"]
+MLPS = [("64,128,10", 32, "sgd"), ("1024,4096,4096,10", 128, "adam")]
+
+
+def run_json(command, **more):
+    done = subprocess.run(command, capture_output=True, text=True, **more)
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
+    return json.loads(done.stdout)
+
+
+class Bench:
+    def __init__(self, args):
+        self.args = args
+        self.socle = args.build / "socle"
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="socle-bench-"))
+        self.environment = dict(os.environ, SOCLE_CACHE_DIR=str(self.folder / "cache"))
+
+    def ours(self, *command):
+        return run_json([str(c) for c in command], env=self.environment)
+
+    def peer(self, script, *arguments):
+        return run_json([self.args.python, str(HERE / "peers" / script), *map(str, arguments)])
+
+    def mlp(self, layers):
+        path = self.folder / f"mlp-{layers.replace(',', '-')}.onnx"
+        if not path.exists():
+            subprocess.run([self.socle, "new", "mlp", "--layers", layers, "--out", path], check=True, capture_output=True,
+                           env=self.environment)
+        return path
+
+    def in_turns(self, first, second, keys):
+        """Medians of both over the turns, per key; the order changes with each turn."""
+        taken = {key: ([], []) for key in keys}
+        names = ["", ""]
+        for turn in range(self.args.turns):
+            calls = [(0, first), (1, second)]
+            for which, call in calls if turn % 2 == 0 else reversed(calls):
+                result = call()
+                names[which] = result.get("name", "socle") + (f" on {result['device']}" if "device" in result else "")
+                for key in keys:
+                    taken[key][which].append(result[key])
+        return names, {key: (statistics.median(a), statistics.median(b)) for key, (a, b) in taken.items()}
+
+    # ---- sections ----
+
+    def operators(self, what, shapes):
+        print(f"\n## {what}: one operator, weights prepacked, ms (GFLOP/s)\n")
+        for device in self.args.devices:
+            rows = {}
+            result = self.ours(self.socle, "bench", what, "--shape", " ".join(shapes), "--device", device, "--peers", "--format", "json")
+            for row in result["rows"]:
+                rows.setdefault(row["shape"], {})[row["peer"] or "socle"] = row
+            peers = sorted({peer for by_peer in rows.values() for peer in by_peer} - {"socle"})
+            print("| shape | algorithm on " + device + " | socle | " + " | ".join(peers) + " | fastest peer / socle |")
+            print("|---|---|---|" + "---|" * (len(peers) + 1))
+            ratios = []
+            for shape, by_peer in rows.items():
+                own = by_peer["socle"]
+                cells = [f"{by_peer[p]['median_ms']:.4f} ({by_peer[p]['gflops']:.0f})" if p in by_peer else "-" for p in peers]
+                best = min((by_peer[p]["median_ms"] for p in peers if p in by_peer), default=None)
+                ratios += [best / own["median_ms"]] if best else []
+                print(f"| {shape} | {own['algorithm']} | {own['median_ms']:.4f} ({own['gflops']:.0f}) | " + " | ".join(cells) +
+                      f" | {best / own['median_ms']:.2f} |" if best else " | - |")
+            if ratios:
+                print(f"\ngeometric mean {statistics.geometric_mean(ratios):.2f}, least {min(ratios):.2f}\n")
+
+    def gemm(self):
+        self.operators("gemm", GEMM_SHAPES)
+
+    def conv(self):
+        self.operators("conv", CONV_SHAPES)
+
+    def train(self):
+        print("\n## Training steps of an MLP\n")
+        print("| network, batch, optimizer | socle | peer | socle, ms | peer, ms | peer / socle | without reading the loss, ms | peer | ratio |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        for layers, batch, optimizer in MLPS:
+            sizes = layers.split(",")
+            names, medians = self.in_turns(
+                lambda: self.ours(self.args.build / "bench" / "train_step", self.mlp(layers), sizes[0], sizes[-1], batch,
+                                  self.args.seconds, optimizer),
+                lambda: self.peer("torch_train.py", layers, batch, self.args.seconds, optimizer),
+                ["step_ms", "step_without_reading_loss_ms"])
+            a, b = medians["step_ms"]
+            c, d = medians["step_without_reading_loss_ms"]
+            print(f"| {layers}, {batch}, {optimizer} | {names[0]} | {names[1]} | {a:.4f} | {b:.4f} | {b / a:.2f} | {c:.4f} | {d:.4f} | {d / c:.2f} |")
+
+    def infer(self):
+        print("\n## Inference, latency goal\n")
+        print("| network, batch | socle | peer | socle, ms | peer, ms | peer / socle |")
+        print("|---|---|---|---|---|---|")
+
+        def ours(path, batch):
+            repeat = 2000 if batch == 1 else 200
+            result = self.ours(self.socle, "run", path, "--random", 1, "--repeat", repeat, "--warmup", 50, "--shape", f"batch={batch}", "--json")
+            return {"median_ms": result["latency_ms"]["median"], "device": result["placement"][0]["device"]}
+
+        for layers, batch in (("64,128,10", 1), ("64,128,10", 256), ("1024,4096,4096,10", 1)):
+            path = self.mlp(layers)
+            names, medians = self.in_turns(lambda: ours(path, batch),
+                                           lambda: self.peer("onnxruntime_infer.py", path, batch, self.args.seconds / 2), ["median_ms"])
+            a, b = medians["median_ms"]
+            print(f"| {layers}, {batch} | {names[0]} | {names[1]} | {a:.4f} | {b:.4f} | {b / a:.2f} |")
+
+    def start(self):
+        print("\n## Start from nothing to the first answer, ms\n")
+        print("| model | parameters | device | first time | warm, median | context | model | session | first run |")
+        print("|---|---|---|---|---|---|---|---|---|")
+        path = self.mlp("1024,4096,4096,1000")
+        first = self.ours(self.args.build / "bench" / "warm_start", path)
+        warm = [self.ours(self.args.build / "bench" / "warm_start", path) for _ in range(self.args.turns * 2 + 1)]
+        middle = sorted(warm, key=lambda r: r["total_ms"])[len(warm) // 2]
+        print(f"| MLP 1024-4096-4096-1000 | {first['parameters']} | {middle['device']} | {first['total_ms']:.0f} | {middle['total_ms']:.1f} | "
+              f"{middle['context_ms']:.1f} | {middle['model_ms']:.1f} | {middle['session_ms']:.1f} | {middle['first_run_ms']:.1f} |")
+
+
+def processor():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__)
+    parser.add_argument("sections", nargs="*", default=[])
+    parser.add_argument("--build", type=pathlib.Path, required=True)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--device", dest="devices", action="append")
+    args = parser.parse_args()
+    bench = Bench(args)
+    if not args.devices:
+        listed = bench.ours(bench.socle, "devices", "--json")
+        args.devices = [d["id"] for d in listed["devices"] if d["status"] == "ok"]
+    print(f"{processor()}, {os.cpu_count()} cores, {datetime.date.today()}\n\n`{' '.join(['bench/compare.py', *sys.argv[1:]])}`")
+    failed = False
+    for section in args.sections or ["gemm", "conv", "train", "infer", "start"]:
+        try:
+            getattr(bench, section)()
+        except (RuntimeError, FileNotFoundError) as error:
+            print(f"\n{section}: {error}")
+            failed = True
+        sys.stdout.flush()
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
