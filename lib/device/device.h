@@ -55,6 +55,8 @@ struct socle_context {
     struct operator_registry *operators;
     uint64_t memory_budget_bytes;
     char *cache_dir;
+    socle_device **hidden; /* not among `devices`, but parents of a sub-device that is */
+    int hidden_count, hidden_capacity;
 };
 
 struct socle_device {
@@ -75,6 +77,9 @@ struct socle_device {
     uint64_t allocated_bytes;
     struct program_cache *programs; /* program.h: compiled programs of this device */
     void *profile;                  /* profile.h: kept once read; memory_free with the device */
+    pthread_mutex_t health_lock;    /* of info.status and info.reason, which a lost device changes */
+    char *reason_allocated;
+    int timer_state;                /* device_timer_ok: 0 not checked yet, 1 agrees, -1 does not */
 };
 
 /* Enumerates platforms and devices into context (devices, device_count). devices_filter: as in the options, may be NULL. */
