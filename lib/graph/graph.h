@@ -192,7 +192,8 @@ value_id graph_binary(socle_graph *graph, const char *op, value_id a, value_id b
 #define ATTRIBUTE_STRING(n, v) ((socle_attribute){.name = (n), .kind = SOCLE_ATTRIBUTE_STRING, .s = (v)})
 #define ATTRIBUTE_INTS(n, v, c) ((socle_attribute){.name = (n), .kind = SOCLE_ATTRIBUTE_INTS, .ints = (v), .count = (c)})
 
-value_id graph_find_value(const socle_graph *graph, const char *name);
+value_id graph_find_value(const socle_graph *graph, const char *name); /* GRAPH_NONE: none */
+socle_status graph_rename_value(socle_graph *graph, value_id value, const char *name); /* INVALID_ARGUMENT: empty or taken */
 socle_status graph_add_output(socle_graph *graph, value_id value, const char *name);
 socle_status graph_add_update(socle_graph *graph, value_id state, value_id value);
 /* A deep copy; constants' data is shared (not copied) when share is true: the copy must not outlive the original. */
