@@ -33,7 +33,7 @@ set(socle_test_environment
     "SOCLE_TEST_BINARY_DIR=${PROJECT_BINARY_DIR}"
     "SOCLE_TEST_PYTHON=${SOCLE_TEST_PYTHON}"
     # Drivers keep memory of their own until the process ends, and some load without the sanitizers' knowledge.
-    "ASAN_OPTIONS=detect_leaks=1:fast_unwind_on_malloc=0"
+    "ASAN_OPTIONS=detect_leaks=1:fast_unwind_on_malloc=0:allocator_may_return_null=1"
     "LSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/leaks.supp:print_suppressions=0"
     "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/races.supp"
     "UBSAN_OPTIONS=print_stacktrace=1")
