@@ -32,10 +32,16 @@ static void add_hat(socle_graph *graph, normalized *n)
     n->hat = compose_binary(graph, "Mul", compose_binary(graph, "Sub", n->x, n->mean), n->inverse);
 }
 
+/* Sums, not means: in BatchNormalization they are the gradients of scale and bias, and are found to be common. */
+static value_id share_of_sum(socle_graph *graph, const normalized *n, value_id a)
+{
+    return compose_scale(graph, compose_reduce(graph, "ReduceSum", a, n->axes, n->axis_count, true), 1 / n->count);
+}
+
 static value_id input_gradient(socle_graph *graph, const normalized *n, value_id g)
 {
-    const value_id along = compose_binary(graph, "Mul", n->hat, mean_over(graph, n, compose_binary(graph, "Mul", g, n->hat)));
-    const value_id centered = compose_binary(graph, "Sub", g, mean_over(graph, n, g));
+    const value_id along = compose_binary(graph, "Mul", n->hat, share_of_sum(graph, n, compose_binary(graph, "Mul", g, n->hat)));
+    const value_id centered = compose_binary(graph, "Sub", g, share_of_sum(graph, n, g));
     return compose_binary(graph, "Mul", n->inverse, compose_binary(graph, "Sub", centered, along));
 }
 

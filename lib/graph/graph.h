@@ -264,11 +264,24 @@ struct socle_trainer_options; /* socle/trainer.h */
  * gradients/weights: arrays (memory_free) of *count values. `seed` is a new scalar int32 input "socle.seed" when Dropout is there. */
 socle_status graph_make_training(socle_graph *graph, const struct socle_trainer_options *options, value_id *loss,
                                  value_id **weights, value_id **gradients, int *count);
-/* Adds clipping and the optimizer's update of every weight: state values for moments, a float32 input "socle.hyper" of shape [8] that
- * the host fills each step (lr, bias corrections 1 and 2, gradient scale), and graph->updates. */
+/* Weights (trainable constants) and the running statistics of BatchNormalization as states of their own names: for graphs that share
+ * them with a training graph (evaluation). */
+void graph_states_from_weights(socle_graph *graph);
+/* Adds accumulation, clipping and the optimizer's update of every weight: states "socle.momentum:WEIGHT" etc., graph->updates, and those of
+ * the inputs below that the options need, each of rank 0 and float32 but for HYPER_UPDATE, which is bool. With check_finite, a loss (the
+ * graph's output of that name) that is no number leaves all states as they are. */
 socle_status graph_add_optimizer(socle_graph *graph, const struct socle_trainer_options *options, const value_id *weights,
                                  const value_id *gradients, int count);
-enum { HYPER_LR, HYPER_CORRECTION1, HYPER_CORRECTION2, HYPER_GRADIENT_SCALE, HYPER_COUNT = 8 };
+enum {
+    HYPER_LR,
+    HYPER_CORRECTION1,    /* Adam: 1 / (1 - beta1^t) */
+    HYPER_CORRECTION2,    /* Adam: 1 / sqrt(1 - beta2^t) */
+    HYPER_BATCH_WEIGHT,   /* accumulation: this batch's share of a full one */
+    HYPER_GRADIENT_SCALE, /* accumulation: 1 / the sum of the shares so far */
+    HYPER_UPDATE,         /* accumulation: this batch is the last before an update */
+    HYPER_COUNT
+};
+extern const char *const graph_hyper_names[HYPER_COUNT];
 
 /* Operators of the domain "socle" (our helpers; every one has inference and, where it makes sense, a gradient):
  *   ConvGradInput(dy, w) -> dx             attributes of Conv, and input_shape (ints); ConvTranspose is lowered to it
