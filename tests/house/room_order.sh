@@ -10,7 +10,7 @@ position() {
     place=0
     for room in $rooms; do
         place=$((place + 1))
-        [ "$room" = "$1" ] && echo $place && return
+        [ "$room" != "$1" ] || echo $place
     done
 }
 
