@@ -12,6 +12,7 @@ struct socle_model {
     socle_graph *graph; /* canonical form; constants point into the maps below where they can */
     file_map *maps;     /* the file and its external data */
     int map_count;
+    void *copy;         /* of the bytes given to socle_model_load_memory; NULL otherwise */
     hash128 identity;   /* of structure, shapes and weights' sizes: keys of decisions (weights' contents do not matter) */
 };
 
