@@ -1,0 +1,47 @@
+#include "gemm.h"
+
+int64_t gemm_batches(const gemm_problem *g)
+{
+    int64_t batches = 1;
+    for (int i = 0; i < g->batch_rank; i++)
+        batches *= g->batch[i];
+    return batches;
+}
+
+bool gemm_vectorizable(const problem *p)
+{
+    const gemm_problem *g = &p->gemm;
+    const int64_t most = INT32_MAX / 4;
+    return storage_is_real32(p->dtype) && g->m > 0 && g->n > 0 && g->k > 0 && g->m < most && g->n < most && g->k < most &&
+           gemm_batches(g) > 0 && gemm_batches(g) < most;
+}
+
+/* Batch number -> offset in elements, through all dimensions of the batch. */
+static void define_batch(text *prelude, const char *name, const gemm_problem *g, const int64_t *strides)
+{
+    int64_t inner = 1;
+    text_addf(prelude, "#define %s(batch) (0", name);
+    for (int i = g->batch_rank - 1; i >= 0; i--) {
+        if (strides[i] != 0)
+            text_addf(prelude, " + (batch) / %lldL %% %lldL * %lldL", (long long)inner, (long long)g->batch[i],
+                      (long long)strides[i]);
+        inner *= g->batch[i];
+    }
+    text_add(prelude, ")\n");
+}
+
+void gemm_add_options(solver_launch *launch, const problem *p)
+{
+    text_addf(&launch->options, "-DSTORAGE=%s", storage_name(p->dtype));
+    if (p->gemm.batch_rank > 1) {
+        define_batch(&launch->prelude, "BATCH_A", &p->gemm, p->gemm.stride_a);
+        define_batch(&launch->prelude, "BATCH_B", &p->gemm, p->gemm.stride_b);
+    }
+}
+
+void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g)
+{
+    launch_arg(launch, ARG_LONG(g->batch_rank == 1 ? g->stride_a[0] : 0));
+    launch_arg(launch, ARG_LONG(g->batch_rank == 1 ? g->stride_b[0] : 0));
+    launch_arg(launch, ARG_FLOAT(g->alpha));
+}

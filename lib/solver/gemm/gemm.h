@@ -1,0 +1,29 @@
+/* What the ways to run a matrix product share. */
+#ifndef SOCLE_LIB_SOLVER_GEMM_H
+#define SOCLE_LIB_SOLVER_GEMM_H
+
+#include "../launch.h"
+
+enum { GEMM_A, GEMM_B, GEMM_C };
+
+int64_t gemm_batches(const gemm_problem *g);
+/* Extents and their products that kernels number with 32 bits, and types that are computed with in float. */
+bool gemm_vectorizable(const problem *p);
+/* -DSTORAGE, and the offsets of batches where one stride is not enough. */
+void gemm_add_options(solver_launch *launch, const problem *p);
+/* The last arguments of every kernel: strides of the batches, alpha. */
+void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g);
+
+/* ---- panels of a constant B: [n / columns][k rounded up to lanes][columns] (pack.c) ---- */
+
+typedef struct gemm_panels {
+    int lanes, columns;
+} gemm_panels;
+
+/* B's content is known when weights are prepared, and there is one B. */
+bool gemm_can_pack(const problem *p);
+size_t gemm_packed_bytes(const problem *p, gemm_panels panels);
+socle_status gemm_emit_pack(const problem *p, gemm_panels panels, const char *algorithm, const solver_operands *operands,
+                            step_list *steps);
+
+#endif
