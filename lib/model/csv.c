@@ -1,5 +1,5 @@
-/* CSV files of numbers, plain or gzip-compressed (zlib tells them apart): one column holds labels, the others data. Rows are appended as
- * they are parsed; every fault is reported with its line and column. */
+/* CSV files of numbers, plain or gzip-compressed (zlib tells them apart): one column holds labels, the others data. Rows are
+ * appended as they are parsed; every fault is reported with its line and column. */
 #define _GNU_SOURCE /* strtod_l: the host's locale must not decide what a number is */
 #include "model.h"
 
@@ -61,7 +61,8 @@ static socle_status append_to_line(csv_reader *r, const char *bytes, size_t coun
 {
     const size_t needed = r->line_length + count + 1;
     if (needed > MAX_LINE_BYTES)
-        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld is longer than %zu bytes", r->path, (long long)r->line_number, MAX_LINE_BYTES);
+        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld is longer than %zu bytes", r->path, (long long)r->line_number,
+                          MAX_LINE_BYTES);
     if (needed > r->line_capacity) {
         const size_t capacity = needed > 2 * r->line_capacity ? needed : 2 * r->line_capacity;
         char *line = memory_resize(r->line, r->line_capacity, capacity);
@@ -98,7 +99,8 @@ static socle_status next_line(csv_reader *r, bool *got)
     }
     *got = complete || r->line_length > 0;
     if (status == SOCLE_OK && memchr(r->line, '\0', r->line_length) != NULL)
-        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld is not text: is it a CSV file?", r->path, (long long)r->line_number);
+        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld is not text: is it a CSV file?", r->path,
+                          (long long)r->line_number);
     while (r->line_length > 0 && strchr("\r \t", r->line[r->line_length - 1]) != NULL)
         r->line[--r->line_length] = '\0';
     return status;
@@ -109,7 +111,7 @@ static socle_status next_line(csv_reader *r, bool *got)
 /* Exact for up to 15 digits and 22 places: both factors are exact doubles then (Clinger, 1990). False: the slow way. */
 static bool parse_short(const char *at, const char *end, double *value)
 {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+    static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
     const bool negative = *at == '-';
     int64_t digits = 0;
     int count = 0, places = 0;
@@ -179,11 +181,11 @@ static socle_status set_columns(csv_reader *r, int label_column)
     r->columns = count_fields(r->line);
     r->label = label_column < 0 ? r->columns + label_column : label_column;
     if (r->columns < 2)
-        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld has one column: data and labels need two, separated by commas", r->path,
-                          (long long)r->line_number);
+        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld has one column: data and labels need two, separated by commas",
+                          r->path, (long long)r->line_number);
     if (r->label < 0 || r->label >= r->columns)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "%s: no label column %d: it has %d columns, numbered from 0", r->path, label_column,
-                          r->columns);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "%s: no label column %d: it has %d columns, numbered from 0", r->path,
+                          label_column, r->columns);
     return SOCLE_OK;
 }
 
@@ -210,8 +212,9 @@ static socle_status read_row(csv_reader *r)
     const int found = count_fields(r->line);
     const char *at = r->line;
     if (found != r->columns)
-        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld has %d columns, the lines before have %d: make all lines equally long",
-                          r->path, (long long)r->line_number, found, r->columns);
+        return socle_fail(SOCLE_INVALID_FILE,
+                          "%s: line %lld has %d columns, the lines before have %d: make all lines equally long", r->path,
+                          (long long)r->line_number, found, r->columns);
     if (!reserve_row(r))
         return SOCLE_OUT_OF_MEMORY;
     float *row = r->data + (size_t)r->rows * (size_t)(r->columns - 1);

@@ -1,5 +1,5 @@
-/* A hash of what a model computes, weights' contents left out: two trainings of one network share their decisions. Names do not count,
- * order of values does. */
+/* A hash of what a model computes, weights' contents left out: two trainings of one network share their decisions. Names do not
+ * count, order of values does. */
 #include "onnx.h"
 
 #include <string.h>

@@ -94,8 +94,8 @@ static socle_status read_descr(scanner *s, npy_header *header)
             header->tensor.dtype = types[i].dtype;
     }
     if (header->tensor.dtype == SOCLE_NONE)
-        return socle_fail(SOCLE_INVALID_FILE, "its element type '%s' is not supported: convert it with astype, for example to float32",
-                          descr);
+        return socle_fail(SOCLE_INVALID_FILE,
+                          "its element type '%s' is not supported: convert it with astype, for example to float32", descr);
     header->has_descr = true;
     return SOCLE_OK;
 }
@@ -197,8 +197,8 @@ static socle_status take_elements(const uint8_t *elements, size_t left, socle_te
             return socle_fail(SOCLE_INVALID_FILE, "its shape is too large");
     }
     if ((uint64_t)size_bytes != left)
-        return socle_fail(SOCLE_INVALID_FILE, "its shape and type need %lld bytes, %zu are there: the file is %s", (long long)size_bytes,
-                          left, left < (uint64_t)size_bytes ? "incomplete" : "damaged");
+        return socle_fail(SOCLE_INVALID_FILE, "its shape and type need %lld bytes, %zu are there: the file is %s",
+                          (long long)size_bytes, left, left < (uint64_t)size_bytes ? "incomplete" : "damaged");
     for (size_t i = 0; tensor->dtype == SOCLE_BOOL && i < left; i++) {
         if (elements[i] > 1)
             return socle_fail(SOCLE_INVALID_FILE, "a bool is neither 0 nor 1");
@@ -217,8 +217,8 @@ socle_status socle_npy_read(const char *path, socle_tensor *tensor)
     file_map map = {0};
     npy_header header = {0};
     scanner dictionary;
-    const uint8_t *elements;
-    size_t left;
+    const uint8_t *elements = NULL;
+    size_t left = 0;
     if (path == NULL || tensor == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_npy_read: path and tensor must not be NULL");
     socle_status status = file_map_open(path, &map);
@@ -260,7 +260,8 @@ static char *make_header(const socle_tensor *tensor)
 
 static bool is_writable(const socle_tensor *tensor)
 {
-    bool known = tensor->rank >= 0 && tensor->rank <= SOCLE_MAX_RANK && tensor->dtype > SOCLE_NONE && tensor->dtype < SOCLE_DTYPE_COUNT;
+    bool known = tensor->rank >= 0 && tensor->rank <= SOCLE_MAX_RANK && tensor->dtype > SOCLE_NONE &&
+                 tensor->dtype < SOCLE_DTYPE_COUNT;
     int64_t size_bytes = known ? (int64_t)socle_dtype_size_bytes(tensor->dtype) : 0;
     for (int i = 0; known && i < tensor->rank; i++)
         known = tensor->dims[i] >= 0 && multiply_fits(size_bytes, tensor->dims[i], &size_bytes);

@@ -1,5 +1,5 @@
-/* External data: elements in a file beside the model. A model is not trusted to name files: the path must be relative, without "..",
- * and, with all links resolved, still lie below the model's own folder. */
+/* External data: elements in a file beside the model. A model is not trusted to name files: the path must be relative, without
+ * "..", and, with all links resolved, still lie below the model's own folder. */
 #define _GNU_SOURCE /* realpath with NULL */
 #include "onnx.h"
 

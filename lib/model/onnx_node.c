@@ -1,4 +1,4 @@
-/* Reading ONNX, second pass: one node with its attributes becomes a draft, the draft is brought to opset 21, and enters the graph. */
+/* Reading ONNX, second pass: a node with its attributes becomes a draft, the draft is brought to opset 21 and enters the graph. */
 #include "onnx.h"
 
 #include <stdio.h>
@@ -163,7 +163,8 @@ static socle_status draft_node(onnx_draft *draft, const onnx_node *node)
 static socle_status check_operator(onnx_draft *draft, const graph_operator *op)
 {
     if (op == NULL || (strcmp(op->domain, "socle") == 0 && op->custom == NULL))
-        return onnx_draft_fail(draft, SOCLE_UNSUPPORTED, "is not supported: export the model without it, or register an operator of that name");
+        return onnx_draft_fail(draft, SOCLE_UNSUPPORTED,
+                               "is not supported: export the model without it, or register an operator of that name");
     if (draft->domain[0] == '\0' && draft->version < op->since)
         return onnx_draft_fail(draft, SOCLE_INVALID_FILE, "is not in that version: it came with version %d", op->since);
     if (onnx_draft_attribute(draft, "consumed_inputs") != NULL ||

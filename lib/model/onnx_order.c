@@ -1,5 +1,5 @@
-/* Between the passes over an ONNX file: an order of the nodes in which every value is made before it is used, and which initializers
- * are weights. */
+/* Between the passes over an ONNX file: an order of the nodes in which every value is made before it is used, and which
+ * initializers are weights. */
 #include "onnx.h"
 
 #include <string.h>
@@ -20,7 +20,8 @@ static bool is_sorted(const onnx_reader *reader)
 }
 
 /* Depth first, with a stack of its own: state 0 untouched, 1 on the stack, 2 placed. */
-static socle_status sort_from(const onnx_reader *reader, int root, uint8_t *state, int *next_input, int *stack, int *order, int *placed)
+static socle_status sort_from(const onnx_reader *reader, int root, uint8_t *state, int *next_input, int *stack, int *order,
+                              int *placed)
 {
     int depth = 0;
     stack[0] = root;

@@ -143,7 +143,10 @@ static socle_status read_node(onnx_reader *reader, wire_span message, onnx_node 
     wire_field field;
     int got;
     while ((got = wire_next(&r, &field)) > 0) {
-        wire_span *to = field.number == 3 ? &node->name : field.number == 4 ? &node->op : field.number == 7 ? &node->domain : NULL;
+        wire_span *to = field.number == 3   ? &node->name
+                        : field.number == 4 ? &node->op
+                        : field.number == 7 ? &node->domain
+                                            : NULL;
         if (to != NULL && !wire_get_bytes(&r, &field, to))
             return SOCLE_INVALID_FILE;
     }
@@ -155,7 +158,8 @@ static socle_status read_node(onnx_reader *reader, wire_span message, onnx_node 
     if (status == SOCLE_OK)
         status = onnx_check_text(node->domain, "a domain");
     if (status == SOCLE_OK && node->op.size == 0)
-        status = socle_fail(SOCLE_INVALID_FILE, "node '%.*s' has no operator", (int)node->name.size, (const char *)node->name.bytes);
+        status = socle_fail(SOCLE_INVALID_FILE, "node '%.*s' has no operator", (int)node->name.size,
+                            (const char *)node->name.bytes);
     if (status == SOCLE_OK)
         status = collect_parts(reader, message, 1, &node->first_input, &node->input_count);
     if (status == SOCLE_OK)
@@ -254,7 +258,8 @@ static socle_status count_uses(onnx_reader *reader)
                 continue;
             onnx_name *entry = onnx_names_find(&reader->names, name);
             if (entry == NULL)
-                return socle_fail(SOCLE_INVALID_FILE, "node '%.*s' (%.*s): its input '%.*s' is made by nothing: export the model again",
+                return socle_fail(SOCLE_INVALID_FILE,
+                                  "node '%.*s' (%.*s): its input '%.*s' is made by nothing: export the model again",
                                   (int)node->name.size, (const char *)node->name.bytes, (int)node->op.size,
                                   (const char *)node->op.bytes, (int)name.size, (const char *)name.bytes);
             entry->uses++;

@@ -1,5 +1,5 @@
-/* From older forms of ONNX's operators to opset 21: a table says which operators changed before which version, and how. Attributes that
- * became inputs turn into constants; rules that changed (Softmax's flattening, GroupNormalization's scale) into nodes.
+/* From older forms of ONNX's operators to opset 21: a table says which operators changed before which version, and how. Attributes
+ * that became inputs turn into constants; rules that changed (Softmax's flattening, GroupNormalization's scale) into nodes.
  * https://github.com/onnx/onnx/blob/main/docs/Changelog.md */
 #include "onnx.h"
 
@@ -145,7 +145,8 @@ static socle_status upgrade_softmax(onnx_draft *d)
     const value_id y = graph_add(d->graph, "", d->op, &rows, 1, &ATTRIBUTE_INT("axis", -1), 1, 1);
     if (y == GRAPH_NONE)
         return SOCLE_INVALID_FILE;
-    return handed_on(d, graph_add(d->graph, "", "Reshape", (value_id[]){y, shape}, 2, NULL, 0, 1)) ? SOCLE_OK : SOCLE_INVALID_FILE;
+    return handed_on(d, graph_add(d->graph, "", "Reshape", (value_id[]){y, shape}, 2, NULL, 0, 1)) ? SOCLE_OK
+                                                                                                   : SOCLE_INVALID_FILE;
 }
 
 /* [groups] repeated for every channel of its group: [channels]. */
@@ -171,9 +172,11 @@ static socle_status upgrade_group_norm(onnx_draft *d)
     const graph_type *x = &d->graph->values[d->inputs[0]].type;
     const int64_t channels = x->rank >= 2 ? x->dims[1] : DIM_UNKNOWN;
     if (channels < 1)
-        return onnx_draft_fail(d, SOCLE_UNSUPPORTED, "is not supported with an unknown number of channels: export it with opset 21");
+        return onnx_draft_fail(d, SOCLE_UNSUPPORTED,
+                               "is not supported with an unknown number of channels: export it with opset 21");
     if (channels % groups->i != 0)
-        return onnx_draft_fail(d, SOCLE_SHAPE_MISMATCH, "has %lld groups for %lld channels", (long long)groups->i, (long long)channels);
+        return onnx_draft_fail(d, SOCLE_SHAPE_MISMATCH, "has %lld groups for %lld channels", (long long)groups->i,
+                               (long long)channels);
     for (int i = 1; i < 3; i++) {
         const value_id value = repeat_per_channel(d->graph, d->inputs[i], groups->i, channels);
         if (value == GRAPH_NONE)
@@ -187,7 +190,8 @@ static socle_status upgrade_group_norm(onnx_draft *d)
 
 static value_id constant_of(onnx_draft *d, const socle_attribute *a)
 {
-    graph_type type = {.dtype = SOCLE_FLOAT32, .rank = a->kind == SOCLE_ATTRIBUTE_INT || a->kind == SOCLE_ATTRIBUTE_FLOAT ? 0 : 1};
+    const bool scalar = a->kind == SOCLE_ATTRIBUTE_INT || a->kind == SOCLE_ATTRIBUTE_FLOAT;
+    graph_type type = {.dtype = SOCLE_FLOAT32, .rank = scalar ? 0 : 1};
     type.dims[0] = (int64_t)a->count;
     if (a->kind == SOCLE_ATTRIBUTE_TENSOR) {
         type = (graph_type){a->tensor->dtype, a->tensor->rank, {0}};

@@ -1,5 +1,5 @@
-/* Writing ONNX, opset 21. Everything small is put into one buffer; weights go straight from where they are to the file. A weight's bytes
- * start at a multiple of 64 in the file, which its documentation string fills up to: so that the reader can leave it in the map.
+/* Writing ONNX, opset 21. Everything small is put into buffers; weights go straight from where they are to the file. A weight's
+ * bytes start at a multiple of 64 in the file, its documentation string filling the gap: so a reader can leave them in the map.
  * https://github.com/onnx/onnx/blob/main/onnx/onnx.proto */
 #include "onnx.h"
 

@@ -108,7 +108,8 @@ static socle_status read_shape(const char *name, const json_t *shape, socle_tens
     int64_t size_bytes = (int64_t)socle_dtype_size_bytes(tensor->dtype);
     tensor->rank = (int)json_array_size(shape);
     for (int i = 0; i < tensor->rank; i++) {
-        if (!read_size(json_array_get(shape, (size_t)i), &tensor->dims[i]) || !multiply_fits(size_bytes, tensor->dims[i], &size_bytes))
+        if (!read_size(json_array_get(shape, (size_t)i), &tensor->dims[i]) ||
+            !multiply_fits(size_bytes, tensor->dims[i], &size_bytes))
             return fail_tensor(name, "has an impossible shape");
     }
     tensor->size_bytes = (size_t)size_bytes;
@@ -126,7 +127,8 @@ static socle_status read_entry(const char *name, const json_t *entry, wire_span 
     const socle_status status = read_shape(name, json_object_get(entry, "shape"), &tensor);
     if (status != SOCLE_OK)
         return status;
-    if (json_array_size(offsets) != 2 || !read_size(json_array_get(offsets, 0), &begin) || !read_size(json_array_get(offsets, 1), &end))
+    if (json_array_size(offsets) != 2 || !read_size(json_array_get(offsets, 0), &begin) ||
+        !read_size(json_array_get(offsets, 1), &end))
         return fail_tensor(name, "has no place");
     if (end < begin || (uint64_t)end > elements.size || (uint64_t)(end - begin) != tensor.size_bytes)
         return fail_tensor(name, "lies beyond the end of the file, or does not have its shape's size");
@@ -203,7 +205,7 @@ socle_status safetensors_read(const char *path, file_map *map, named_tensor **te
 {
     file_map opened = {0};
     json_t *header = NULL;
-    wire_span elements;
+    wire_span elements = {0};
     socle_status status = file_map_open(path, &opened);
     if (status != SOCLE_OK)
         return status;
