@@ -35,6 +35,8 @@ socle_status store_put(store *s, const char *kind, hash128 key, const char *name
 socle_status store_remove(store *s, const char *kind, hash128 key);
 socle_status store_visit(store *s, bool verify, socle_cache_visitor visitor, void *user);
 socle_status store_clear(store *s, const char *kind);
+/* At most this much is kept (1 GiB when opened): what was not used for longest goes first, programs before anything else. */
+void store_set_limit(store *s, uint64_t limit_bytes);
 
 /* ---- programs ---- */
 
@@ -112,13 +114,16 @@ typedef struct step_list {
 
 /* Appends a zeroed step and returns it, NULL when memory is out (message set). Strings are set with step_set. */
 step *step_add(step_list *list, step_kind kind, const char *algorithm);
+/* Replaces one of a step's strings by a copy of `string` (NULL: none). */
+socle_status step_set(char **field, const char *string);
 /* The usual launch in one call; spec's and kernel's strings are copied. */
 socle_status step_launch(step_list *list, const char *algorithm, const program_spec *spec, const char *kernel,
                          const step_arg *args, int arg_count, int dims, const size_t *global, const size_t *local,
                          double flops, double bytes);
 void step_list_finish(step_list *list);
 
-/* Steps with their operands bound to spans of one device: kernels made, arguments set; ready to enqueue again and again. */
+/* Steps with their operands bound to spans of one device: kernels made, arguments set; ready to enqueue again and again. The list
+ * and the spans' buffers must outlive them. */
 typedef struct bound_steps bound_steps;
 
 socle_status steps_bind(socle_device *device, const step_list *list, const socle_span *operands, int operand_count,

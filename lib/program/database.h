@@ -1,0 +1,38 @@
+/* One SQLite database of the store, in a file or in memory: opening it safely, its statements, and what its error codes mean. */
+#ifndef SOCLE_LIB_PROGRAM_DATABASE_H
+#define SOCLE_LIB_PROGRAM_DATABASE_H
+
+#include <sqlite3.h>
+#include <sys/types.h>
+
+#include "program.h"
+
+typedef struct database {
+    sqlite3 *handle; /* NULL: closed */
+    sqlite3_stmt *get, *put;
+    int64_t *hits; /* rows read since the last flush: written in one go, not one write a read */
+    int hit_count, hit_capacity;
+    uint64_t stored_bytes; /* about: other processes add theirs */
+    int puts_since_count;
+    dev_t device; /* of the file when it was opened */
+    ino_t inode;
+} database;
+
+/* Creates the schema where it is not there. SQLite's code: SQLITE_OK; SQLITE_CORRUPT or SQLITE_NOTADB for a damaged file;
+ * SQLITE_MISMATCH for a file of a newer Socle. path ":memory:" for one in memory. */
+int database_open(database *d, const char *path);
+void database_close(database *d); /* flushes the hits */
+void database_flush_hits(database *d);
+/* Renames the file at path to path.damaged, unless another process has replaced it since it was opened. */
+socle_status database_set_aside(const database *d, const char *folder, const char *path);
+/* INVALID_FILE (message set) unless the folder is there, ours alone, and what stands at path is a plain file of ours or nothing. */
+socle_status database_check_folder(const char *folder, const char *path);
+/* Drops the entries that were not used for longest, programs first, until at most limit_bytes are stored. */
+int database_shrink(database *d, uint64_t limit_bytes);
+
+static inline bool database_is_damaged(int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
+#endif

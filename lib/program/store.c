@@ -1,0 +1,440 @@
+/* The store: everything worth keeping from run to run, in one SQLite file, socle.db. Each value carries the XXH3-128 of its kind, key
+ * and bytes, checked before it is handed out: a flipped bit in a program binary crashes real drivers. What cannot be written to the
+ * file is kept in memory, so that one process at least does its work once only. */
+#include "database.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LIMIT_BYTES ((uint64_t)1 << 30)
+#define MEMORY_LIMIT_BYTES ((uint64_t)256 << 20)
+#define PUTS_BETWEEN_COUNTS 64
+#define HITS_BETWEEN_FLUSHES 4096
+
+struct store {
+    pthread_mutex_t lock;
+    log_sink log;
+    char *folder;
+    char *path; /* "" in memory */
+    database file, memory;
+    uint64_t limit_bytes;
+    bool write_failure_logged;
+};
+
+/* ---- opening ---- */
+
+static void log_fallback(const store *s, const char *reason)
+{
+    log_write(&s->log, SOCLE_LOG_WARN, "store: %s: everything is kept in memory", reason);
+}
+
+/* A damaged file is set aside once; its successor may not be damaged too. */
+static int open_file(store *s)
+{
+    int code = database_open(&s->file, s->path);
+    if (!database_is_damaged(code))
+        return code;
+    if (database_set_aside(&s->file, s->folder, s->path) != SOCLE_OK) {
+        log_write(&s->log, SOCLE_LOG_WARN, "store: %s is damaged and cannot be set aside: %s", s->path, socle_error_message());
+        return code;
+    }
+    log_write(&s->log, SOCLE_LOG_WARN, "store: %s is damaged: it was set aside as %s.damaged and begun anew", s->path, s->path);
+    return database_open(&s->file, s->path);
+}
+
+static void open_or_fall_back(store *s)
+{
+    char reason[512];
+    if (file_make_folders(s->folder) != SOCLE_OK || database_check_folder(s->folder, s->path) != SOCLE_OK) {
+        log_fallback(s, socle_error_message());
+        return;
+    }
+    const int code = open_file(s);
+    if (code == SQLITE_OK)
+        return;
+    snprintf(reason, sizeof(reason), "%s: %s", s->path, code == SQLITE_MISMATCH ? "written by a newer Socle" : sqlite3_errstr(code));
+    log_fallback(s, reason);
+}
+
+static socle_status set_paths(store *s, const char *folder)
+{
+    const bool in_memory = folder == NULL || folder[0] == '\0';
+    s->folder = memory_copy_string(in_memory ? "" : folder);
+    s->path = in_memory ? memory_copy_string("") : memory_format("%s/socle.db", folder);
+    return s->folder != NULL && s->path != NULL ? SOCLE_OK : SOCLE_OUT_OF_MEMORY;
+}
+
+socle_status store_open(const char *folder, const log_sink *log, store **out)
+{
+    store *s = memory_alloc(sizeof(*s));
+    if (s == NULL)
+        return SOCLE_OUT_OF_MEMORY;
+    pthread_mutex_init(&s->lock, NULL);
+    s->limit_bytes = LIMIT_BYTES;
+    if (log != NULL)
+        s->log = *log;
+    socle_status status = set_paths(s, folder);
+    if (status == SOCLE_OK && s->path[0] != '\0') {
+        open_or_fall_back(s);
+        if (s->file.handle == NULL)
+            s->path[0] = '\0';
+    }
+    if (status != SOCLE_OK) {
+        store_close(s);
+        return status;
+    }
+    *out = s;
+    return SOCLE_OK;
+}
+
+void store_close(store *s)
+{
+    if (s == NULL)
+        return;
+    database_close(&s->file);
+    database_close(&s->memory);
+    memory_free(s->path);
+    memory_free(s->folder);
+    pthread_mutex_destroy(&s->lock);
+    memory_free(s);
+}
+
+const char *store_path(const store *s)
+{
+    return s->path;
+}
+
+void store_set_limit(store *s, uint64_t limit_bytes)
+{
+    pthread_mutex_lock(&s->lock);
+    s->limit_bytes = limit_bytes;
+    s->file.puts_since_count = s->memory.puts_since_count = -1;
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* The file turned out to be damaged while in use. The lock is held. */
+static void replace_file(store *s)
+{
+    s->file.hit_count = 0;
+    database_close(&s->file);
+    if (database_set_aside(&s->file, s->folder, s->path) != SOCLE_OK) {
+        log_fallback(s, socle_error_message());
+        return;
+    }
+    log_write(&s->log, SOCLE_LOG_WARN, "store: %s is damaged: it was set aside as %s.damaged and begun anew", s->path, s->path);
+    const int code = database_open(&s->file, s->path);
+    if (code != SQLITE_OK)
+        log_fallback(s, sqlite3_errstr(code));
+}
+
+/* The lock is held. NULL: none can be had. */
+static database *memory_database(store *s)
+{
+    if (s->memory.handle == NULL && database_open(&s->memory, ":memory:") != SQLITE_OK)
+        return NULL;
+    return &s->memory;
+}
+
+/* ---- values ---- */
+
+static hash128 hash_of_entry(const char *kind, hash128 key, const void *bytes, size_t size_bytes)
+{
+    return hash_combine(hash_combine(hash_string(kind), key), hash_bytes(bytes, size_bytes));
+}
+
+static void bind_key(sqlite3_stmt *statement, const char *kind, const hash128 *key)
+{
+    sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC);
+    sqlite3_bind_blob(statement, 2, key, sizeof(*key), SQLITE_STATIC);
+}
+
+static bool verify(sqlite3_stmt *row, int hash_column, int value_column, const char *kind, hash128 key)
+{
+    const void *value = sqlite3_column_blob(row, value_column);
+    const int size_bytes = sqlite3_column_bytes(row, value_column);
+    if (sqlite3_column_bytes(row, hash_column) != (int)sizeof(hash128))
+        return false;
+    const hash128 hash = hash_of_entry(kind, key, value, (size_t)size_bytes);
+    return memcmp(sqlite3_column_blob(row, hash_column), &hash, sizeof(hash)) == 0;
+}
+
+static int remove_entry(database *d, const char *kind, hash128 key)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(d->handle, "DELETE FROM entry WHERE kind=?1 AND key=?2", -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        bind_key(statement, kind, &key);
+        code = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static void count_hit(database *d, int64_t id)
+{
+    if (d->hit_count >= HITS_BETWEEN_FLUSHES)
+        database_flush_hits(d);
+    if (ARRAY_RESERVE(d->hits, d->hit_count, d->hit_capacity))
+        d->hits[d->hit_count++] = id;
+}
+
+/* *found: a value that passed its check was handed out. */
+static socle_status get_from(store *s, database *d, const char *kind, hash128 key, void **bytes, size_t *size_bytes, double *age_s,
+                             bool *found)
+{
+    socle_status status = SOCLE_OK;
+    bool failed_check = false;
+    *found = false;
+    bind_key(d->get, kind, &key);
+    const int code = sqlite3_step(d->get);
+    if (code == SQLITE_ROW && !verify(d->get, 1, 3, kind, key)) {
+        failed_check = true;
+    } else if (code == SQLITE_ROW) {
+        const size_t size = (size_t)sqlite3_column_bytes(d->get, 3);
+        void *copy = memory_alloc(size);
+        if (copy == NULL) {
+            status = SOCLE_OUT_OF_MEMORY;
+        } else {
+            if (size > 0)
+                memcpy(copy, sqlite3_column_blob(d->get, 3), size);
+            *bytes = copy;
+            *size_bytes = size;
+            if (age_s != NULL)
+                *age_s = time_wall_s() - sqlite3_column_double(d->get, 2);
+            *found = true;
+            count_hit(d, sqlite3_column_int64(d->get, 0));
+        }
+    }
+    sqlite3_reset(d->get);
+    sqlite3_clear_bindings(d->get);
+    if (failed_check) {
+        log_write(&s->log, SOCLE_LOG_WARN, "store: a %s does not match its checksum: it is dropped and made again", kind);
+        remove_entry(d, kind, key);
+    }
+    if (database_is_damaged(code) && d == &s->file)
+        replace_file(s);
+    return status;
+}
+
+socle_status store_get(store *s, const char *kind, hash128 key, void **bytes, size_t *size_bytes, double *age_s)
+{
+    bool found = false;
+    socle_status status = SOCLE_OK;
+    pthread_mutex_lock(&s->lock);
+    if (s->memory.handle != NULL) /* what could not be written to the file is newer than the file */
+        status = get_from(s, &s->memory, kind, key, bytes, size_bytes, age_s, &found);
+    if (status == SOCLE_OK && !found && s->file.handle != NULL)
+        status = get_from(s, &s->file, kind, key, bytes, size_bytes, age_s, &found);
+    pthread_mutex_unlock(&s->lock);
+    if (status != SOCLE_OK)
+        return status;
+    return found ? SOCLE_OK : SOCLE_NOT_FOUND;
+}
+
+static int put_into(database *d, const char *kind, hash128 key, const char *name, const char *device, const void *bytes,
+                    size_t size_bytes, uint64_t limit_bytes)
+{
+    const hash128 hash = hash_of_entry(kind, key, bytes, size_bytes);
+    if (size_bytes > limit_bytes)
+        return SQLITE_TOOBIG;
+    bind_key(d->put, kind, &key);
+    sqlite3_bind_text(d->put, 3, name != NULL ? name : "", -1, SQLITE_STATIC);
+    sqlite3_bind_text(d->put, 4, device != NULL ? device : "", -1, SQLITE_STATIC);
+    sqlite3_bind_double(d->put, 5, time_wall_s());
+    sqlite3_bind_int64(d->put, 6, (sqlite3_int64)size_bytes);
+    sqlite3_bind_blob(d->put, 7, &hash, sizeof(hash), SQLITE_STATIC);
+    if (size_bytes > 0)
+        sqlite3_bind_blob64(d->put, 8, bytes, size_bytes, SQLITE_STATIC);
+    else
+        sqlite3_bind_zeroblob(d->put, 8, 0);
+    int code = sqlite3_step(d->put);
+    sqlite3_reset(d->put);
+    sqlite3_clear_bindings(d->put);
+    if (code != SQLITE_DONE)
+        return code;
+    d->stored_bytes += size_bytes;
+    if (d->puts_since_count < 0 || ++d->puts_since_count >= PUTS_BETWEEN_COUNTS || d->stored_bytes > limit_bytes)
+        database_shrink(d, limit_bytes);
+    return SQLITE_OK;
+}
+
+/* The lock is held. */
+static int put_into_file(store *s, const char *kind, hash128 key, const char *name, const char *device, const void *bytes,
+                         size_t size_bytes)
+{
+    int code = put_into(&s->file, kind, key, name, device, bytes, size_bytes, s->limit_bytes);
+    if (database_is_damaged(code)) {
+        replace_file(s);
+        if (s->file.handle != NULL)
+            code = put_into(&s->file, kind, key, name, device, bytes, size_bytes, s->limit_bytes);
+    }
+    return code;
+}
+
+socle_status store_put(store *s, const char *kind, hash128 key, const char *name, const char *device, const void *bytes,
+                       size_t size_bytes)
+{
+    int code = SQLITE_OK;
+    pthread_mutex_lock(&s->lock);
+    const bool in_file = s->file.handle != NULL;
+    if (in_file)
+        code = put_into_file(s, kind, key, name, device, bytes, size_bytes);
+    if (in_file && code == SQLITE_OK && s->memory.handle != NULL)
+        remove_entry(&s->memory, kind, key); /* an older value may stand there */
+    if (in_file && code != SQLITE_OK && !s->write_failure_logged) {
+        s->write_failure_logged = true;
+        log_write(&s->log, SOCLE_LOG_WARN, "store: %s cannot be written: %s: what is new is kept in memory", s->path,
+                  sqlite3_errstr(code));
+    }
+    if (!in_file || code != SQLITE_OK) {
+        const uint64_t limit = s->limit_bytes < MEMORY_LIMIT_BYTES ? s->limit_bytes : MEMORY_LIMIT_BYTES;
+        database *memory = memory_database(s);
+        const int kept = memory != NULL ? put_into(memory, kind, key, name, device, bytes, size_bytes, limit) : SQLITE_NOMEM;
+        code = in_file ? code : kept;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return code == SQLITE_OK ? SOCLE_OK
+                             : socle_fail(SOCLE_IO, "store: %s '%s' cannot be kept: %s", kind, name != NULL ? name : "",
+                                          sqlite3_errstr(code));
+}
+
+socle_status store_remove(store *s, const char *kind, hash128 key)
+{
+    int code = SQLITE_OK;
+    pthread_mutex_lock(&s->lock);
+    if (s->memory.handle != NULL)
+        code = remove_entry(&s->memory, kind, key);
+    if (s->file.handle != NULL && code == SQLITE_OK)
+        code = remove_entry(&s->file, kind, key);
+    pthread_mutex_unlock(&s->lock);
+    return code == SQLITE_OK ? SOCLE_OK : socle_fail(SOCLE_IO, "store: a %s cannot be removed: %s", kind, sqlite3_errstr(code));
+}
+
+/* ---- all values ---- */
+
+static int list_ids(database *d, int64_t **ids, int *count)
+{
+    sqlite3_stmt *statement = NULL;
+    int capacity = 0;
+    int code = sqlite3_prepare_v2(d->handle, "SELECT id FROM entry ORDER BY kind, device, name, id", -1, &statement, NULL);
+    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        code = ARRAY_RESERVE(*ids, *count, capacity) ? SQLITE_OK : SQLITE_NOMEM;
+        if (code == SQLITE_OK)
+            (*ids)[(*count)++] = sqlite3_column_int64(statement, 0);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+static const char *column_string(sqlite3_stmt *row, int column)
+{
+    const char *string = (const char *)sqlite3_column_text(row, column);
+    return string != NULL ? string : "";
+}
+
+static bool verify_row(sqlite3_stmt *row)
+{
+    hash128 key;
+    if (sqlite3_column_bytes(row, 5) != (int)sizeof(key))
+        return false;
+    memcpy(&key, sqlite3_column_blob(row, 5), sizeof(key));
+    return verify(row, 6, 7, column_string(row, 0), key);
+}
+
+/* Copies one entry; the strings stand in *strings (memory_free). *there: it was not removed meanwhile. */
+static socle_status read_entry(database *d, int64_t id, bool verified, socle_cache_entry *entry, char **strings, bool *there)
+{
+    sqlite3_stmt *row = NULL;
+    socle_status status = SOCLE_OK;
+    const char *sql = verified ? "SELECT kind, name, device, size, hits, key, hash, value FROM entry WHERE id=?1"
+                               : "SELECT kind, name, device, size, hits FROM entry WHERE id=?1";
+    *there = false;
+    if (sqlite3_prepare_v2(d->handle, sql, -1, &row, NULL) == SQLITE_OK) {
+        sqlite3_bind_int64(row, 1, id);
+        if (sqlite3_step(row) == SQLITE_ROW) {
+            const char *kind = column_string(row, 0), *name = column_string(row, 1);
+            char *copy = memory_format("%s%c%s%c%s", kind, 0, name, 0, column_string(row, 2));
+            status = copy != NULL ? SOCLE_OK : SOCLE_OUT_OF_MEMORY;
+            if (copy != NULL) {
+                const char *copied_name = copy + strlen(kind) + 1;
+                *entry = (socle_cache_entry){copy, copied_name, copied_name + strlen(name) + 1,
+                                             (uint64_t)sqlite3_column_int64(row, 3), (uint64_t)sqlite3_column_int64(row, 4),
+                                             !verified || verify_row(row)};
+                *strings = copy;
+                *there = true;
+            }
+        }
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+/* The visitor is called without the lock: it may use the store. */
+static socle_status visit_database(store *s, database *d, bool verified, socle_cache_visitor visitor, void *user, bool *stopped)
+{
+    int64_t *ids = NULL;
+    int count = 0, code = SQLITE_OK;
+    socle_status status = SOCLE_OK;
+    pthread_mutex_lock(&s->lock);
+    if (d->handle != NULL) {
+        database_flush_hits(d);
+        code = list_ids(d, &ids, &count);
+    }
+    pthread_mutex_unlock(&s->lock);
+    if (code != SQLITE_OK)
+        status = socle_fail(SOCLE_IO, "store: %s cannot be read: %s", s->path, sqlite3_errstr(code));
+    for (int i = 0; i < count && status == SOCLE_OK && !*stopped; i++) {
+        socle_cache_entry entry;
+        char *strings = NULL;
+        bool there = false;
+        pthread_mutex_lock(&s->lock);
+        if (d->handle != NULL)
+            status = read_entry(d, ids[i], verified, &entry, &strings, &there);
+        pthread_mutex_unlock(&s->lock);
+        if (there)
+            *stopped = visitor(&entry, user) != 0;
+        memory_free(strings);
+    }
+    memory_free(ids);
+    return status;
+}
+
+socle_status store_visit(store *s, bool verified, socle_cache_visitor visitor, void *user)
+{
+    bool stopped = false;
+    socle_status status = visit_database(s, &s->file, verified, visitor, user, &stopped);
+    return status == SOCLE_OK && !stopped ? visit_database(s, &s->memory, verified, visitor, user, &stopped) : status;
+}
+
+static int clear_database(database *d, const char *kind)
+{
+    sqlite3_stmt *statement = NULL;
+    if (d->handle == NULL)
+        return SQLITE_OK;
+    d->hit_count = 0;
+    d->puts_since_count = -1;
+    int code = sqlite3_prepare_v2(d->handle, "DELETE FROM entry WHERE ?1 IS NULL OR kind=?1", -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, kind, -1, SQLITE_STATIC); /* a NULL pointer binds NULL */
+        code = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    if (code != SQLITE_DONE)
+        return code;
+    sqlite3_exec(d->handle, "VACUUM", NULL, NULL, NULL); /* gives the space back, unless another process is at work */
+    return SQLITE_OK;
+}
+
+socle_status store_clear(store *s, const char *kind)
+{
+    pthread_mutex_lock(&s->lock);
+    int code = clear_database(&s->memory, kind);
+    if (code == SQLITE_OK)
+        code = clear_database(&s->file, kind);
+    if (database_is_damaged(code)) {
+        replace_file(s);
+        code = SQLITE_OK;
+    }
+    pthread_mutex_unlock(&s->lock);
+    return code == SQLITE_OK ? SOCLE_OK : socle_fail(SOCLE_IO, "store: %s cannot be cleared: %s", s->path, sqlite3_errstr(code));
+}
