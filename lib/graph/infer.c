@@ -151,7 +151,7 @@ socle_status infer_axes(const graph_infer *infer, const int64_t *axes, int count
 {
     memset(marked, 0, (size_t)rank * sizeof(*marked));
     for (int i = 0; i < count; i++) {
-        int axis;
+        int axis = 0;
         socle_status status = infer_axis(infer, axes[i], rank, &axis);
         if (status != SOCLE_OK)
             return status;
