@@ -1,5 +1,5 @@
-/* AttributeProto: an attribute of a node that is being drafted. Graphs within attributes are never descended into, but for counting
- * how deeply they are nested. */
+/* AttributeProto: an attribute of a node that is being drafted. Graphs within attributes are never descended into, except to
+ * count how deeply they are nested. */
 #include "onnx.h"
 
 #include <string.h>

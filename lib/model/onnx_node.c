@@ -1,4 +1,4 @@
-/* Reading ONNX, second pass: a node with its attributes becomes a draft, the draft is brought to opset 21 and enters the graph. */
+/* Reading ONNX, second pass: a node with its attributes becomes a draft, is brought to opset 21 and enters the graph. */
 #include "onnx.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* From older forms of ONNX's operators to opset 21: a table says which operators changed before which version, and how. Attributes
- * that became inputs turn into constants; rules that changed (Softmax's flattening, GroupNormalization's scale) into nodes.
+/* From older forms of ONNX's operators to opset 21: a table says which operators changed before which version, and how.
+ * Attributes that became inputs turn into constants; rules that changed (Softmax's flattening, GroupNormalization's scale) into nodes.
  * https://github.com/onnx/onnx/blob/main/docs/Changelog.md */
 #include "onnx.h"
 
