@@ -44,3 +44,21 @@ socle_status gradient_average_pool_grad(graph_gradient *g)
     const int count = own_attributes(&g->graph->nodes[g->node], attributes);
     return compose_set(g, 0, compose_node(g->graph, "", "AveragePool", g->output_gradients, 1, attributes, count));
 }
+
+/* The elements that were the maxima, taken by their indices in the whole tensor. */
+socle_status gradient_max_pool_grad(graph_gradient *g)
+{
+    socle_graph *graph = g->graph;
+    socle_attribute attributes[MAX_ATTRIBUTES];
+    const int count = own_attributes(&graph->nodes[g->node], attributes);
+    const value_id x = compose_input(g, 1), dy = g->output_gradients[0];
+    if (!compose_wanted(g, 0))
+        return SOCLE_OK;
+    const graph_type type = compose_type(graph, x);
+    const value_id y = graph_add(graph, "", "MaxPool", &x, 1, attributes, count, 2);
+    if (y == GRAPH_NONE)
+        return socle_last_status();
+    const value_id indices = graph->nodes[graph->values[y].producer].outputs[1];
+    const value_id flat = compose_reshape(graph, dy, 1, (int64_t[]){graph_type_count(&type)});
+    return compose_set(g, 0, compose_node(graph, "", "Gather", (value_id[]){flat, indices}, 2, NULL, 0));
+}

@@ -14,6 +14,7 @@ socle_status gradient_conv_grad_input(graph_gradient *g);
 socle_status gradient_conv_grad_weight(graph_gradient *g);
 /* pooling */
 socle_status gradient_max_pool(graph_gradient *g);
+socle_status gradient_max_pool_grad(graph_gradient *g);
 socle_status gradient_average_pool(graph_gradient *g);
 socle_status gradient_average_pool_grad(graph_gradient *g);
 /* normalization (BatchNormalization: both forms, by training_mode) */
