@@ -1,0 +1,125 @@
+/* Normalizations and softmax. */
+#include "evaluate.h"
+
+#include <math.h>
+
+static double mean_of(const double *x, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += x[i];
+    return sum / (double)count;
+}
+
+static double variance_of(const double *x, int64_t count, double mean)
+{
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++)
+        sum += (x[i] - mean) * (x[i] - mean);
+    return sum / (double)count;
+}
+
+static void layer_normalization(operation *o)
+{
+    const operand *x = &o->in[0];
+    const double epsilon = node_float(o->node, "epsilon", 1e-5);
+    int64_t row = 1, at[SOCLE_MAX_RANK];
+    for (int i = evaluate_axis(node_int(o->node, "axis", -1), x->rank); i < x->rank; i++)
+        row *= x->dims[i];
+    for (int64_t r = 0; row > 0 && r < x->count / row; r++) {
+        const double mean = mean_of(x->data + r * row, row);
+        const double inverse = 1 / sqrt(variance_of(x->data + r * row, row, mean) + epsilon);
+        for (int64_t i = r * row; i < (r + 1) * row; i++) {
+            evaluate_coordinates(x, i, at);
+            o->out[0].data[i] = (x->data[i] - mean) * inverse * o->in[1].data[evaluate_broadcast_offset(&o->in[1], at, x->rank)];
+            if (o->in_count > 2 && o->in[2].data != NULL)
+                o->out[0].data[i] += o->in[2].data[evaluate_broadcast_offset(&o->in[2], at, x->rank)];
+        }
+        if (o->out_count > 1 && o->out[1].data != NULL)
+            o->out[1].data[r] = mean;
+        if (o->out_count > 2 && o->out[2].data != NULL)
+            o->out[2].data[r] = inverse;
+    }
+}
+
+static void group_normalization(operation *o, int64_t groups)
+{
+    const operand *x = &o->in[0];
+    const double epsilon = node_float(o->node, "epsilon", 1e-5);
+    const int64_t row = x->count / x->dims[0] / groups, inner = x->count / x->dims[0] / x->dims[1];
+    for (int64_t r = 0; r < x->dims[0] * groups; r++) {
+        const double mean = mean_of(x->data + r * row, row);
+        const double inverse = 1 / sqrt(variance_of(x->data + r * row, row, mean) + epsilon);
+        for (int64_t i = r * row; i < (r + 1) * row; i++) {
+            const int64_t c = i / inner % x->dims[1];
+            o->out[0].data[i] = (x->data[i] - mean) * inverse * o->in[1].data[c] + o->in[2].data[c];
+        }
+    }
+}
+
+/* running = running * momentum + present * (1 - momentum), the variance being that of the population. */
+static void batch_normalization(operation *o)
+{
+    const operand *x = &o->in[0];
+    const bool training = node_int(o->node, "training_mode", 0) != 0;
+    const double epsilon = node_float(o->node, "epsilon", 1e-5), momentum = node_float(o->node, "momentum", 0.9);
+    const int64_t channels = x->rank > 1 ? x->dims[1] : 1, inner = x->count / x->dims[0] / channels, images = x->dims[0];
+    for (int64_t c = 0; c < channels; c++) {
+        double mean = o->in[3].data[c], variance = o->in[4].data[c], sum = 0, squares = 0;
+        for (int64_t i = 0; i < images * inner; i++)
+            sum += x->data[(i / inner * channels + c) * inner + i % inner];
+        const double own_mean = sum / (double)(images * inner);
+        for (int64_t i = 0; i < images * inner; i++)
+            squares += pow(x->data[(i / inner * channels + c) * inner + i % inner] - own_mean, 2);
+        const double own_variance = squares / (double)(images * inner);
+        if (training && o->out_count > 1 && o->out[1].data != NULL)
+            o->out[1].data[c] = mean * momentum + own_mean * (1 - momentum);
+        if (training && o->out_count > 2 && o->out[2].data != NULL)
+            o->out[2].data[c] = variance * momentum + own_variance * (1 - momentum);
+        mean = training ? own_mean : mean;
+        variance = training ? own_variance : variance;
+        for (int64_t i = 0; i < images * inner; i++) {
+            const int64_t at = (i / inner * channels + c) * inner + i % inner;
+            o->out[0].data[at] = (x->data[at] - mean) / sqrt(variance + epsilon) * o->in[1].data[c] + o->in[2].data[c];
+        }
+    }
+}
+
+static void softmax(operation *o, bool logarithm)
+{
+    const operand *x = &o->in[0];
+    const int axis = evaluate_axis(node_int(o->node, "axis", -1), x->rank);
+    int64_t inner = 1;
+    for (int i = axis + 1; i < x->rank; i++)
+        inner *= x->dims[i];
+    const int64_t count = x->dims[axis];
+    for (int64_t line = 0; count > 0 && line < x->count / count; line++) {
+        const int64_t first = line / inner * count * inner + line % inner;
+        double largest = -INFINITY, sum = 0;
+        for (int64_t i = 0; i < count; i++)
+            largest = fmax(largest, x->data[first + i * inner]);
+        for (int64_t i = 0; i < count; i++)
+            sum += exp(x->data[first + i * inner] - largest);
+        for (int64_t i = 0; i < count; i++) {
+            const double shifted = x->data[first + i * inner] - largest;
+            o->out[0].data[first + i * inner] = logarithm ? shifted - log(sum) : exp(shifted) / sum;
+        }
+    }
+}
+
+bool evaluate_normalization(operation *o)
+{
+    if (evaluate_is(o, "LayerNormalization"))
+        layer_normalization(o);
+    else if (evaluate_is(o, "GroupNormalization"))
+        group_normalization(o, node_int(o->node, "num_groups", 1));
+    else if (evaluate_is(o, "InstanceNormalization"))
+        group_normalization(o, o->in[0].dims[1]);
+    else if (evaluate_is(o, "BatchNormalization"))
+        batch_normalization(o);
+    else if (evaluate_is(o, "Softmax") || evaluate_is(o, "LogSoftmax"))
+        softmax(o, evaluate_is(o, "LogSoftmax"));
+    else
+        return false;
+    return true;
+}
