@@ -89,7 +89,7 @@ static socle_status upload_states(executor *e)
     const uint8_t zero = 0;
     for (int i = 0; i < e->plan->buffer_count; i++) {
         const plan_buffer *b = &e->plan->buffers[i];
-        if (b->kind != BUFFER_STATE || b->alias != GRAPH_NONE || b->size_bytes == 0)
+        if (b->kind != BUFFER_STATE || b->alias != GRAPH_NONE || b->size_bytes == 0 || e->buffers[i] == NULL)
             continue;
         socle_status status = b->data != NULL ? socle_buffer_write(e->spans[i], b->data)
                                               : socle_buffer_fill(e->spans[i], &zero, sizeof(zero));
@@ -126,12 +126,27 @@ static bool has_own_memory(const plan_buffer *b)
     return b->alias == GRAPH_NONE && b->kind != BUFFER_ARENA;
 }
 
+/* A state that the lender has: false when it has none of that name and size. */
+static bool borrow_state(executor *e, int i)
+{
+    const plan_buffer *b = &e->plan->buffers[i];
+    for (int k = 0; e->lender != NULL && b->kind == BUFFER_STATE && k < e->lender->plan->buffer_count; k++) {
+        const plan_buffer *other = &e->lender->plan->buffers[k];
+        if (other->kind != BUFFER_STATE || other->alias != GRAPH_NONE || other->size_bytes != b->size_bytes ||
+            strcmp(other->name, b->name) != 0)
+            continue;
+        e->spans[i] = e->lender->spans[k];
+        return true;
+    }
+    return false;
+}
+
 /* Everything the prepare steps need, and what lives as long as the executor. */
 static socle_status allocate_weights(executor *e)
 {
     for (int i = 0; i < e->plan->buffer_count; i++) {
         const plan_buffer *b = &e->plan->buffers[i];
-        if (!has_own_memory(b) || b->kind == BUFFER_INPUT || b->kind == BUFFER_OUTPUT)
+        if (!has_own_memory(b) || b->kind == BUFFER_INPUT || b->kind == BUFFER_OUTPUT || borrow_state(e, i))
             continue;
         socle_status status = allocate_operand(e, i);
         if (status != SOCLE_OK)
@@ -204,6 +219,26 @@ static socle_status warm_up(executor *e)
     return status == SOCLE_OK ? socle_device_finish(e->plan->device) : status;
 }
 
+static socle_status open_queue(executor *e)
+{
+    if (e->lender == NULL)
+        return device_queue_create(e->plan->device, QUEUE_DEFAULT, false, &e->queue);
+    const cl_int code = clRetainCommandQueue(e->lender->queue);
+    if (code != CL_SUCCESS)
+        return device_status(e->plan->device, code, "clRetainCommandQueue");
+    e->queue = e->lender->queue;
+    return SOCLE_OK;
+}
+
+/* States of its own get their content; the lender's have theirs. */
+static socle_status make_ready(executor *e)
+{
+    if (e->lender == NULL)
+        return warm_up(e);
+    socle_status status = upload_states(e);
+    return status == SOCLE_OK ? socle_device_finish(e->plan->device) : status;
+}
+
 static socle_status build(executor *e)
 {
     device_plan *plan = e->plan;
@@ -217,7 +252,7 @@ static socle_status build(executor *e)
     const double compiled_s = time_now_s();
     e->compile_ms = (compiled_s - start_s) * 1e3;
     if (status == SOCLE_OK)
-        status = device_queue_create(plan->device, QUEUE_DEFAULT, false, &e->queue);
+        status = open_queue(e);
     if (status == SOCLE_OK)
         status = allocate_weights(e);
     if (status == SOCLE_OK)
@@ -227,7 +262,7 @@ static socle_status build(executor *e)
     if (status == SOCLE_OK)
         status = steps_bind(plan->device, &plan->steps, e->spans, plan->buffer_count, &e->steps);
     if (status == SOCLE_OK)
-        status = warm_up(e);
+        status = make_ready(e);
     if (status == SOCLE_OK)
         refresh_binaries(plan);
     e->load_ms = (time_now_s() - compiled_s) * 1e3;
@@ -236,12 +271,18 @@ static socle_status build(executor *e)
 
 socle_status executor_create(device_plan *plan, executor **out)
 {
+    return executor_create_sharing(plan, NULL, out);
+}
+
+socle_status executor_create_sharing(device_plan *plan, const executor *lender, executor **out)
+{
     executor *e = memory_alloc(sizeof(*e));
     if (e == NULL) {
         device_plan_destroy(plan);
         return SOCLE_OUT_OF_MEMORY;
     }
     e->plan = plan;
+    e->lender = lender;
     socle_status status = build(e);
     if (status != SOCLE_OK)
         executor_destroy(e);
@@ -280,7 +321,7 @@ static socle_status find_state(const executor *e, const char *name, size_t size_
             continue;
         if (b->size_bytes != size_bytes)
             return socle_fail(SOCLE_SHAPE_MISMATCH, "state '%s' has %zu bytes, not %zu", name, b->size_bytes, size_bytes);
-        *span = (socle_span){e->buffers[i], 0, size_bytes};
+        *span = (socle_span){e->spans[i].buffer, e->spans[i].offset_bytes, size_bytes};
         return SOCLE_OK;
     }
     return socle_fail(SOCLE_NOT_FOUND, "the plan has no state named '%s'", name);

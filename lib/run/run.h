@@ -23,11 +23,15 @@ typedef struct executor {
     bound_steps *steps;
     cl_command_queue queue;  /* its own */
     exchange_kind exchange;
+    const struct executor *lender; /* whose states and queue it shares; NULL: its own */
     double load_ms, compile_ms;
 } executor;
 
 /* Allocates, compiles in parallel, uploads, prepares and warms up. Takes ownership of plan, also on failure. */
 socle_status executor_create(device_plan *plan, executor **out);
+/* The same, but states that `lender` has by the same name are its: several plans (of other batches, for evaluation) work on one set of
+ * weights. Both use one queue, so their runs are in order; the lender outlives the other. Not warmed up: that would change the states. */
+socle_status executor_create_sharing(device_plan *plan, const executor *lender, executor **out);
 void executor_destroy(executor *e);
 /* Inputs in, all steps, outputs out; then waits. inputs/outputs by position; NULL entries are left as they are. What was started before must
  * have been waited for. */
