@@ -2,13 +2,14 @@
  * are compared with. Some devices end a work-item's loops after 65,535 iterations, so a sum may be split over launches: `first` and `count`
  * say which part of the outer loop to add, `partial` keeps sums in between. */
 #include "conv/common.cl"
+#include "conv/geometry.cl"
 
 static inline bool inside(int position, int extent)
 {
     return position >= 0 && position < extent;
 }
 
-__kernel void conv(__global const stored *x, __global const stored *w, __global stored *y, __global real *partial, int first,
+__kernel void conv(__global const element *x, __global const element *w, __global element *y, __global real *partial, int first,
                    int count EPILOGUE_PARAMS)
 {
     const int ow = (int)get_global_id(0), oh = (int)get_global_id(1) % OH, od = (int)get_global_id(1) / OH;
@@ -17,8 +18,8 @@ __kernel void conv(__global const stored *x, __global const stored *w, __global 
     const size_t index = (((size_t)n * OUT_CHANNELS + oc) * OD + od) * OH * OW + (size_t)oh * OW + ow;
     real sum = first > 0 ? partial[index] : (real)0;
     for (int c = first; c < first + count; c++) {
-        __global const stored *image = x + ((size_t)n * CHANNELS + group * GROUP_CHANNELS + c) * ID * IH * IW;
-        __global const stored *filter = w + ((size_t)oc * GROUP_CHANNELS + c) * KD * KH * KW;
+        __global const element *image = x + ((size_t)n * CHANNELS + group * GROUP_CHANNELS + c) * ID * IH * IW;
+        __global const element *filter = w + ((size_t)oc * GROUP_CHANNELS + c) * KD * KH * KW;
         for (int kd = 0; kd < KD; kd++) {
             const int id = od * SD + kd * RD - PD;
             for (int kh = 0; kh < KH && inside(id, ID); kh++) {
@@ -26,7 +27,7 @@ __kernel void conv(__global const stored *x, __global const stored *w, __global 
                 for (int kw = 0; kw < KW && inside(ih, IH); kw++) {
                     const int iw = ow * SW + kw * RW - PW;
                     if (inside(iw, IW))
-                        sum = fma(LOAD(image, ((size_t)id * IH + ih) * IW + iw), LOAD(filter, (kd * KH + kh) * KW + kw), sum);
+                        sum = fma(LOAD1(image + ((size_t)id * IH + ih) * IW + iw), LOAD1(filter + (kd * KH + kh) * KW + kw), sum);
                 }
             }
         }
@@ -34,7 +35,7 @@ __kernel void conv(__global const stored *x, __global const stored *w, __global 
     if (first + count < GROUP_CHANNELS)
         partial[index] = sum;
     else
-        STORE(y, index, EPILOGUE1(sum, index, oc));
+        STORE1(EPILOGUE1(sum, index, oc), y + index);
 }
 
 /* Where the result's position `at` (padding included) was read by tap k: the output position, or -1. */
@@ -44,7 +45,7 @@ static inline int reader(int at, int k, int stride, int dilation, int extent)
     return from >= 0 && from % stride == 0 && from / stride < extent ? from / stride : -1;
 }
 
-__kernel void conv_input(__global const stored *dy, __global const stored *w, __global stored *dx, __global real *partial, int first,
+__kernel void conv_input(__global const element *dy, __global const element *w, __global element *dx, __global real *partial, int first,
                          int count EPILOGUE_PARAMS)
 {
     const int iw = (int)get_global_id(0), ih = (int)get_global_id(1) % IH, id = (int)get_global_id(1) / IH;
@@ -54,8 +55,8 @@ __kernel void conv_input(__global const stored *dy, __global const stored *w, __
     real sum = first > 0 ? partial[index] : (real)0;
     for (int o = first; o < first + count; o++) {
         const int oc = group * GROUP_OUT_CHANNELS + o;
-        __global const stored *image = dy + ((size_t)n * OUT_CHANNELS + oc) * OD * OH * OW;
-        __global const stored *filter = w + ((size_t)oc * GROUP_CHANNELS + group_c) * KD * KH * KW;
+        __global const element *image = dy + ((size_t)n * OUT_CHANNELS + oc) * OD * OH * OW;
+        __global const element *filter = w + ((size_t)oc * GROUP_CHANNELS + group_c) * KD * KH * KW;
         for (int kd = 0; kd < KD; kd++) {
             const int od = reader(id + PD, kd, SD, RD, OD);
             for (int kh = 0; kh < KH && od >= 0; kh++) {
@@ -63,7 +64,7 @@ __kernel void conv_input(__global const stored *dy, __global const stored *w, __
                 for (int kw = 0; kw < KW && oh >= 0; kw++) {
                     const int ow = reader(iw + PW, kw, SW, RW, OW);
                     if (ow >= 0)
-                        sum = fma(LOAD(image, ((size_t)od * OH + oh) * OW + ow), LOAD(filter, (kd * KH + kh) * KW + kw), sum);
+                        sum = fma(LOAD1(image + ((size_t)od * OH + oh) * OW + ow), LOAD1(filter + (kd * KH + kh) * KW + kw), sum);
                 }
             }
         }
@@ -71,11 +72,11 @@ __kernel void conv_input(__global const stored *dy, __global const stored *w, __
     if (first + count < GROUP_OUT_CHANNELS)
         partial[index] = sum;
     else
-        STORE(dx, index, EPILOGUE1(sum, index, c));
+        STORE1(EPILOGUE1(sum, index, c), dx + index);
 }
 
 /* first, count: rows of dy's images, numbered through batch, depth and height. */
-__kernel void conv_weight(__global const stored *dy, __global const stored *x, __global stored *dw, __global real *partial, int first,
+__kernel void conv_weight(__global const element *dy, __global const element *x, __global element *dw, __global real *partial, int first,
                           int count)
 {
     const int kw = (int)get_global_id(0), kh = (int)get_global_id(1) % KH, kd = (int)get_global_id(1) / KH;
@@ -86,16 +87,16 @@ __kernel void conv_weight(__global const stored *dy, __global const stored *x, _
     for (int row = first; row < first + count; row++) {
         const int oh = row % OH, od = row / OH % OD, n = row / OH / OD;
         const int id = od * SD + kd * RD - PD, ih = oh * SH + kh * RH - PH;
-        __global const stored *gradient = dy + (((size_t)n * OUT_CHANNELS + oc) * OD + od) * OH * OW + (size_t)oh * OW;
-        __global const stored *image = x + ((size_t)n * CHANNELS + group * GROUP_CHANNELS + c) * ID * IH * IW;
+        __global const element *gradient = dy + (((size_t)n * OUT_CHANNELS + oc) * OD + od) * OH * OW + (size_t)oh * OW;
+        __global const element *image = x + ((size_t)n * CHANNELS + group * GROUP_CHANNELS + c) * ID * IH * IW;
         for (int ow = 0; ow < OW && inside(id, ID) && inside(ih, IH); ow++) {
             const int iw = ow * SW + kw * RW - PW;
             if (inside(iw, IW))
-                sum = fma(LOAD(gradient, ow), LOAD(image, ((size_t)id * IH + ih) * IW + iw), sum);
+                sum = fma(LOAD1(gradient + ow), LOAD1(image + ((size_t)id * IH + ih) * IW + iw), sum);
         }
     }
     if (first + count < BATCH * OD * OH)
         partial[index] = sum;
     else
-        STORE(dw, index, sum);
+        STORE1(sum, dw + index);
 }

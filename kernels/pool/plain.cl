@@ -2,6 +2,7 @@
  * average, over the window's elements inside the image or (-DCOUNT_PAD) inside image and padding. -DINDICES: also writes where the maximum
  * stands in x. */
 #include "conv/common.cl"
+#include "conv/geometry.cl"
 
 typedef struct window {
     int d, h, w; /* of its first tap, in x's coordinates */
@@ -20,7 +21,7 @@ static inline bool inside(int position, int extent)
 
 #ifdef MAXIMUM
 /* Index in the image of the window's first maximum, -1 when the window lies in the padding; its value in *best. */
-static inline int argument_of_maximum(__global const stored *image, window at, real *best)
+static inline int argument_of_maximum(__global const element *image, window at, real *best)
 {
     int found = -1;
     for (int kd = 0; kd < KD; kd++)
@@ -30,7 +31,7 @@ static inline int argument_of_maximum(__global const stored *image, window at, r
                 if (!inside(d, ID) || !inside(h, IH) || !inside(w, IW))
                     continue;
                 const int index = (d * IH + h) * IW + w;
-                const real value = LOAD(image, index);
+                const real value = LOAD1(image + index);
                 if (found < 0 || value > *best || (isnan(value) && !isnan(*best))) {
                     *best = value;
                     found = index;
@@ -60,7 +61,7 @@ static inline int divisor(window at)
 }
 #endif
 
-__kernel void pool(__global const stored *x, __global stored *y
+__kernel void pool(__global const element *x, __global element *y
 #ifdef INDICES
                    , __global long *indices
 #endif
@@ -70,7 +71,7 @@ __kernel void pool(__global const stored *x, __global stored *y
     const size_t plane = get_global_id(2);
     const window at = window_at(od, oh, ow);
     const size_t index = (plane * OD + od) * OH * OW + (size_t)oh * OW + ow;
-    __global const stored *image = x + plane * (ID * IH * IW);
+    __global const element *image = x + plane * (ID * IH * IW);
 #ifdef MAXIMUM
     real best = -INFINITY;
 #ifdef INDICES
@@ -78,7 +79,7 @@ __kernel void pool(__global const stored *x, __global stored *y
 #else
     argument_of_maximum(image, at, &best);
 #endif
-    STORE(y, index, best);
+    STORE1(best, y + index);
 #else
     real sum = 0;
     for (int kd = 0; kd < KD; kd++)
@@ -86,9 +87,9 @@ __kernel void pool(__global const stored *x, __global stored *y
             for (int kw = 0; kw < KW; kw++) {
                 const int d = at.d + kd * RD, h = at.h + kh * RH, w = at.w + kw * RW;
                 if (inside(d, ID) && inside(h, IH) && inside(w, IW))
-                    sum += LOAD(image, (d * IH + h) * IW + w);
+                    sum += LOAD1(image + (d * IH + h) * IW + w);
             }
-    STORE(y, index, sum / (real)divisor(at));
+    STORE1(sum / (real)divisor(at), y + index);
 #endif
 }
 
@@ -100,11 +101,11 @@ static inline int first_reader(int at, int taps, int stride, int dilation)
 }
 
 /* Each element of dx gathers from the windows that contain it, so that nothing is added in an order that depends on timing. */
-__kernel void pool_grad(__global const stored *dy
+__kernel void pool_grad(__global const element *dy
 #ifdef MAXIMUM
-                        , __global const stored *x
+                        , __global const element *x
 #endif
-                        , __global stored *dx)
+                        , __global element *dx)
 {
     const int iw = (int)get_global_id(0), ih = (int)get_global_id(1) % IH, id = (int)get_global_id(1) / IH;
     const size_t plane = get_global_id(2);
@@ -115,7 +116,7 @@ __kernel void pool_grad(__global const stored *dy
         for (int oh = first_reader(ih + PH, KH, SH, RH); oh <= last_h; oh++)
             for (int ow = first_reader(iw + PW, KW, SW, RW); ow <= last_w; ow++) {
                 const window at = window_at(od, oh, ow);
-                const real gradient = LOAD(dy, (plane * OD + od) * OH * OW + (size_t)oh * OW + ow);
+                const real gradient = LOAD1(dy + (plane * OD + od) * OH * OW + (size_t)oh * OW + ow);
                 if ((id - at.d) % RD || (ih - at.h) % RH || (iw - at.w) % RW)
                     continue;
 #ifdef MAXIMUM
@@ -126,5 +127,5 @@ __kernel void pool_grad(__global const stored *dy
                 sum += gradient / (real)divisor(at);
 #endif
             }
-    STORE(dx, plane * (ID * IH * IW) + here, sum);
+    STORE1(sum, dx + plane * (ID * IH * IW) + here);
 }

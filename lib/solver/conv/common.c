@@ -59,35 +59,35 @@ bool conv_supported(const problem *p, const socle_device *device)
 
 /* ---- compile options ---- */
 
-static const char *storage_option(socle_dtype dtype)
+const char *conv_storage(socle_dtype dtype)
 {
     switch (dtype) {
-    case SOCLE_FLOAT16: return "-DSTORAGE_FLOAT16 ";
-    case SOCLE_BFLOAT16: return "-DSTORAGE_BFLOAT16 ";
-    case SOCLE_FLOAT64: return "-DSTORAGE_FLOAT64 ";
-    default: return "";
+    case SOCLE_FLOAT16: return "FLOAT16";
+    case SOCLE_BFLOAT16: return "BFLOAT16";
+    case SOCLE_FLOAT64: return "FLOAT64";
+    default: return "FLOAT32";
     }
 }
 
-static void add_triple(text *options, const char *letters, const int64_t values[3])
+void conv_add_triple(text *options, const char *name, const int64_t values[3])
 {
     static const char axes[] = "DHW";
     for (int i = 0; i < 3; i++)
-        text_addf(options, " -D%s%c=%lld", letters, axes[i], (long long)values[i]);
+        text_addf(options, " -D%s%c=%lld", name, axes[i], (long long)values[i]);
 }
 
 void conv_add_options(text *options, const problem *p)
 {
     const conv_geometry g = conv_geometry_3d(p);
-    text_addf(options, "%s-DBATCH=%lld -DCHANNELS=%lld -DOUT_CHANNELS=%lld -DGROUPS=%lld", storage_option(p->dtype),
+    text_addf(options, "-DSTORAGE=%s -DBATCH=%lld -DCHANNELS=%lld -DOUT_CHANNELS=%lld -DGROUPS=%lld", conv_storage(p->dtype),
               (long long)g.batch, (long long)g.channels, (long long)g.out_channels, (long long)g.groups);
-    add_triple(options, "I", g.input);
-    add_triple(options, "K", g.kernel);
-    add_triple(options, "S", g.stride);
-    add_triple(options, "R", g.dilation);
-    add_triple(options, "P", g.pad_begin);
-    add_triple(options, "E", g.pad_end);
-    add_triple(options, "O", g.output);
+    conv_add_triple(options, "I", g.input);
+    conv_add_triple(options, "K", g.kernel);
+    conv_add_triple(options, "S", g.stride);
+    conv_add_triple(options, "R", g.dilation);
+    conv_add_triple(options, "P", g.pad_begin);
+    conv_add_triple(options, "E", g.pad_end);
+    conv_add_triple(options, "O", g.output);
 }
 
 /* ---- launches ---- */

@@ -11,7 +11,11 @@ int64_t conv_volume(const int64_t dims[3]);
 /* Is the data of a type that the kernels store on this device, and does every image fit 32-bit indices? */
 bool conv_supported(const problem *p, const socle_device *device);
 
-/* Appends -D options: the storage type and the whole geometry under the names of kernels/conv/common.cl. */
+/* Name of the storage type in kernels/common/storage.cl. */
+const char *conv_storage(socle_dtype dtype);
+/* Appends " -DnameD=.. -DnameH=.. -DnameW=..". */
+void conv_add_triple(text *options, const char *name, const int64_t values[3]);
+/* Appends -D options: the storage type and the whole geometry under the names of kernels/conv/geometry.cl. */
 void conv_add_options(text *options, const problem *p);
 
 /* One launch of a convolution kernel. Strings are borrowed; the epilogue's text and arguments are added where `epilogue` is set. */

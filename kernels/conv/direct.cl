@@ -1,0 +1,270 @@
+/* Direct convolution for CPUs: one work-item per work-group, lanes of a vector are neighbouring pixels, so that plain NCHW is read and
+ * written as it lies.
+ *
+ * A group computes ROWS rows of one image for SLICE result channels. It stages the input rows it needs in local memory, zero padded and
+ * split by phase: the plane of phase (a, b) holds the pixels whose padded row is a modulo the stride and whose padded column is b. There
+ * every tap of the kernel, whatever stride and dilation are, is one constant offset, and a row continues in the next one after PITCH
+ * pixels, so that vectors run over row ends (what they compute in the gaps is dropped) and the padding behind a row is the one in front of
+ * the next. A register tile holds MR channels x NV vectors of sums; the weights were packed in the order in which it needs them.
+ *
+ * FROM: what is read; TO: what is computed, T of a row of results; the results lie in a tensor [.][Y_D][Y_H][Y_W] at multiples of
+ * Y_STEP from Y_FIRST: the gradient of the data is computed phase by phase (see conv/direct_input.c), a forward pass has step 1. */
+#include "conv/common.cl"
+
+#ifndef FROM_CHANNELS
+#define GROUPS 1
+#define FROM_CHANNELS 5 /* of a group */
+#define TO_CHANNELS 11  /* of a group */
+#define FROM_D 1
+#define FROM_H 9
+#define FROM_W 9
+#define TO_D 1
+#define TO_H 9
+#define TO_W 9
+#define KD 1
+#define KH 3
+#define KW 3
+#define SD 1
+#define SH 1
+#define SW 1
+#define RD 1
+#define RH 1
+#define RW 1
+#define PD 0
+#define PH 1
+#define PW 1
+#define PHASES_H 1 /* phases that taps use: PHASE_H apart */
+#define PHASES_W 1
+#define PHASE_H 1
+#define PHASE_W 1
+#define Y_D 1
+#define Y_H 9
+#define Y_W 9
+#define Y_STEP_D 1
+#define Y_STEP_H 1
+#define Y_STEP_W 1
+#define Y_FIRST_D 0
+#define Y_FIRST_H 0
+#define Y_FIRST_W 0
+#define PITCH 10
+#define ROWS 4
+#endif
+#ifndef MR
+#define MR 8 /* channels of a register tile */
+#endif
+#ifndef NV
+#define NV 2 /* vectors of a register tile */
+#endif
+#ifndef BLOCK
+#define BLOCK FROM_CHANNELS /* channels staged at a time */
+#endif
+#ifndef SLICE
+#define SLICE TO_CHANNELS /* result channels of a work-group; a multiple of MR unless it is all */
+#endif
+
+#define SHIFT_H ((KH > 0 ? KH - 1 : 0) * RH / SH)            /* rows below its own that a result reads, in its phase's plane */
+#define PLANE ((ROWS + SHIFT_H) * PITCH)
+#define CHANNEL (KD * PHASES_H * PHASES_W * PLANE)           /* staged floats of one channel */
+#define VECTORS (((ROWS - 1) * PITCH + TO_W + 15) / 16)
+#define STAGED ((BLOCK * CHANNEL + 32 + (KW > 0 ? KW - 1 : 0) * RW / SW + 15) / 16 * 16)
+#define BLOCKS ((FROM_CHANNELS + BLOCK - 1) / BLOCK)
+#define SUM_CHANNELS (BLOCKS > 1 ? (SLICE + MR - 1) / MR * MR : MR)
+#define TAPS (KD * KH * KW)
+#define TILES ((TO_CHANNELS + MR - 1) / MR)
+#define ROW_OFFSET(kh) (((kh) * RH % SH / PHASE_H) * PHASES_W * PLANE + (kh) * RH / SH * PITCH)
+#define COLUMN_OFFSET(kw) (((kw) * RW % SW / PHASE_W) * PLANE + (kw) * RW / SW)
+
+/* ---- staging ---- */
+
+/* Columns of phase b that lie inside the image: plane column x shows image column x * SW + b - PW. */
+#define FIRST_COLUMN(b) (PW - (b) > 0 ? (PW - (b) + SW - 1) / SW : 0)
+#define END_COLUMN(b) min((FROM_W - 1 + PW - (b)) / SW + 1, PITCH)
+
+static inline void stage_row(__global const element *row, __local real *to, int b)
+{
+    const int first = FIRST_COLUMN(b), end = FROM_W - 1 + PW - b < 0 ? 0 : END_COLUMN(b);
+    int x = first;
+#if SW == 1
+    __global const element *from = row - PW;
+    for (; x + 16 <= end; x += 16)
+        vstore16(LOADV(from + x), 0, to + x);
+    if (x + 8 <= end) {
+        vstore8(LOAD8(from + x), 0, to + x);
+        x += 8;
+    }
+    if (x + 4 <= end) {
+        vstore4(LOAD4(from + x), 0, to + x);
+        x += 4;
+    }
+#elif SW == 2
+    for (; x + 16 <= end && 2 * x + 31 + b - PW < FROM_W; x += 16) {
+        const real16 low = LOADV(row + 2 * x + b - PW), high = LOADV(row + 2 * x + 16 + b - PW);
+        vstore16((real16)(low.even, high.even), 0, to + x);
+    }
+#endif
+    for (; x < end; x++)
+        to[x] = LOAD1(row + x * SW + b - PW);
+}
+
+static inline void stage(__global const element *image, __local real *staged, int od, int y0, int channels)
+{
+    for (int c = 0; c < channels; c++)
+        for (int kd = 0; kd < KD; kd++) {
+            const int d = od * SD + kd * RD - PD;
+            if (d < 0 || d >= FROM_D)
+                continue;
+            __global const element *plane = image + ((size_t)c * FROM_D + d) * (FROM_H * FROM_W);
+            for (int a = 0; a < PHASES_H; a++)
+                for (int q = 0; q < ROWS + SHIFT_H; q++) {
+                    const int h = (y0 + q) * SH + a * PHASE_H - PH;
+                    if (h < 0 || h >= FROM_H)
+                        continue;
+                    for (int b = 0; b < PHASES_W; b++)
+                        stage_row(plane + (size_t)h * FROM_W,
+                                  staged + ((c * KD + kd) * PHASES_H + a) * PHASES_W * PLANE + b * PLANE + q * PITCH, b * PHASE_W);
+                }
+        }
+}
+
+/* ---- the register tile ---- */
+
+#define LOAD_SUMS(R, V)                                                                                      \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++) acc[i][j] =                        \
+        block == 0 ? (real16)(0) : vload16(0, sum + i * (VECTORS * 16) + j * 16);
+
+#define STEP(R, V, x, w)                                                                                     \
+    {                                                                                                        \
+        real16 pixels[V];                                                                                    \
+        UNROLL for (int j = 0; j < V; j++) pixels[j] = vload16(0, (x) + j * 16);                             \
+        UNROLL for (int i = 0; i < R; i++)                                                                   \
+        {                                                                                                    \
+            const real16 weight = (real16)((w)[i]);                                                          \
+            UNROLL for (int j = 0; j < V; j++) acc[i][j] = fma(pixels[j], weight, acc[i][j]);                \
+        }                                                                                                    \
+    }
+
+/* channels x taps: x at the tile's first pixel of the block's first channel, w at the tile's first weight of that channel */
+#if TAPS == 1
+#define PRODUCT(R, V)                                                                                        \
+    _Pragma("unroll 4") for (int c = 0; c < channels; c++) STEP(R, V, x + c * CHANNEL, w + c * MR)
+#else
+#define PRODUCT(R, V)                                                                                        \
+    for (int c = 0; c < channels * KD; c++)                                                                  \
+        for (int kh = 0; kh < KH; kh++) {                                                                    \
+            __local const real *row = x + c * (PHASES_H * PHASES_W * PLANE) + ROW_OFFSET(kh);                \
+            _Pragma("unroll 8") for (int kw = 0; kw < KW; kw++) STEP(R, V, row + COLUMN_OFFSET(kw), w + kw * MR)\
+            w += KW * MR;                                                                                    \
+        }
+#endif
+
+#define TILE(R, V)                                                                                           \
+    {                                                                                                        \
+        real16 acc[R][V];                                                                                    \
+        LOAD_SUMS(R, V)                                                                                      \
+        PRODUCT(R, V)                                                                                        \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++)                                \
+            vstore16(acc[i][j], 0, sum + i * (VECTORS * 16) + j * 16);                                       \
+    }
+
+/* All pixels of R channels. */
+#define PIXELS(R)                                                                                            \
+    for (int v = 0; v < VECTORS / NV * NV; v += NV) {                                                        \
+        __local const real *x = staged + v * 16;                                                             \
+        __global const real *w = weights;                                                                    \
+        __local real *sum = sums + v * 16;                                                                   \
+        TILE(R, NV)                                                                                          \
+    }                                                                                                        \
+    REMAINDER(R)
+#if VECTORS % NV
+#define REMAINDER(R)                                                                                         \
+    {                                                                                                        \
+        __local const real *x = staged + VECTORS / NV * NV * 16;                                             \
+        __global const real *w = weights;                                                                    \
+        __local real *sum = sums + VECTORS / NV * NV * 16;                                                   \
+        TILE(R, (VECTORS % NV))                                                                              \
+    }
+#else
+#define REMAINDER(R)
+#endif
+
+static void multiply(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels)
+{
+    PIXELS(MR)
+}
+
+#if TO_CHANNELS % MR
+static void multiply_rest(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels)
+{
+    PIXELS((TO_CHANNELS % MR))
+}
+#endif
+
+/* Rows of results follow each other in y without gaps. */
+#define DENSE (Y_STEP_W == 1 && Y_STEP_H == 1 && Y_W == TO_W)
+
+/* x: [batch][GROUPS * FROM_CHANNELS][FROM_D][FROM_H][FROM_W]; packed: [GROUPS][TILES][FROM_CHANNELS][TAPS][MR];
+ * offset: of the weights in it, in elements; groups of work: (row blocks, GROUPS * slices, batch * TO_D). */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv_direct(__global const element *restrict x, __global const real *restrict packed,
+                          __global element *restrict y, int offset EPILOGUE_PARAMS)
+{
+    __local real staged[STAGED] __attribute__((aligned(64)));
+    __local real sums[SUM_CHANNELS * VECTORS * 16] __attribute__((aligned(64)));
+#if DENSE && TO_W < 16 && PITCH != TO_W
+    __local real joined[ROWS * TO_W + 16] __attribute__((aligned(64)));
+#endif
+    const int slices = (TO_CHANNELS + SLICE - 1) / SLICE;
+    const int y0 = (int)get_group_id(0) * ROWS, group = (int)get_group_id(1) / slices;
+    const int first = (int)get_group_id(1) % slices * SLICE, end = min(first + SLICE, TO_CHANNELS);
+    const int od = (int)get_group_id(2) % TO_D, n = (int)get_group_id(2) / TO_D;
+    const int rows = min(ROWS, TO_H - y0);
+    for (int i = 0; i < STAGED; i += 16)
+        vstore16((real16)(0), 0, staged + i);
+    for (int block = 0; block < BLOCKS; block++) {
+        const int c0 = block * BLOCK, channels = min(BLOCK, FROM_CHANNELS - c0);
+        stage(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W), staged, od, y0, channels);
+        for (int o = first; o < end; o += MR) {
+            __local real *tile_sums = BLOCKS > 1 ? sums + (o - first) * (VECTORS * 16) : sums;
+            __global const real *weights = packed + offset + (((size_t)group * TILES + o / MR) * FROM_CHANNELS + c0) * (TAPS * MR);
+#if TO_CHANNELS % MR
+            if (o + MR > TO_CHANNELS)
+                multiply_rest(staged, weights, tile_sums, block, channels);
+            else
+#endif
+                multiply(staged, weights, tile_sums, block, channels);
+            if (block < BLOCKS - 1)
+                continue;
+            for (int i = 0; i < min(MR, TO_CHANNELS - o); i++) {
+                __local const real *row = tile_sums + i * (VECTORS * 16);
+                const int channel = group * TO_CHANNELS + o + i;
+                const size_t plane = ((size_t)n * (GROUPS * TO_CHANNELS) + channel) * Y_D + Y_FIRST_D + (size_t)od * Y_STEP_D;
+                const size_t index = plane * (Y_H * Y_W) + (size_t)(Y_FIRST_H + y0 * Y_STEP_H) * Y_W + Y_FIRST_W;
+#if !DENSE
+                for (int r = 0; r < rows; r++)
+                    for (int p = 0; p < TO_W; p++) {
+                        const size_t at = index + (size_t)r * (Y_STEP_H * Y_W) + (size_t)p * Y_STEP_W;
+                        STORE1(EPILOGUE1(row[r * PITCH + p], at, channel), y + at);
+                    }
+#elif TO_W >= 16 && PITCH != TO_W
+                for (int r = 0; r < rows; r++)
+                    for (int p = 0; p < TO_W; p += 16) {
+                        const int from = min(p, TO_W - 16); /* the last vector overlaps the one before */
+                        const size_t at = index + (size_t)r * TO_W + from;
+                        STOREV(EPILOGUE16(vload16(0, row + r * PITCH + from), at, channel), y + at);
+                    }
+#else
+#if PITCH != TO_W
+                for (int r = 0; r < rows; r++)
+                    vstore16(vload16(0, row + r * PITCH), 0, joined + r * TO_W);
+                row = joined;
+#endif
+                int p = 0;
+                for (; p + 16 <= rows * TO_W; p += 16)
+                    STOREV(EPILOGUE16(vload16(0, row + p), index + p, channel), y + index + p);
+                for (; p < rows * TO_W; p++)
+                    STORE1(EPILOGUE1(row[p], index + p, channel), y + index + p);
+#endif
+            }
+        }
+    }
+}

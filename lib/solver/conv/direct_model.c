@@ -1,0 +1,225 @@
+/* What direct convolution costs, in cycles of a core with two multiply-add units of 16 lanes that loads two vectors a cycle: enough to rank
+ * tile shapes; the device's profile gives the scale. */
+#include "direct.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct model {
+    const socle_device *device;
+    tap_conv c;
+    int64_t pitch, shift, read_phases;
+    int units;
+    int64_t local_floats;
+} model;
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static model model_of(const problem *p, const socle_device *device, int64_t number)
+{
+    int64_t apart;
+    model m = {.device = device, .c = tap_conv_at(p, number)};
+    m.pitch = tap_conv_pitch(&m.c);
+    m.shift = tap_conv_shift(&m.c, 1);
+    m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
+    m.units = device->capabilities.compute_units > 0 ? device->capabilities.compute_units : 1;
+    /* Some of it is the driver's own; what is larger than a core's second-level cache would not help. */
+    const int64_t bytes = smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
+    m.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
+    return m;
+}
+
+/* ---- sizes in local memory ---- */
+
+static int64_t vectors_of(const model *m, int64_t rows)
+{
+    return ceil_div((rows - 1) * m->pitch + m->c.to[2], 16);
+}
+
+static int64_t channel_floats(const model *m, int64_t rows)
+{
+    return m->c.kernel[0] * m->read_phases * (rows + m->shift) * m->pitch;
+}
+
+static int64_t used_floats(const model *m, const tuning *t)
+{
+    const int64_t rows = t->value[DIRECT_ROWS], block = t->value[DIRECT_BLOCK], tile = t->value[DIRECT_CHANNELS];
+    const int64_t sums = block < m->c.from_channels ? round_up(t->value[DIRECT_SLICE], tile) : tile;
+    return block * channel_floats(m, rows) + 64 + m->pitch + sums * vectors_of(m, rows) * 16 + rows * m->c.to[2] + 16;
+}
+
+/* ---- cycles ---- */
+
+/* One tap of one channel on a register tile: multiply-adds against loads of pixels (which cross cache lines) and broadcasts of weights. */
+static double tap_cycles(int64_t channels, int64_t vectors)
+{
+    const double multiply = 0.5 * (double)(channels * vectors), load = 0.5 * ((double)channels + 1.5 * (double)vectors);
+    return fmax(fmax(multiply, load), 2.0); /* a sum waits four cycles for its last addition */
+}
+
+static double tile_cycles(const model *m, int64_t channels, int64_t vectors)
+{
+    const double latency = fmax(1.0, 8.0 / (double)(channels * vectors));
+    return tap_cycles(channels, vectors) * latency * (double)(tap_conv_taps(&m->c) * m->c.from_channels) + 20;
+}
+
+static double group_cycles(const model *m, const tuning *t, int64_t channels)
+{
+    const int64_t rows = t->value[DIRECT_ROWS], tile = t->value[DIRECT_CHANNELS], wide = t->value[DIRECT_VECTORS];
+    const int64_t vectors = vectors_of(m, rows), full = vectors / wide, rest = vectors % wide;
+    const int64_t tiles = channels / tile, last = channels % tile;
+    double cycles = 0;
+    cycles += (double)tiles * ((double)full * tile_cycles(m, tile, wide) + (rest ? tile_cycles(m, tile, rest) : 0));
+    if (last)
+        cycles += (double)full * tile_cycles(m, last, wide) + (rest ? tile_cycles(m, last, rest) : 0);
+    const double staged = (double)(m->c.from_channels * channel_floats(m, rows)) / 16;
+    const double blocks = (double)ceil_div(m->c.from_channels, t->value[DIRECT_BLOCK]);
+    cycles += staged * (m->c.stride[2] > 2 ? 24 : m->pitch < 16 ? 6 : 3);
+    cycles += (double)(channels * vectors) * (2 * (blocks - 1) + (m->c.step[2] > 1 ? 24 : 4));
+    /* A staged block beyond the first-level cache comes from the second for every tile of channels. */
+    if (t->value[DIRECT_BLOCK] * channel_floats(m, rows) > 8192)
+        cycles += staged * (double)(tiles + (last > 0)) * 1.0;
+    return cycles + 400;
+}
+
+static double model_cycles(const model *m, const tuning *t)
+{
+    const int64_t slice = t->value[DIRECT_SLICE], slices = ceil_div(m->c.to_channels, slice);
+    const int64_t blocks = ceil_div(m->c.to[1], t->value[DIRECT_ROWS]);
+    const int64_t groups = blocks * m->c.groups * slices * m->c.batch * m->c.to[0];
+    const double turns = (double)ceil_div(groups, m->units);
+    return turns * group_cycles(m, t, smaller(slice, m->c.to_channels));
+}
+
+/* ---- choice ---- */
+
+typedef struct ranked {
+    tuning tuning;
+    double cycles;
+} ranked;
+
+typedef struct ranking {
+    ranked items[64];
+    int count, capacity;
+} ranking;
+
+static void rank(ranking *r, const tuning *t, double cycles)
+{
+    int at = r->count;
+    for (int i = 0; i < r->count; i++)
+        if (!memcmp(&r->items[i].tuning, t, sizeof(*t)))
+            return;
+    while (at > 0 && r->items[at - 1].cycles > cycles)
+        at--;
+    if (at >= r->capacity)
+        return;
+    const int moved = (r->count < r->capacity ? r->count : r->capacity - 1) - at;
+    memmove(&r->items[at + 1], &r->items[at], (size_t)moved * sizeof(*r->items));
+    r->items[at] = (ranked){*t, cycles};
+    r->count = r->count < r->capacity ? r->count + 1 : r->capacity;
+}
+
+/* Blocks of rows and slices of channels for one tile shape. */
+static void rank_shapes(const model *m, int64_t channels, int64_t vectors, ranking *r)
+{
+    const tap_conv *c = &m->c;
+    const int64_t floats[] = {INT64_MAX, 16384, 8192};
+    int64_t last_rows = 0;
+    for (int64_t blocks = 1; blocks <= c->to[1] && blocks <= 64; blocks++) {
+        const int64_t rows = ceil_div(c->to[1], blocks);
+        if (rows == last_rows)
+            continue;
+        last_rows = rows;
+        int64_t last_slice = 0;
+        for (int64_t slices = 1; slices <= 32; slices *= 2) {
+            const int64_t slice = round_up(ceil_div(c->to_channels, slices), channels);
+            if (slice == last_slice)
+                break;
+            last_slice = slice;
+            for (size_t i = 0; i < COUNT_OF(floats); i++) {
+                const int64_t most = floats[i] / channel_floats(m, rows);
+                const int64_t block = smaller(c->from_channels, most > 0 ? most : 1);
+                tuning t = {{0}};
+                t.value[DIRECT_CHANNELS] = (int)channels;
+                t.value[DIRECT_VECTORS] = (int)smaller(vectors, vectors_of(m, rows));
+                t.value[DIRECT_ROWS] = (int)rows;
+                t.value[DIRECT_BLOCK] = (int)block;
+                t.value[DIRECT_SLICE] = (int)slice;
+                if (used_floats(m, &t) <= m->local_floats)
+                    rank(r, &t, model_cycles(m, &t));
+            }
+        }
+    }
+}
+
+/* Tile shapes {channels, vectors} by the number of vector registers: 32 with 512 bits, 16 with less (a vector of 16 lanes is then two or
+ * more of them). */
+static void rank_tiles(const model *m, ranking *r)
+{
+    static const int wide[][2] = {{8, 2}, {7, 3}, {4, 5}, {6, 4}, {4, 4}, {5, 4}, {12, 2}, {2, 8}, {1, 8}, {3, 6}};
+    static const int narrow[][2] = {{6, 1}, {4, 1}, {3, 2}, {2, 2}, {1, 4}, {8, 1}};
+    const bool is_wide = m->device->capabilities.vector_width_float >= 16 || !conv_device_is_cpu(m->device);
+    const int(*tiles)[2] = is_wide ? wide : narrow;
+    const int count = is_wide ? (int)COUNT_OF(wide) : (int)COUNT_OF(narrow);
+    for (int i = 0; i < count; i++)
+        rank_shapes(m, smaller(tiles[i][0], m->c.to_channels), tiles[i][1], r);
+}
+
+/* The phase with the most taps: what is best for it is used for all. */
+static int64_t heaviest_phase(const problem *p)
+{
+    const int64_t phases = tap_conv_phases(p);
+    int64_t heaviest = 0, most = -1;
+    for (int64_t i = 0; i < phases; i++) {
+        const tap_conv c = tap_conv_at(p, i);
+        const int64_t work = tap_conv_taps(&c) * conv_volume(c.to);
+        if (work > most) {
+            most = work;
+            heaviest = i;
+        }
+    }
+    return heaviest;
+}
+
+int direct_tunings(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    const model m = model_of(p, device, heaviest_phase(p));
+    ranking r = {.capacity = capacity < (int)COUNT_OF(r.items) ? capacity : (int)COUNT_OF(r.items)};
+    if (m.c.from_channels < 1 || m.c.to_channels < 1 || conv_volume(m.c.to) < 1 || m.c.from[2] < 1)
+        return 0;
+    rank_tiles(&m, &r);
+    for (int i = 0; i < r.count; i++)
+        out[i] = r.items[i].tuning;
+    return r.count;
+}
+
+double direct_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    const int64_t phases = tap_conv_phases(p);
+    double cycles = 0, useful = 0, packed = 0;
+    int units = 1;
+    for (int64_t i = 0; i < phases; i++) {
+        const model m = model_of(p, device, i);
+        units = m.units;
+        if (conv_volume(m.c.to) < 1)
+            continue;
+        cycles += model_cycles(&m, t);
+        packed += (double)direct_packed_count(&m.c, t);
+        useful += (double)(m.c.batch * m.c.groups * m.c.from_channels * m.c.to_channels * tap_conv_taps(&m.c) * conv_volume(m.c.to)) / 32;
+    }
+    const bool constant = p->conv.w_constant;
+    const double work = 0.95 * useful / (fmax(cycles, 1) * units); /* share of the peak */
+    const double share = conv_device_is_cpu(device) ? work : work / 200;
+    const double seconds = conv_estimate(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), (int)phases * (constant ? 1 : 2));
+    return seconds + (constant ? 0 : packed * 2e-9 / units);
+}
+
+int64_t direct_packed_count(const tap_conv *c, const tuning *t)
+{
+    const int64_t tile = t->value[DIRECT_CHANNELS];
+    return c->groups * round_up(c->to_channels, tile) * c->from_channels * tap_conv_taps(c);
+}

@@ -1,0 +1,147 @@
+/* Convolutions as sums over taps with constant offsets. */
+#include "taps.h"
+
+static int64_t greatest_divisor(int64_t a, int64_t b)
+{
+    while (b != 0) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- the two directions ---- */
+
+tap_conv tap_conv_forward(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    tap_conv c = {.batch = g.batch, .groups = g.groups, .from_channels = g.channels / g.groups,
+                  .to_channels = g.out_channels / g.groups};
+    for (int i = 0; i < 3; i++) {
+        c.from[i] = g.input[i];
+        c.kernel[i] = c.full[i] = g.kernel[i];
+        c.stride[i] = g.stride[i];
+        c.dilation[i] = g.dilation[i];
+        c.pad[i] = g.pad_begin[i];
+        c.to[i] = c.tensor[i] = g.output[i];
+        c.step[i] = c.tap_step[i] = 1;
+    }
+    return c;
+}
+
+/* Position i of dx takes tap k of dy's position o where o * S + k * R = i + P. With i + P = j * S + a those are the taps with k * R = a modulo S,
+ * every S / gcd(S, R)-th one, and o = j - (k * R - a) / S; backwards they are a convolution over j of dilation R / gcd(S, R). */
+static void phase_axis(const conv_geometry *g, int i, int64_t a, tap_conv *c)
+{
+    const int64_t stride = g->stride[i], dilation = g->dilation[i], pad = g->pad_begin[i];
+    const int64_t divisor = greatest_divisor(stride, dilation), apart = stride / divisor;
+    int64_t first = 0;
+    while (first < apart && first * dilation % stride != a)
+        first++;
+    const int64_t taps = first < apart && first < g->kernel[i] ? (g->kernel[i] - 1 - first) / apart + 1 : 0;
+    const int64_t lowest = pad > a ? ceil_div(pad - a, stride) : 0;
+    const int64_t reach = g->input[i] - 1 + pad - a;
+    const int64_t end = reach >= 0 ? reach / stride + 1 : 0;
+    c->from[i] = g->output[i];
+    c->kernel[i] = taps;
+    c->stride[i] = 1;
+    c->dilation[i] = dilation / divisor;
+    c->pad[i] = taps > 0 ? (first * dilation - a) / stride + (taps - 1) * c->dilation[i] - lowest : 0;
+    c->to[i] = end > lowest ? end - lowest : 0;
+    c->tensor[i] = g->input[i];
+    c->first[i] = lowest * stride + a - pad;
+    c->step[i] = stride;
+    c->full[i] = g->kernel[i];
+    c->tap_first[i] = taps > 0 ? first + (taps - 1) * apart : 0;
+    c->tap_step[i] = -apart;
+}
+
+tap_conv tap_conv_phase(const problem *p, const int64_t phase[3])
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    tap_conv c = {.batch = g.batch, .groups = g.groups, .from_channels = g.out_channels / g.groups,
+                  .to_channels = g.channels / g.groups, .transposed = true};
+    for (int i = 0; i < 3; i++)
+        phase_axis(&g, i, phase[i], &c);
+    return c;
+}
+
+int64_t tap_conv_phases(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    return p->kind == PROBLEM_CONV_INPUT ? conv_volume(g.stride) : 1;
+}
+
+tap_conv tap_conv_at(const problem *p, int64_t number)
+{
+    if (p->kind != PROBLEM_CONV_INPUT)
+        return tap_conv_forward(p);
+    const conv_geometry g = conv_geometry_3d(p);
+    const int64_t phase[3] = {number / (g.stride[1] * g.stride[2]), number / g.stride[2] % g.stride[1], number % g.stride[2]};
+    return tap_conv_phase(p, phase);
+}
+
+/* ---- what staging needs ---- */
+
+int64_t tap_conv_read_phases(const tap_conv *c, int axis, int64_t *apart)
+{
+    int64_t highest = 0;
+    for (int64_t k = 0; k < c->kernel[axis] && k < c->stride[axis]; k++)
+        highest = larger(highest, k * c->dilation[axis] % c->stride[axis]);
+    *apart = greatest_divisor(c->stride[axis], c->dilation[axis]);
+    return highest / *apart + 1;
+}
+
+int64_t tap_conv_shift(const tap_conv *c, int axis)
+{
+    return c->kernel[axis] > 0 ? (c->kernel[axis] - 1) * c->dilation[axis] / c->stride[axis] : 0;
+}
+
+int64_t tap_conv_pitch(const tap_conv *c)
+{
+    int64_t apart;
+    const int64_t phases = tap_conv_read_phases(c, 2, &apart), stride = c->stride[2], needed = c->to[2] + tap_conv_shift(c, 2);
+    int64_t zeros_in_front = needed, end = 0;
+    for (int64_t i = 0; i < phases; i++) {
+        const int64_t from_pad = c->pad[2] - i * apart;
+        const int64_t first = from_pad > 0 ? ceil_div(from_pad, stride) : 0;
+        const int64_t reach = c->from[2] - 1 + from_pad;
+        zeros_in_front = first < zeros_in_front ? first : zeros_in_front;
+        end = larger(end, reach >= 0 ? reach / stride + 1 : 0);
+    }
+    end = end < needed ? end : needed;
+    return larger(larger(c->to[2], end), needed - zeros_in_front);
+}
+
+/* ---- compile options ---- */
+
+void tap_conv_add_options(text *options, const problem *p, const tap_conv *c)
+{
+    static const char axes[] = "DHW";
+    text_addf(options, "-DSTORAGE=%s -DGROUPS=%lld -DFROM_CHANNELS=%lld -DTO_CHANNELS=%lld", conv_storage(p->dtype),
+              (long long)c->groups, (long long)c->from_channels, (long long)c->to_channels);
+    conv_add_triple(options, "FROM_", c->from);
+    conv_add_triple(options, "TO_", c->to);
+    conv_add_triple(options, "K", c->kernel);
+    conv_add_triple(options, "S", c->stride);
+    conv_add_triple(options, "R", c->dilation);
+    conv_add_triple(options, "P", c->pad);
+    conv_add_triple(options, "Y_", c->tensor);
+    conv_add_triple(options, "Y_FIRST_", c->first);
+    conv_add_triple(options, "Y_STEP_", c->step);
+    conv_add_triple(options, "FULL_", c->full);
+    conv_add_triple(options, "TAP_FIRST_", c->tap_first);
+    conv_add_triple(options, "TAP_STEP_", c->tap_step);
+    for (int i = 1; i < 3; i++) {
+        int64_t apart;
+        const int64_t phases = tap_conv_read_phases(c, i, &apart);
+        text_addf(options, " -DPHASES_%c=%lld -DPHASE_%c=%lld", axes[i], (long long)phases, axes[i], (long long)apart);
+    }
+    text_addf(options, " -DPITCH=%lld%s", (long long)tap_conv_pitch(c), c->transposed ? " -DTRANSPOSED" : "");
+}

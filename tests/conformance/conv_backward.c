@@ -1,0 +1,81 @@
+/* The gradients of convolution by every solver on every device against the float64 reference. */
+#include "../support/conv_case.h"
+
+#include <criterion/criterion.h>
+
+static void check(problem_kind kind, conv_geometry g, socle_dtype dtype, uint64_t seed)
+{
+    problem p = {.kind = kind, .dtype = dtype, .conv = {g, kind == PROBLEM_CONV_INPUT && seed % 2}};
+    case_check(&p, seed);
+}
+
+static void check_random(problem_kind kind, socle_dtype dtype, uint64_t first_seed, int count)
+{
+    for (int i = 0; i < count; i++) {
+        case_random r = {first_seed + (uint64_t)i};
+        check(kind, case_geometry(&r, false), dtype, first_seed + (uint64_t)i);
+    }
+    cr_assert_geq(case_runs(), count);
+}
+
+static void check_layers(problem_kind kind)
+{
+    check(kind, case_square(2, 3, 8, 17, 7, 2, 3), SOCLE_FLOAT32, 1);
+    check(kind, case_square(5, 16, 32, 8, 3, 1, 1), SOCLE_FLOAT32, 2);
+    check(kind, case_square(1, 20, 33, 14, 3, 1, 1), SOCLE_FLOAT32, 3);
+    check(kind, case_square(1, 12, 20, 21, 3, 2, 1), SOCLE_FLOAT32, 4);
+    check(kind, case_square(2, 37, 19, 7, 1, 1, 0), SOCLE_FLOAT32, 5);
+    check(kind, case_square(1, 9, 17, 9, 1, 2, 0), SOCLE_FLOAT32, 6);
+    check(kind, case_square(3, 4, 6, 10, 4, 2, 1), SOCLE_FLOAT32, 7);
+    conv_geometry depthwise = case_square(2, 6, 6, 13, 3, 1, 1);
+    depthwise.groups = 6;
+    check(kind, depthwise, SOCLE_FLOAT32, 8);
+}
+
+Test(conv_input, random_geometries_match_the_reference)
+{
+    check_random(PROBLEM_CONV_INPUT, SOCLE_FLOAT32, 1000, 24);
+}
+
+Test(conv_input, other_types_match_the_reference)
+{
+    check_random(PROBLEM_CONV_INPUT, SOCLE_FLOAT16, 2000, 3);
+    check_random(PROBLEM_CONV_INPUT, SOCLE_BFLOAT16, 2100, 3);
+    check_random(PROBLEM_CONV_INPUT, SOCLE_FLOAT64, 2200, 3);
+}
+
+Test(conv_input, layers_of_networks_match_the_reference)
+{
+    check_layers(PROBLEM_CONV_INPUT);
+}
+
+Test(conv_input, input_rows_that_no_window_reads_get_zero)
+{
+    conv_geometry g = case_square(1, 3, 4, 9, 2, 4, 0);
+    check(PROBLEM_CONV_INPUT, g, SOCLE_FLOAT32, 50);
+    g.dilation[0] = g.dilation[1] = 4;
+    case_finish(&g);
+    check(PROBLEM_CONV_INPUT, g, SOCLE_FLOAT32, 51);
+}
+
+Test(conv_weight, random_geometries_match_the_reference)
+{
+    check_random(PROBLEM_CONV_WEIGHT, SOCLE_FLOAT32, 3000, 24);
+}
+
+Test(conv_weight, other_types_match_the_reference)
+{
+    check_random(PROBLEM_CONV_WEIGHT, SOCLE_FLOAT16, 4000, 3);
+    check_random(PROBLEM_CONV_WEIGHT, SOCLE_BFLOAT16, 4100, 3);
+    check_random(PROBLEM_CONV_WEIGHT, SOCLE_FLOAT64, 4200, 3);
+}
+
+Test(conv_weight, layers_of_networks_match_the_reference)
+{
+    check_layers(PROBLEM_CONV_WEIGHT);
+}
+
+Test(conv_weight, empty_batch_gives_zero)
+{
+    check(PROBLEM_CONV_WEIGHT, case_square(0, 3, 4, 6, 3, 1, 1), SOCLE_FLOAT32, 60);
+}
