@@ -267,6 +267,8 @@ socle_status graph_make_training(socle_graph *graph, const struct socle_trainer_
 /* Weights (trainable constants) and the running statistics of BatchNormalization as states of their own names: for graphs that share
  * them with a training graph (evaluation). */
 void graph_states_from_weights(socle_graph *graph);
+/* Weights as states, and layers in the form in which they are trained; values keep their names. */
+socle_status graph_training_forms(socle_graph *graph);
 /* Adds accumulation, clipping and the optimizer's update of every weight: states "socle.momentum:WEIGHT" etc., graph->updates, and those of
  * the inputs below that the options need, each of rank 0 and float32 but for HYPER_UPDATE, which is bool. With check_finite, a loss (the
  * graph's output of that name) that is no number leaves all states as they are. */

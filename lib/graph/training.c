@@ -60,7 +60,7 @@ socle_status graph_make_training(socle_graph *graph, const socle_trainer_options
     int found_count = 0;
     if (graph->output_count == 0)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "a network without outputs cannot be trained");
-    socle_status status = training_forms(graph);
+    socle_status status = graph_training_forms(graph);
     if (status == SOCLE_OK)
         status = graph_fold(graph);
     if (status == SOCLE_OK)

@@ -3,6 +3,7 @@
  * the backward pass need not compute them again. */
 #include "training.h"
 
+
 #include <string.h>
 
 #define MAX_ATTRIBUTES 12
@@ -38,6 +39,23 @@ void graph_states_from_weights(socle_graph *graph)
 
 /* ---- nodes in another form ---- */
 
+/* The new value takes the old one's place and name: messages and files know it by that. */
+static socle_status take_place(socle_graph *graph, value_id old, value_id value)
+{
+    char *name = memory_copy_string(graph->values[old].name), *aside = memory_format("%s.before", graph->values[old].name);
+    socle_status status = name != NULL && aside != NULL ? SOCLE_OK : SOCLE_OUT_OF_MEMORY;
+    if (status == SOCLE_OK && graph_find_value(graph, aside) == GRAPH_NONE) {
+        status = graph_rename_value(graph, old, aside);
+        if (status == SOCLE_OK)
+            status = graph_rename_value(graph, value, name);
+    }
+    if (status == SOCLE_OK)
+        graph_replace_value(graph, old, value);
+    memory_free(name);
+    memory_free(aside);
+    return status;
+}
+
 /* The node once more, with `output_count` outputs and with `extra` as one more attribute; its first output takes the old one's place. */
 static socle_status replace_node(socle_graph *graph, node_id n, const socle_attribute *extra, int output_count, node_id *made)
 {
@@ -62,11 +80,12 @@ static socle_status replace_node(socle_graph *graph, node_id n, const socle_attr
         return socle_last_status();
     *made = graph->values[y].producer;
     node = &graph->nodes[n];
-    for (int i = 0; i < node->output_count && i < output_count; i++)
+    socle_status status = SOCLE_OK;
+    for (int i = 0; i < node->output_count && i < output_count && status == SOCLE_OK; i++)
         if (node->outputs[i] != GRAPH_NONE)
-            graph_replace_value(graph, node->outputs[i], graph->nodes[*made].outputs[i]);
+            status = take_place(graph, node->outputs[i], graph->nodes[*made].outputs[i]);
     graph_remove_node(graph, n);
-    return SOCLE_OK;
+    return status;
 }
 
 static socle_status train_batch_normalization(socle_graph *graph, node_id n)
@@ -120,7 +139,9 @@ static socle_status train_dropout(socle_graph *graph, node_id n, int salt)
     const value_id y = compose_binary(graph, "Mul", x, mask);
     if (y == GRAPH_NONE)
         return socle_last_status();
-    graph_replace_value(graph, old, y);
+    socle_status status = take_place(graph, old, y);
+    if (status != SOCLE_OK)
+        return status;
     if (old_mask != GRAPH_NONE) {
         const value_id kept = compose_binary(graph, "Greater", mask, compose_number(graph, mask, 0));
         if (kept == GRAPH_NONE)
@@ -131,7 +152,7 @@ static socle_status train_dropout(socle_graph *graph, node_id n, int salt)
     return SOCLE_OK;
 }
 
-socle_status training_forms(socle_graph *graph)
+socle_status graph_training_forms(socle_graph *graph)
 {
     const int count = graph->node_count;
     socle_status status = SOCLE_OK;
