@@ -3,7 +3,6 @@
  * the backward pass need not compute them again. */
 #include "training.h"
 
-
 #include <string.h>
 
 #define MAX_ATTRIBUTES 12
