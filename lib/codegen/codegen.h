@@ -10,6 +10,7 @@ typedef struct codegen_group {
     const socle_graph *graph; /* every shape known */
     node_id *nodes;           /* topological order */
     int node_count, node_capacity;
+    const int *uses;          /* per value, as graph_count_uses counts; NULL: counted whenever needed */
     value_id *outputs;        /* filled by codegen_group_finish: values of the group used outside of it */
     int output_count;
 } codegen_group;
