@@ -123,23 +123,27 @@ static bool make_outputs(socle_graph *graph, node_id node)
 }
 
 node_id graph_add_node(socle_graph *graph, const char *domain, const char *op_name, const char *name, const value_id *inputs,
-                       int input_count, const socle_attribute *attributes, int attribute_count, int output_count)
+                       int input_count, const socle_attribute *attributes, int attribute_count, int output_count,
+                       socle_status *status)
 {
     const char *where = domain != NULL ? domain : "";
     const graph_operator *op = operator_find(graph->context, where, op_name);
     if (op == NULL) {
-        socle_fail(SOCLE_UNSUPPORTED, "node '%s': unknown operator %s%s%s", name != NULL ? name : "", where,
-                   where[0] != 0 ? "." : "", op_name);
+        *status = socle_fail(SOCLE_UNSUPPORTED, "node '%s': unknown operator %s%s%s", name != NULL ? name : "", where,
+                             where[0] != 0 ? "." : "", op_name);
         return GRAPH_NONE;
     }
-    if (check_counts(op, name, input_count, output_count) != SOCLE_OK)
+    *status = check_counts(op, name, input_count, output_count);
+    if (*status != SOCLE_OK)
         return GRAPH_NONE;
+    *status = SOCLE_OUT_OF_MEMORY;
     const int values_before = graph->value_count;
     const node_id node = graph_new_node(graph, op, name, inputs, input_count, output_count);
     if (node == GRAPH_NONE)
         return GRAPH_NONE;
-    if (copy_attributes(graph, node, attributes, attribute_count) && make_outputs(graph, node) &&
-        graph_infer_node(graph, node) == SOCLE_OK)
+    if (copy_attributes(graph, node, attributes, attribute_count) && make_outputs(graph, node))
+        *status = graph_infer_node(graph, node);
+    if (*status == SOCLE_OK)
         return node;
     while (graph->value_count > values_before)
         graph_drop_last_value(graph);
@@ -155,7 +159,8 @@ value_id graph_add(socle_graph *graph, const char *domain, const char *op, const
     for (int i = 0; known != NULL && i < input_count && i < known->min_inputs; i++)
         if (inputs[i] == GRAPH_NONE)
             return GRAPH_NONE;
-    const node_id node = graph_add_node(graph, domain, op, NULL, inputs, input_count, attributes, attribute_count, output_count);
+    socle_status status;
+    const node_id node = graph_add_node(graph, domain, op, NULL, inputs, input_count, attributes, attribute_count, output_count, &status);
     return node == GRAPH_NONE ? GRAPH_NONE : graph->nodes[node].outputs[0];
 }
 

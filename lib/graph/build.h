@@ -16,9 +16,10 @@ void graph_drop_last_value(socle_graph *graph);
 node_id graph_new_node(socle_graph *graph, const graph_operator *op, const char *name, const value_id *inputs, int input_count,
                        int output_count);
 void graph_node_clear(graph_node *node);
-/* Adds a node with all checks; the outputs are in the node. GRAPH_NONE with the message set on failure. */
+/* Adds a node with all checks; the outputs are in the node. GRAPH_NONE with *status and the message set on failure. */
 node_id graph_add_node(socle_graph *graph, const char *domain, const char *op, const char *name, const value_id *inputs,
-                       int input_count, const socle_attribute *attributes, int attribute_count, int output_count);
+                       int input_count, const socle_attribute *attributes, int attribute_count, int output_count,
+                       socle_status *status);
 /* Index of the symbol, added if new, as a dimension; DIM_UNKNOWN when memory is out. */
 int64_t graph_symbol(socle_graph *graph, const char *name);
 
@@ -42,6 +43,9 @@ value_id forwarding_get(const forwarding *f, value_id value);
 void forwarding_apply_node(const forwarding *f, graph_node *node);
 /* To outputs and updates; ends the forwarding. */
 void forwarding_finish(forwarding *f, socle_graph *graph);
+
+/* Drops nodes that change nothing: Cast to the same type, Slice of everything, Mul by 1, ... (idle.c) */
+socle_status graph_remove_idle(socle_graph *graph);
 
 /* ---- for lowering rules (lower.c) ---- */
 
