@@ -18,7 +18,6 @@ static value_id mean_over(socle_graph *graph, const normalized *n, value_id a)
     return compose_reduce(graph, "ReduceMean", a, n->axes, n->axis_count, true);
 }
 
-/* The same nodes that BatchNormalization's own lowering adds, so that they are found to be common. */
 static void add_statistics(socle_graph *graph, normalized *n, double epsilon)
 {
     n->mean = mean_over(graph, n, n->x);
@@ -161,6 +160,25 @@ socle_status gradient_instance_normalization(graph_gradient *g)
 
 /* ---- BatchNormalization ---- */
 
+/* A value per channel as [channels, 1, ...], which broadcasts to x. */
+static value_id per_channel(socle_graph *graph, value_id list, int rank)
+{
+    const int64_t dims[SOCLE_MAX_RANK] = {-1, 1, 1, 1, 1, 1, 1, 1};
+    if (list == GRAPH_NONE || rank <= 2)
+        return list;
+    return compose_binary(graph, "Reshape", list, graph_constant_ints(graph, dims, rank - 1));
+}
+
+/* The very nodes that lower_batch_normalization adds, so that forward and backward pass are found to have them in common. */
+static void add_batch_statistics(socle_graph *graph, normalized *n, int rank, double epsilon)
+{
+    n->mean = per_channel(graph, compose_reduce(graph, "ReduceMean", n->x, n->axes, n->axis_count, false), rank);
+    const value_id centered = compose_binary(graph, "Sub", n->x, n->mean), square = compose_binary(graph, "Mul", centered, centered);
+    const value_id variance = compose_reduce(graph, "ReduceMean", square, n->axes, n->axis_count, false);
+    const value_id deviation = compose_unary(graph, "Sqrt", compose_binary(graph, "Add", variance, compose_number(graph, variance, epsilon)));
+    n->inverse = per_channel(graph, compose_unary(graph, "Reciprocal", deviation), rank);
+}
+
 /* Batch statistics: the running ones are new content of states, through which no gradient flows. */
 static socle_status batch_training(graph_gradient *g, normalized *n, const graph_type *channels, double epsilon)
 {
@@ -168,7 +186,7 @@ static socle_status batch_training(graph_gradient *g, normalized *n, const graph
     const value_id dy = g->output_gradients[0];
     if (dy == GRAPH_NONE)
         return SOCLE_OK;
-    add_statistics(graph, n, epsilon);
+    add_batch_statistics(graph, n, channels->rank, epsilon);
     add_hat(graph, n);
     socle_status status = SOCLE_OK;
     if (compose_wanted(g, 0)) {

@@ -93,20 +93,16 @@ static double gelu(const point *p)
     return strcmp(node_string(p->node, "approximate", "none"), "tanh") == 0 ? gelu_tanh(X) : gelu_erf(X);
 }
 
-/* A hash of 32 bits with full avalanche, twice: seed with salt, then with the index (codegen's DROPOUT_MASK is the same). */
-static uint32_t mix(uint32_t x)
-{
-    x ^= x >> 16;
-    x *= 0x7feb352du;
-    x ^= x >> 15;
-    x *= 0x846ca68bu;
-    return x ^ (x >> 16);
-}
-
+/* "lowbias32" of Wellons over the index, with a key from seed and salt: the definition that the kernels follow, in float32 as there. */
 static double evaluate_dropout(uint32_t seed, uint32_t salt, uint32_t index, double ratio)
 {
-    const uint32_t hash = mix(mix(seed + salt * 0x9e3779b9u) ^ index);
-    return (double)(hash >> 8) * 0x1p-24 < ratio ? 0 : 1 / (1 - ratio);
+    uint32_t key = seed * 0x9e3779b9u + salt * 0x85ebca6bu;
+    key = (key ^ (key >> 16)) * 0x7feb352du;
+    uint32_t x = index ^ key ^ (key >> 15);
+    x = (x ^ (x >> 16)) * 0x7feb352du;
+    x = (x ^ (x >> 15)) * 0x846ca68bu;
+    x ^= x >> 16;
+    return (float)(x >> 8) * 0x1p-24f < (float)ratio ? 0 : 1.0f / (1.0f - (float)ratio);
 }
 
 static double dropout_mask(const point *p)
