@@ -49,7 +49,7 @@ function(socle_register kind name driver)
         list(APPEND environment ${socle_driver_${driver}})
     endif()
     add_test(NAME "${test}" COMMAND test_${kind}_${name} --jobs=1)
-    set_tests_properties("${test}" PROPERTIES LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 600)
+    set_tests_properties("${test}" PROPERTIES LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 300)
     if(driver STREQUAL "oclgrind")
         # It reports what a kernel does wrong on stderr and lets it go on.
         set_tests_properties("${test}" PROPERTIES
@@ -99,6 +99,6 @@ foreach(source IN LISTS script_sources)
     cmake_path(GET source PARENT_PATH folder)
     cmake_path(GET folder FILENAME kind)
     add_test(NAME "${kind}/${name}" COMMAND "${source}")
-    set_tests_properties("${kind}/${name}" PROPERTIES LABELS "${kind}" SKIP_RETURN_CODE 77 TIMEOUT 600
+    set_tests_properties("${kind}/${name}" PROPERTIES LABELS "${kind}" SKIP_RETURN_CODE 77 TIMEOUT 300
         ENVIRONMENT "${socle_test_environment};${socle_driver_pocl};CC=${CMAKE_C_COMPILER};SOCLE_SANITIZE=${SOCLE_SANITIZE};SOCLE_CMAKE=${CMAKE_COMMAND}")
 endforeach()
