@@ -3,6 +3,13 @@
 #include "common/epilogue.cl"
 
 typedef realv real16;
+#if STORAGE == FLOAT64
+typedef double8 real8;
+typedef double4 real4;
+#else
+typedef float8 real8;
+typedef float4 real4;
+#endif
 #if STORAGE == FLOAT16
 #define LOAD8(p) vload_half8(0, p)
 #define LOAD4(p) vload_half4(0, p)

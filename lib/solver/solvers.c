@@ -17,6 +17,7 @@ const solver *const solver_table[] = {
     /* convolution: forward, gradient of the data, gradient of the weights */
     &solver_conv_direct,
     &solver_conv_input_direct,
+    &solver_conv_weight_direct,
     &solver_conv_plain,
     &solver_conv_input_plain,
     &solver_conv_weight_plain,

@@ -13,6 +13,7 @@ extern const solver solver_gemm_plain;
 
 extern const solver solver_conv_direct;
 extern const solver solver_conv_input_direct;
+extern const solver solver_conv_weight_direct;
 extern const solver solver_conv_plain;
 extern const solver solver_conv_input_plain;
 extern const solver solver_conv_weight_plain;

@@ -7,7 +7,7 @@
 static void check(conv_geometry g, socle_dtype dtype, bool w_constant, uint64_t seed)
 {
     problem p = {.kind = PROBLEM_CONV, .dtype = dtype, .conv = {g, w_constant}};
-    case_check(&p, seed);
+    case_check(&p, seed < 1000 ? 2 : 1, seed);
 }
 
 static void check_random(socle_dtype dtype, uint64_t first_seed, int count)
@@ -21,27 +21,27 @@ static void check_random(socle_dtype dtype, uint64_t first_seed, int count)
 
 Test(conv, random_geometries_match_the_reference)
 {
-    check_random(SOCLE_FLOAT32, 1000, 24);
+    check_random(SOCLE_FLOAT32, 1000, 6);
 }
 
 Test(conv, more_random_geometries_match_the_reference)
 {
-    check_random(SOCLE_FLOAT32, 2000, 24);
+    check_random(SOCLE_FLOAT32, 2000, 6);
 }
 
 Test(conv, half_storage_matches_the_reference)
 {
-    check_random(SOCLE_FLOAT16, 3000, 6);
+    check_random(SOCLE_FLOAT16, 3000, 2);
 }
 
 Test(conv, bfloat16_storage_matches_the_reference)
 {
-    check_random(SOCLE_BFLOAT16, 4000, 6);
+    check_random(SOCLE_BFLOAT16, 4000, 2);
 }
 
 Test(conv, float64_matches_the_reference)
 {
-    check_random(SOCLE_FLOAT64, 5000, 6);
+    check_random(SOCLE_FLOAT64, 5000, 2);
 }
 
 Test(conv, layers_of_networks_match_the_reference)

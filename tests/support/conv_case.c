@@ -12,7 +12,6 @@
 #define GUARD_BYTE 0xa5
 #define MAX_OPERANDS (PROBLEM_MAX_OPERANDS + 2)
 #define MAX_SOLVERS 16
-#define MAX_TUNINGS 3
 
 /* ---- numbers ---- */
 
@@ -279,10 +278,10 @@ static void run_solver(const conv_case *c, socle_device *device, const solver *s
     runs++;
 }
 
-static void run_device(const conv_case *c, socle_device *device)
+static void run_device(const conv_case *c, socle_device *device, int most_tunings)
 {
     const solver *solvers[MAX_SOLVERS];
-    tuning tunings[MAX_TUNINGS];
+    tuning tunings[64];
     if (c->p->dtype == SOCLE_FLOAT64 && !device->capabilities.fp64)
         return;
     const int count = solver_candidates(c->p, device, solvers, MAX_SOLVERS);
@@ -291,14 +290,14 @@ static void run_device(const conv_case *c, socle_device *device)
     for (int i = 0; i < count; i++) {
         if (only && strcmp(only, solvers[i]->name) != 0)
             continue;
-        const int tuning_count = solvers[i]->candidates(c->p, device, tunings, MAX_TUNINGS);
-        cr_assert(tuning_count >= 1 && tuning_count <= MAX_TUNINGS);
+        const int tuning_count = solvers[i]->candidates(c->p, device, tunings, most_tunings);
+        cr_assert(tuning_count >= 1 && tuning_count <= most_tunings);
         for (int k = 0; k < tuning_count; k++)
             run_solver(c, device, solvers[i], &tunings[k]);
     }
 }
 
-void case_check(const problem *p, uint64_t seed)
+void case_check(const problem *p, int most_tunings, uint64_t seed)
 {
     conv_case c = {.p = p, .seed = seed};
     socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
@@ -313,7 +312,7 @@ void case_check(const problem *p, uint64_t seed)
     for (int i = 0; i < socle_device_count(context); i++) {
         socle_device *device = socle_device_at(context, i);
         if (socle_device_get_info(device)->status == SOCLE_DEVICE_OK)
-            run_device(&c, device);
+            run_device(&c, device, most_tunings);
     }
     for (int i = 0; i < c.count; i++)
         free(c.values[i]);

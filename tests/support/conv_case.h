@@ -19,9 +19,9 @@ conv_geometry case_square(int64_t batch, int64_t channels, int64_t out_channels,
 /* Sets output from the rest; false when it would be empty. */
 bool case_finish(conv_geometry *g);
 
-/* Runs p by each solver that applies (each with its first few tunings) on each device that stores the type, and fails the test where a result
+/* Runs p by each solver that applies (each with its first most_tunings, at most 64, tunings) on each device that stores the type, and fails the test where a result
  * differs from the reference or a byte outside of an operand was written. seed: of the operands, printed on failure. */
-void case_check(const problem *p, uint64_t seed);
+void case_check(const problem *p, int most_tunings, uint64_t seed);
 /* How many (solver, tuning) pairs case_check has run so far. */
 int case_runs(void);
 

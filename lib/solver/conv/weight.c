@@ -1,0 +1,257 @@
+/* conv_weight/direct: the gradient of the weights on CPUs with register tiles of channels x (channel, tap) columns summed over neighbouring
+ * pixels (kernels/conv/weight.cl). Where there are few weights, the batch is cut into chunks whose sums are added in a fixed order, so that
+ * all compute units work and results never depend on timing. */
+#include "taps.h"
+
+#include <math.h>
+
+/* value[] of its tunings */
+enum { WEIGHT_CHANNELS, WEIGHT_COLUMNS, WEIGHT_ROWS, WEIGHT_UNITS, WEIGHT_TO, WEIGHT_FROM, WEIGHT_CHUNKS };
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
+
+typedef struct model {
+    tap_conv c;
+    int64_t pitch, shift, read_phases, taps;
+    int units;
+    int64_t local_floats;
+} model;
+
+static model model_of(const problem *p, const socle_device *device)
+{
+    int64_t apart;
+    model m = {.c = tap_conv_forward(p)};
+    m.pitch = tap_conv_pitch(&m.c);
+    m.shift = tap_conv_shift(&m.c, 1);
+    m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
+    m.taps = tap_conv_taps(&m.c);
+    m.units = device->capabilities.compute_units > 0 ? device->capabilities.compute_units : 1;
+    const int64_t bytes = smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
+    m.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
+    return m;
+}
+
+static int64_t vectors_of(const model *m, const tuning *t)
+{
+    return ceil_div((t->value[WEIGHT_ROWS] - 1) * m->pitch + m->c.to[2], 16);
+}
+
+static int64_t channel_floats(const model *m, const tuning *t)
+{
+    return m->c.kernel[0] * m->read_phases * (t->value[WEIGHT_ROWS] + m->shift) * m->pitch;
+}
+
+static int64_t used_floats(const model *m, const tuning *t)
+{
+    const int64_t units = t->value[WEIGHT_UNITS], from = t->value[WEIGHT_FROM], to = t->value[WEIGHT_TO];
+    return units * from * channel_floats(m, t) + 64 + m->pitch + units * to * vectors_of(m, t) * 16 +
+           (to + t->value[WEIGHT_CHANNELS]) * from * m->taps * 16;
+}
+
+static int64_t all_units(const model *m, const tuning *t)
+{
+    return m->c.batch * m->c.to[0] * ceil_div(m->c.to[1], t->value[WEIGHT_ROWS]);
+}
+
+static int64_t weight_groups(const model *m, const tuning *t)
+{
+    return ceil_div(m->c.from_channels, t->value[WEIGHT_FROM]) * ceil_div(m->c.to_channels, t->value[WEIGHT_TO]) * m->c.groups;
+}
+
+static double model_cycles(const model *m, const tuning *t)
+{
+    const int64_t channels = t->value[WEIGHT_CHANNELS], columns = t->value[WEIGHT_COLUMNS];
+    const int64_t from = smaller(t->value[WEIGHT_FROM], m->c.from_channels), to = smaller(t->value[WEIGHT_TO], m->c.to_channels);
+    const int64_t vectors = vectors_of(m, t), chunk = ceil_div(all_units(m, t), t->value[WEIGHT_CHUNKS]);
+    const double passes = (double)ceil_div(chunk, t->value[WEIGHT_UNITS]);
+    const double step = fmax(fmax(0.5 * (double)(channels * columns), 0.5 * ((double)channels + 1.5 * (double)columns)), 4);
+    const double tiles = (double)(ceil_div(to, channels) * ceil_div(from * m->taps, columns));
+    const double per_row = m->c.stride[2] > 2 ? 24 : m->pitch < 16 ? 6 : 3;
+    const double staged = (double)(from * channel_floats(m, t)) / 16 * per_row + (double)(to * vectors) * (m->pitch < 16 ? 5 : 3);
+    const double unit = staged + tiles * (double)vectors * step;
+    const double pass = tiles * (double)(2 * channels * columns + 4 * columns + 20) + 100;
+    const double finish = (double)(to * from * m->taps) * 14 + (double)used_floats(m, t) / 16;
+    const double group = (double)chunk * unit + passes * pass + finish + 400;
+    const double reduce = t->value[WEIGHT_CHUNKS] > 1 ? 6000 + (double)(m->c.groups * m->c.from_channels * m->c.to_channels * m->taps) *
+                                                                   t->value[WEIGHT_CHUNKS] / 16.0 / m->units : 0;
+    return (double)ceil_div(weight_groups(m, t) * t->value[WEIGHT_CHUNKS], m->units) * group + reduce;
+}
+
+/* ---- tunings ---- */
+
+#define MOST_TUNINGS 64
+
+typedef struct ranking {
+    tuning tunings[MOST_TUNINGS];
+    double cycles[MOST_TUNINGS];
+    int count, capacity;
+} ranking;
+
+static void rank(ranking *r, const model *m, const tuning *t)
+{
+    const double cycles = model_cycles(m, t);
+    int at = r->count < r->capacity ? r->count++ : r->capacity;
+    while (at > 0 && r->cycles[at - 1] > cycles) {
+        if (at < r->capacity) {
+            r->tunings[at] = r->tunings[at - 1];
+            r->cycles[at] = r->cycles[at - 1];
+        }
+        at--;
+    }
+    if (at < r->capacity) {
+        r->tunings[at] = *t;
+        r->cycles[at] = cycles;
+    }
+}
+
+/* Slices such that the sums of a group take about `sums` vectors. */
+static void rank_slices(ranking *r, const model *m, tuning t, int64_t sums)
+{
+    const int64_t tile = t.value[WEIGHT_CHANNELS];
+    for (int64_t wanted = tile; wanted < 4 * tile + m->c.to_channels && wanted <= 64; wanted *= 2) {
+        const int64_t to = smaller(wanted, m->c.to_channels);
+        const int64_t most = sums / (to * m->taps), from = smaller(m->c.from_channels, most > 0 ? most : 1);
+        t.value[WEIGHT_TO] = (int)to;
+        t.value[WEIGHT_FROM] = (int)ceil_div(m->c.from_channels, ceil_div(m->c.from_channels, from));
+        const int64_t available = all_units(m, &t), groups = weight_groups(m, &t);
+        for (int64_t chunks = 1; chunks <= available && chunks <= 64; chunks *= 2) {
+            t.value[WEIGHT_CHUNKS] = (int)chunks;
+            const int64_t chunk = ceil_div(available, chunks);
+            t.value[WEIGHT_UNITS] = 1;
+            for (int units = 8; units > 1 && t.value[WEIGHT_UNITS] == 1; units /= 2) {
+                t.value[WEIGHT_UNITS] = units;
+                if (units > chunk || used_floats(m, &t) > m->local_floats ||
+                    units * (t.value[WEIGHT_FROM] * channel_floats(m, &t) + to * vectors_of(m, &t) * 16) > 16384)
+                    t.value[WEIGHT_UNITS] = 1;
+            }
+            if (used_floats(m, &t) <= m->local_floats)
+                rank(r, m, &t);
+            if (groups * chunks >= 8 * m->units)
+                break;
+        }
+    }
+}
+
+static int weight_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    static const int wide[][2] = {{8, 3}, {6, 4}, {4, 4}, {4, 6}, {2, 9}, {1, 9}, {8, 2}};
+    static const int narrow[][2] = {{3, 2}, {2, 3}, {1, 4}, {4, 1}};
+    const model m = model_of(p, device);
+    const bool is_wide = device->capabilities.vector_width_float >= 16 || !conv_device_is_cpu(device);
+    const int(*tiles)[2] = is_wide ? wide : narrow;
+    const int count = is_wide ? (int)COUNT_OF(wide) : (int)COUNT_OF(narrow);
+    ranking r = {.capacity = (int)smaller(capacity, MOST_TUNINGS)};
+    for (int i = 0; i < count; i++) {
+        int64_t last_rows = 0;
+        for (int64_t blocks = 1; blocks <= m.c.to[1] && blocks <= 64; blocks++) {
+            tuning t = {{0}};
+            const int64_t rows = ceil_div(m.c.to[1], blocks);
+            if (rows == last_rows)
+                continue;
+            last_rows = rows;
+            t.value[WEIGHT_CHANNELS] = (int)smaller(tiles[i][0], m.c.to_channels);
+            t.value[WEIGHT_COLUMNS] = (int)smaller(tiles[i][1], m.c.from_channels * m.taps);
+            t.value[WEIGHT_ROWS] = (int)rows;
+            rank_slices(&r, &m, t, 2304);
+            rank_slices(&r, &m, t, 1024);
+        }
+    }
+    for (int i = 0; i < r.count; i++)
+        out[i] = r.tunings[i];
+    return r.count;
+}
+
+static bool weight_applicable(const problem *p, const socle_device *device)
+{
+    tuning t;
+    return conv_supported(p, device) && !device_has_quirk(device, QUIRK_LOOP_LIMIT) && problem_flops(p) > 0 &&
+           weight_candidates(p, device, &t, 1) > 0;
+}
+
+static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
+{
+    tuning resolved = *t;
+    if (t->value[WEIGHT_CHANNELS] == 0)
+        weight_candidates(p, device, &resolved, 1);
+    return resolved;
+}
+
+static double weight_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    const model m = model_of(p, device);
+    const tuning resolved = resolve(p, device, t);
+    const double work = 0.95 * problem_flops(p) / 64 / (fmax(model_cycles(&m, &resolved), 1) * m.units);
+    const double share = conv_device_is_cpu(device) ? work : work / 200;
+    return conv_estimate(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), resolved.value[WEIGHT_CHUNKS] > 1 ? 2 : 1);
+}
+
+/* ---- steps ---- */
+
+static int64_t weight_count(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    return g.out_channels * (g.channels / g.groups) * conv_volume(g.kernel);
+}
+
+static size_t weight_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tuning resolved = resolve(p, device, t);
+    const int chunks = resolved.value[WEIGHT_CHUNKS];
+    return chunks > 1 ? (size_t)(chunks * weight_count(p)) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float)) : 0;
+}
+
+#define REDUCE_BLOCK 256
+
+static socle_status emit_reduce(const problem *p, const char *options, const solver_operands *operands, int chunks, step_list *steps)
+{
+    const int64_t count = weight_count(p);
+    conv_launch launch = {.algorithm = "conv_weight/direct", .source = "conv/weight", .kernel = "conv_weight_reduce",
+                          .options = options, .dims = 1, .global = {(size_t)ceil_div(count, REDUCE_BLOCK)},
+                          .flops = (double)(count * chunks), .bytes = 4.0 * (double)(count * (chunks + 1))};
+    conv_add_arg(&launch, ARG_OPERAND(operands->workspace));
+    conv_add_arg(&launch, ARG_OPERAND(operands->data[2]));
+    conv_add_arg(&launch, ARG_INT(count));
+    return conv_emit(p, operands, &launch, steps);
+}
+
+static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                step_list *steps)
+{
+    const model m = model_of(p, device);
+    const tuning chosen = resolve(p, device, t);
+    const int *value = chosen.value;
+    const bool split = value[WEIGHT_CHUNKS] > 1;
+    text options = {0};
+    tap_conv_add_options(&options, p, &m.c);
+    text_addf(&options, " -DBATCH=%lld -DMR=%d -DNC=%d -DROWS=%d -DUNITS=%d -DTO_SLICE=%d -DFROM_SLICE=%d -DCHUNKS=%d -DBLOCK=%d",
+              (long long)m.c.batch, value[WEIGHT_CHANNELS], value[WEIGHT_COLUMNS], value[WEIGHT_ROWS], value[WEIGHT_UNITS],
+              value[WEIGHT_TO], value[WEIGHT_FROM], value[WEIGHT_CHUNKS], REDUCE_BLOCK);
+    const int64_t slices = ceil_div(m.c.from_channels, value[WEIGHT_FROM]) * ceil_div(m.c.to_channels, value[WEIGHT_TO]);
+    conv_launch launch = {.algorithm = "conv_weight/direct", .source = "conv/weight", .kernel = "conv_weight_direct",
+                          .options = options.data, .dims = 3,
+                          .global = {(size_t)slices, (size_t)m.c.groups, (size_t)value[WEIGHT_CHUNKS]}, .local = {1, 1, 1},
+                          .flops = problem_flops(p), .bytes = problem_bytes(p)};
+    conv_add_arg(&launch, ARG_OPERAND(operands->data[0]));
+    conv_add_arg(&launch, ARG_OPERAND(operands->data[1]));
+    conv_add_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
+    socle_status status = options.failed ? SOCLE_OUT_OF_MEMORY : conv_emit(p, operands, &launch, steps);
+    if (status == SOCLE_OK && split)
+        status = emit_reduce(p, options.data, operands, value[WEIGHT_CHUNKS], steps);
+    text_finish(&options);
+    return status;
+}
+
+const solver solver_conv_weight_direct = {
+    .name = "conv_weight/direct",
+    .kind = PROBLEM_CONV_WEIGHT,
+    .applicable = weight_applicable,
+    .candidates = weight_candidates,
+    .estimate = weight_estimate,
+    .workspace_bytes = weight_workspace_bytes,
+    .emit = weight_emit,
+};
