@@ -49,19 +49,6 @@ typedef struct tensor_fields {
 
 enum { FLOAT_DATA = 4, INT32_DATA = 5, INT64_DATA = 7, DOUBLE_DATA = 10 };
 
-static const char *tensor_label(wire_span name)
-{
-    static _Thread_local char label[160];
-    if (name.size == 0)
-        return "a tensor";
-    char *end = label;
-    memcpy(end, "tensor '", 8);
-    const size_t length = name.size < 140 ? name.size : 140;
-    memcpy(end + 8, name.bytes, length);
-    memcpy(end + 8 + length, "'", 2);
-    return label;
-}
-
 static socle_status add_dim(tensor_fields *t, int64_t dim)
 {
     if (t->rank == SOCLE_MAX_RANK)
@@ -262,6 +249,26 @@ static socle_status place_data(onnx_reader *reader, const tensor_fields *t, onnx
     return copy_chunks(t, out, total);
 }
 
+/* Puts the tensor's name in front of the message; the name may come after what is wrong. */
+static void fail_in_tensor(socle_status status, const uint8_t *file, wire_span message)
+{
+    wire_span name = {0};
+    char *said = memory_copy_string(socle_error_message()); /* reading on may change it */
+    wire_reader r = wire_open(file, message, "TensorProto");
+    wire_field field;
+    while (wire_next(&r, &field) > 0) {
+        if (field.number == 8 && field.type == WIRE_BYTES && onnx_check_text(field.bytes, "a tensor") == SOCLE_OK)
+            name = field.bytes;
+    }
+    if (said == NULL)
+        return; /* the message is that memory is out */
+    if (name.size > 0)
+        socle_fail(status, "tensor '%.*s': %s", (int)name.size, (const char *)name.bytes, said);
+    else
+        socle_fail(status, "a tensor: %s", said);
+    memory_free(said);
+}
+
 socle_status onnx_tensor_parse(onnx_reader *reader, wire_span message, onnx_tensor *out)
 {
     tensor_fields t = {.file = reader->file};
@@ -277,7 +284,7 @@ socle_status onnx_tensor_parse(onnx_reader *reader, wire_span message, onnx_tens
     if (status == SOCLE_OK)
         status = place_data(reader, &t, out);
     if (status != SOCLE_OK) {
-        socle_fail_in(status, "%s", tensor_label(t.name));
+        fail_in_tensor(status, reader->file, message);
         memory_free(out->owned);
         out->owned = NULL;
     } else if (out->owned != NULL) {

@@ -87,6 +87,7 @@ static socle_status upgrade_scatter(onnx_draft *d)
 {
     static char name[] = "ScatterElements";
     d->op = name;
+    d->version = 11; /* which brought the new name */
     return SOCLE_OK;
 }
 
