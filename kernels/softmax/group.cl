@@ -39,7 +39,7 @@ __kernel void softmax_group(__global const element *restrict x_all, __global ele
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    const real most = tops[0], total = sums[0];
+    const real most = tops[0], total = most == INFINITY ? (real)NAN : sums[0]; /* infinity less infinity */
 #if LOGARITHM
     const real factor = log(total);
 #else

@@ -1,0 +1,175 @@
+/* The matrix product by every solver on every device against the float64 reference. */
+#include "../support/reference_solver.h"
+#include "../support/solver_case.h"
+
+#include <criterion/criterion.h>
+
+static problem product(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b)
+{
+    return (problem){.kind = PROBLEM_GEMM, .dtype = SOCLE_FLOAT32,
+                     .gemm = {.m = m, .n = n, .k = k, .transpose_a = transpose_a, .transpose_b = transpose_b, .alpha = 1}};
+}
+
+static void check(const problem *p, uint64_t seed, int specials, int tunings)
+{
+    const solver_case c = {.p = p, .reference = reference_gemm, .seed = seed, .specials = specials, .tunings = tunings};
+    solver_case_check(&c);
+}
+
+static void check_flags(int64_t m, int64_t n, int64_t k)
+{
+    for (int flags = 0; flags < 8; flags++) {
+        problem p = product(m, n, k, flags & 1, flags & 2);
+        p.gemm.b_constant = flags & 4;
+        check(&p, (uint64_t)(m * 1000003 + n * 1009 + k), 0, 1);
+    }
+}
+
+Test(gemm, small_extents_match_the_reference)
+{
+    static const int64_t extents[][3] = {{1, 1, 1}, {1, 10, 128}, {2, 3, 5}, {7, 16, 1}, {8, 33, 17}, {13, 5, 40}, {16, 64, 31}};
+    for (size_t i = 0; i < COUNT_OF(extents); i++)
+        check_flags(extents[i][0], extents[i][1], extents[i][2]);
+}
+
+Test(gemm, training_layers_match_the_reference)
+{
+    static const int64_t extents[][3] = {{32, 128, 64}, {32, 10, 128}, {10, 128, 32}, {128, 64, 32}};
+    for (size_t i = 0; i < COUNT_OF(extents); i++)
+        check_flags(extents[i][0], extents[i][1], extents[i][2]);
+}
+
+Test(gemm, primes_around_tiles_match_the_reference)
+{
+    check_flags(67, 131, 97);
+    check_flags(129, 61, 127);
+}
+
+Test(gemm, random_extents_match_the_reference)
+{
+    solver_random r = {20261};
+    for (int i = 0; i < 24; i++) {
+        problem p = product(solver_pick(&r, 1, 70), solver_pick(&r, 1, 150), solver_pick(&r, 1, 90), solver_pick(&r, 0, 1), solver_pick(&r, 0, 1));
+        p.gemm.b_constant = solver_pick(&r, 0, 1) != 0;
+        p.gemm.alpha = solver_pick(&r, 0, 1) ? 1 : -0.75f;
+        check(&p, 20261u + (uint64_t)i, 0, 1);
+    }
+    cr_assert_geq(solver_case_runs(), 24);
+}
+
+Test(gemm, long_sums_are_split_and_match_the_reference)
+{
+    for (int flags = 0; flags < 4; flags++) {
+        problem p = product(24, 40, 3001, flags & 1, false);
+        p.gemm.b_constant = flags & 2;
+        check(&p, 7, 0, 1);
+    }
+}
+
+Test(gemm, sums_beyond_sixteen_bits_of_turns_are_whole)
+{
+    problem p = product(2, 3, 70001, false, false);
+    check(&p, 8, 0, 1);
+}
+
+Test(gemm, several_blocks_of_k_match_the_reference)
+{
+    for (int flags = 0; flags < 4; flags++) {
+        problem p = product(300, 330, 1100, false, flags & 1);
+        p.gemm.b_constant = flags & 2;
+        check(&p, 9, 0, 1);
+    }
+}
+
+Test(gemm, half_and_bfloat16_match_the_reference)
+{
+    for (int flags = 0; flags < 8; flags++) {
+        problem p = product(37, 50, 70, flags & 1, flags & 2);
+        p.gemm.b_constant = flags & 4;
+        p.dtype = SOCLE_FLOAT16;
+        check(&p, 11, 0, 1);
+        p.dtype = SOCLE_BFLOAT16;
+        check(&p, 12, 0, 1);
+    }
+}
+
+Test(gemm, half_with_a_long_sum_keeps_float_sums)
+{
+    problem p = product(40, 48, 2500, false, false);
+    p.dtype = SOCLE_FLOAT16;
+    check(&p, 13, 0, 1);
+}
+
+Test(gemm, double_and_whole_numbers_match_the_reference)
+{
+    static const socle_dtype types[] = {SOCLE_FLOAT64, SOCLE_INT32, SOCLE_INT64};
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        for (int flags = 0; flags < 4; flags++) {
+            problem p = product(9, 14, 21, flags & 1, flags & 2);
+            p.dtype = types[i];
+            check(&p, 14, 0, 1);
+        }
+    }
+}
+
+Test(gemm, batches_with_strides_match_the_reference)
+{
+    for (int flags = 0; flags < 4; flags++) {
+        problem p = product(11, 36, 20, flags & 1, flags & 2);
+        p.gemm.batch_rank = 1;
+        p.gemm.batch[0] = 5;
+        p.gemm.stride_a[0] = 11 * 20;
+        p.gemm.stride_b[0] = 36 * 20 + 7; /* a view into something larger */
+        check(&p, 15, 0, 1);
+        p.gemm.stride_b[0] = 0;
+        check(&p, 16, 0, 1);
+    }
+}
+
+Test(gemm, batches_that_broadcast_in_both_operands_match_the_reference)
+{
+    problem p = product(6, 20, 9, false, false);
+    p.gemm.batch_rank = 3;
+    p.gemm.batch[0] = 2;
+    p.gemm.batch[1] = 3;
+    p.gemm.batch[2] = 4;
+    p.gemm.stride_a[0] = 4 * 54;
+    p.gemm.stride_a[2] = 54;
+    p.gemm.stride_b[1] = 180;
+    check(&p, 17, 0, 1);
+}
+
+Test(gemm, an_empty_sum_gives_zeros)
+{
+    problem p = product(5, 7, 0, false, false);
+    check(&p, 18, 0, 1);
+}
+
+Test(gemm, an_empty_result_runs_nothing)
+{
+    problem p = product(0, 7, 3, false, false);
+    check(&p, 19, 0, 1);
+    p = product(4, 0, 3, false, true);
+    check(&p, 19, 0, 1);
+}
+
+Test(gemm, infinities_and_nans_reach_their_rows_and_columns_and_no_others)
+{
+    for (int flags = 0; flags < 8; flags++) {
+        problem p = product(37, 45, 21, flags & 1, flags & 2);
+        p.gemm.b_constant = flags & 4;
+        check(&p, 20, 2, 1);
+        p = product(3, 45, 21, flags & 1, flags & 2);
+        p.gemm.b_constant = flags & 4;
+        check(&p, 21, 2, 1);
+    }
+}
+
+Test(gemm, every_tuning_matches_the_reference, .timeout = 300)
+{
+    problem p = product(50, 110, 70, false, false);
+    p.gemm.b_constant = true;
+    check(&p, 22, 0, 6);
+    p = product(50, 110, 70, true, true);
+    check(&p, 23, 0, 6);
+}
