@@ -21,8 +21,8 @@ static socle_status cross_entropy(socle_graph *graph, value_id logits, value_id 
     const socle_attribute axis = ATTRIBUTE_INT("axis", 1);
     graph_type labels_type = {SOCLE_INT64, type.rank - 1, {type.dims[0]}}, spread = type;
     if (type.rank < 2)
-        return socle_fail(SOCLE_SHAPE_MISMATCH, "cross entropy needs an output [n, classes, ...]; '%s' has %d dimensions",
-                          graph->values[logits].name, type.rank);
+        return socle_fail(SOCLE_SHAPE_MISMATCH, "cross entropy needs an output [n, classes, ...]; '%s' has rank %d",
+                          graph->output_names[0], type.rank);
     for (int i = 1; i < labels_type.rank; i++)
         labels_type.dims[i] = type.dims[i + 1];
     spread.dims[1] = 1;
@@ -74,10 +74,10 @@ socle_status training_loss(socle_graph *graph, socle_loss kind, value_id output,
         return socle_fail(SOCLE_INVALID_ARGUMENT, "there is no loss number %d", (int)kind);
     if (!graph_type_known(&type) || !compose_is_float(type.dtype))
         return socle_fail(SOCLE_UNSUPPORTED, "output '%s' cannot be trained: its shape must be known and its type floating point",
-                          graph->values[output].name);
+                          graph->output_names[0]);
     if (type.dtype == SOCLE_FLOAT16 || type.dtype == SOCLE_BFLOAT16)
         return socle_fail(SOCLE_UNSUPPORTED, "output '%s' cannot be trained as %s: cast it to float32",
-                          graph->values[output].name, socle_dtype_name(type.dtype));
+                          graph->output_names[0], socle_dtype_name(type.dtype));
     socle_status status = rules[kind](graph, output, loss, gradient);
     return status == SOCLE_OK && (*loss == GRAPH_NONE || *gradient == GRAPH_NONE) ? socle_last_status() : status;
 }

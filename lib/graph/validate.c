@@ -12,7 +12,9 @@ static socle_status check_value(const socle_graph *graph, value_id v)
     if (value->type.rank > SOCLE_MAX_RANK)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "value '%s' has rank %d", value->name, value->type.rank);
     if (value->kind == VALUE_CONSTANT || value->kind == VALUE_STATE) {
-        if (!graph_type_known(&value->type) || value->data == NULL || value->size_bytes != graph_type_bytes(&value->type))
+        const bool zeros = value->kind == VALUE_STATE && value->data == NULL; /* a state without content starts with them */
+        if (!graph_type_known(&value->type) || (value->data == NULL && !zeros) ||
+            value->size_bytes != graph_type_bytes(&value->type))
             return socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' has %zu bytes of data, which do not fit its type", value->name,
                               value->size_bytes);
     }
