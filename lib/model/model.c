@@ -33,6 +33,7 @@ void socle_model_destroy(socle_model *model)
         file_map_close(&model->maps[i]);
     memory_free(model->maps);
     memory_free(model->copy);
+    memory_free(model->aligned);
     memory_free(model->path);
     memory_free(model);
 }

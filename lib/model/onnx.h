@@ -61,6 +61,9 @@ typedef struct onnx_reader {
     int location_count, location_capacity, map_capacity;
     int first_location;
     int64_t opset;
+    size_t aligned_used, aligned_bytes; /* of model->aligned; 0 bytes: not in use */
+    struct onnx_copy *copies;           /* into it, still to be made */
+    int copy_count, copy_capacity;
     onnx_import *imports;
     int import_count, import_capacity;
     wire_span graph, graph_name;
@@ -98,7 +101,7 @@ bool onnx_never_a_weight(wire_span op, int input);
 /* Sets `trainable` of the initializers. */
 void onnx_mark_weights(onnx_reader *reader);
 
-/* ---- tensors (onnx_tensor.c, onnx_external.c) ---- */
+/* ---- tensors (onnx_tensor.c, onnx_copies.c, onnx_external.c, onnx_value_info.c) ---- */
 
 typedef struct onnx_tensor {
     wire_span name;
@@ -108,6 +111,11 @@ typedef struct onnx_tensor {
 
 /* Errors name the tensor: INVALID_FILE, UNSUPPORTED, IO. Nothing is left to free on failure. */
 socle_status onnx_tensor_parse(onnx_reader *reader, wire_span message, onnx_tensor *out);
+/* Between these two, large unaligned tensors get a place in model->aligned but no content; the second copies it, in parallel. */
+socle_status onnx_copies_start(onnx_reader *reader, size_t file_bytes);
+socle_status onnx_copies_finish(onnx_reader *reader);
+/* A place for `raw`, or NULL where it is small or there is none. */
+void *onnx_copies_add(onnx_reader *reader, wire_span raw);
 /* The bytes of external data; entries: messages of StringStringEntryProto. */
 socle_status onnx_external_data(onnx_reader *reader, const onnx_spans *entries, size_t size_bytes, wire_span *out);
 socle_status onnx_spans_add(onnx_spans *spans, wire_span item);

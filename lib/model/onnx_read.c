@@ -287,16 +287,29 @@ static socle_status count_output_uses(onnx_reader *reader)
     return reader->outputs.count > 0 ? SOCLE_OK : socle_fail(SOCLE_INVALID_FILE, "it has no outputs");
 }
 
+/* An output whose shape could not be inferred has the one that the file declares. */
+static void take_declared_type(onnx_reader *reader, wire_span message, graph_value *value)
+{
+    wire_span name;
+    graph_type declared;
+    if (value->type.rank < 0 && onnx_value_info(reader, message, &name, &declared) == SOCLE_OK &&
+        declared.dtype == value->type.dtype)
+        value->type = declared;
+}
+
 static socle_status add_outputs(onnx_reader *reader)
 {
+    socle_graph *graph = reader->model->graph;
     socle_status status = SOCLE_OK;
     for (int i = 0; status == SOCLE_OK && i < reader->outputs.count; i++) {
         wire_span name;
         status = onnx_value_info(reader, reader->outputs.items[i], &name, NULL);
-        char *text = status == SOCLE_OK ? onnx_string(name) : NULL;
-        if (status == SOCLE_OK)
-            status = text == NULL ? SOCLE_OUT_OF_MEMORY
-                                  : graph_add_output(reader->model->graph, onnx_names_find(&reader->names, name)->value, text);
+        if (status != SOCLE_OK)
+            return status;
+        const value_id value = onnx_names_find(&reader->names, name)->value;
+        char *text = onnx_string(name);
+        take_declared_type(reader, reader->outputs.items[i], &graph->values[value]);
+        status = text == NULL ? SOCLE_OUT_OF_MEMORY : graph_add_output(graph, value, text);
         memory_free(text);
     }
     return status;
@@ -304,12 +317,16 @@ static socle_status add_outputs(onnx_reader *reader)
 
 /* ---- the whole ---- */
 
-static socle_status read_names(onnx_reader *reader)
+static socle_status read_names(onnx_reader *reader, size_t file_bytes)
 {
     const int count = reader->inputs.count + reader->initializers.count + reader->parts.count;
     socle_status status = onnx_names_create(&reader->names, count);
     if (status == SOCLE_OK)
+        status = onnx_copies_start(reader, file_bytes);
+    if (status == SOCLE_OK)
         status = add_initializers(reader);
+    if (status == SOCLE_OK)
+        status = onnx_copies_finish(reader);
     if (status == SOCLE_OK)
         status = add_inputs(reader);
     if (status == SOCLE_OK)
@@ -336,7 +353,7 @@ socle_status onnx_read(onnx_reader *reader, wire_span file)
     if (status == SOCLE_OK)
         status = name == NULL ? SOCLE_OUT_OF_MEMORY : socle_graph_create(reader->model->context, name, &reader->model->graph);
     if (status == SOCLE_OK)
-        status = read_names(reader);
+        status = read_names(reader, file.size);
     if (status == SOCLE_OK && (order = memory_alloc_array((size_t)reader->node_messages.count, sizeof(*order))) == NULL)
         status = SOCLE_OUT_OF_MEMORY;
     if (status == SOCLE_OK)
@@ -357,6 +374,7 @@ void onnx_reader_finish(onnx_reader *reader)
     for (int i = 0; i < reader->location_count; i++)
         memory_free(reader->locations[i]);
     memory_free(reader->locations);
+    memory_free(reader->copies);
     memory_free(reader->imports);
     memory_free(reader->inputs.items);
     memory_free(reader->outputs.items);

@@ -183,7 +183,7 @@ static socle_status copy_chunks(const tensor_fields *t, onnx_tensor *out, size_t
 }
 
 /* Dense little-endian elements: in place when they are aligned. Bools must be 0 or 1: kernels rely on it. */
-static socle_status place_raw(wire_span raw, onnx_tensor *out)
+static socle_status place_raw(onnx_reader *reader, wire_span raw, onnx_tensor *out)
 {
     const size_t element_bytes = socle_dtype_size_bytes(out->tensor.dtype);
     if (raw.size != out->tensor.size_bytes)
@@ -196,6 +196,9 @@ static socle_status place_raw(wire_span raw, onnx_tensor *out)
         out->tensor.data = (void *)(uintptr_t)raw.bytes;
         return SOCLE_OK;
     }
+    out->tensor.data = onnx_copies_add(reader, raw);
+    if (out->tensor.data != NULL)
+        return SOCLE_OK;
     out->owned = memory_alloc(raw.size);
     if (out->owned == NULL)
         return SOCLE_OUT_OF_MEMORY;
@@ -234,18 +237,18 @@ static socle_status place_data(onnx_reader *reader, const tensor_fields *t, onnx
     if (t->location == 1) {
         wire_span raw;
         status = onnx_external_data(reader, &t->external, out->tensor.size_bytes, &raw);
-        return status == SOCLE_OK ? place_raw(raw, out) : status;
+        return status == SOCLE_OK ? place_raw(reader, raw, out) : status;
     }
     if (t->location != 0)
         return socle_fail(SOCLE_INVALID_FILE, "its data location is unknown");
     if (t->has_raw && total > 0)
         return socle_fail(SOCLE_INVALID_FILE, "it has data twice");
     if (t->has_raw || total == 0)
-        return place_raw(t->raw, out);
+        return place_raw(reader, t->raw, out);
     if (!field_fits(t->typed_field, out->tensor.dtype))
         return socle_fail(SOCLE_INVALID_FILE, "its data is not of its type %s", socle_dtype_name(out->tensor.dtype));
     if (t->typed.count == 1 && (t->typed_field == FLOAT_DATA || t->typed_field == DOUBLE_DATA))
-        return place_raw(t->typed.items[0], out);
+        return place_raw(reader, t->typed.items[0], out);
     return copy_chunks(t, out, total);
 }
 
