@@ -165,9 +165,10 @@ static bool without_gradient(const graph_operator *op)
     return op->gradient == NULL;
 }
 
+/* Batch normalization still whole, and the products in front of it with the addend that it folds into. */
 static bool not_batch_norm(const graph_operator *op)
 {
-    return op->lower != lower_batch_normalization;
+    return op->lower != lower_batch_normalization && op->kind != OPERATOR_ANCHOR;
 }
 
 socle_status graph_lower(socle_graph *graph)

@@ -108,6 +108,8 @@ socle_status lower_identity(socle_graph *graph, node_id node);
 socle_status lower_dropout(socle_graph *graph, node_id node);
 socle_status lower_gelu(socle_graph *graph, node_id node);
 socle_status lower_global_pool(socle_graph *graph, node_id node);
+socle_status lower_gemm(socle_graph *graph, node_id node);  /* its addend becomes an Add */
+socle_status lower_conv(socle_graph *graph, node_id node);  /* its bias becomes an Add */
 socle_status lower_conv_transpose(socle_graph *graph, node_id node);
 socle_status lower_batch_normalization(socle_graph *graph, node_id node);
 socle_status lower_cross_entropy(socle_graph *graph, node_id node);

@@ -7,9 +7,9 @@
     .max_inputs = inputs_most, .min_outputs = 1, .max_outputs = outputs_most
 
 static const graph_operator table[] = {
-    {ANCHOR("Gemm", 1, 2, 3, 1), .infer = infer_gemm, .gradient = gradient_gemm},
+    {ANCHOR("Gemm", 1, 2, 3, 1), .infer = infer_gemm, .gradient = gradient_gemm, .lower = lower_gemm},
     {ANCHOR("MatMul", 1, 2, 2, 1), .infer = infer_matmul, .gradient = gradient_matmul},
-    {ANCHOR("Conv", 1, 2, 3, 1), .infer = infer_conv, .gradient = gradient_conv},
+    {ANCHOR("Conv", 1, 2, 3, 1), .infer = infer_conv, .gradient = gradient_conv, .lower = lower_conv},
     {ANCHOR("MaxPool", 1, 1, 1, 2), .infer = infer_pool, .gradient = gradient_max_pool},
     {ANCHOR("AveragePool", 1, 1, 1, 1), .infer = infer_pool, .gradient = gradient_average_pool},
     {ANCHOR("LayerNormalization", 17, 2, 3, 3), .infer = infer_layer_normalization, .gradient = gradient_layer_normalization},
