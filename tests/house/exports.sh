@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | sort -u >"$work/exported"
 # A declaration may break after the type: join the lines, then take the name in front of the first parenthesis.
-cat include/socle/*.h | sed 's,//.*,,' | tr '\n' ' ' | grep -oE 'SOCLE_API [^;(]*\(' | grep -v '__attribute__' |
+cat include/socle/*.h | sed '/^#/d' | tr '\n' ' ' | grep -oE 'SOCLE_API [^;(]*\(' | grep -v '__attribute__' |
     sed -E 's/.*[ *](socle_[a-z0-9_]+) *\(/\1/' | sort -u >"$work/declared"
 [ -s "$work/declared" ]
 
