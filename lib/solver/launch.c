@@ -71,7 +71,7 @@ static socle_status add_epilogue(solver_launch *launch, const problem *p, const 
     char *epilogue_text = NULL;
     if (!launch->epilogue || p->epilogue == NULL || p->epilogue->node_count == 0)
         return SOCLE_OK;
-    const socle_status status = codegen_epilogue_text(p->graph, p->epilogue, false, &epilogue_text);
+    const socle_status status = codegen_epilogue_text(p->graph, p->epilogue, launch->channel_uniform, &epilogue_text);
     if (status != SOCLE_OK)
         return status;
     text_add(&launch->prelude, epilogue_text);

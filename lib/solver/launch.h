@@ -28,6 +28,7 @@ typedef struct solver_launch {
     int dims;
     size_t global[3], local[3]; /* local all 0: the driver chooses */
     bool epilogue; /* apply the problem's; its operands are added behind the arguments */
+    bool channel_uniform; /* lanes of a vector share the channel: the epilogue reads one value for all */
     double flops, bytes;
 } solver_launch;
 

@@ -1,5 +1,5 @@
-/* Convolution by every solver on every device against the float64 reference. A failure prints the problem and the seed; repeat one solver with
- * SOCLE_TEST_SOLVER=conv/direct test_conformance_conv --filter '*' */
+/* Convolution by every solver on every device against the float64 reference. A failure prints the problem and the seed; repeat
+ * one solver with SOCLE_TEST_SOLVER=conv/direct test_conformance_conv --filter '*' */
 #include "../support/conv_case.h"
 
 #include <criterion/criterion.h>
@@ -7,16 +7,16 @@
 static void check(conv_geometry g, socle_dtype dtype, bool w_constant, uint64_t seed)
 {
     problem p = {.kind = PROBLEM_CONV, .dtype = dtype, .conv = {g, w_constant}};
-    case_check(&p, seed < 1000 ? 2 : 1, seed);
+    conv_case_check(&p, seed < 1000 ? 2 : 1, seed);
 }
 
 static void check_random(socle_dtype dtype, uint64_t first_seed, int count)
 {
     for (int i = 0; i < count; i++) {
-        case_random r = {first_seed + (uint64_t)i};
-        check(case_geometry(&r, false), dtype, i % 2, first_seed + (uint64_t)i);
+        conv_case_random r = {first_seed + (uint64_t)i};
+        check(conv_case_geometry(&r, false), dtype, i % 2, first_seed + (uint64_t)i);
     }
-    cr_assert_geq(case_runs(), count);
+    cr_assert_geq(conv_case_runs(), count);
 }
 
 Test(conv, random_geometries_match_the_reference)
@@ -46,43 +46,43 @@ Test(conv, float64_matches_the_reference)
 
 Test(conv, layers_of_networks_match_the_reference)
 {
-    check(case_square(2, 3, 8, 17, 7, 2, 3), SOCLE_FLOAT32, true, 1);   /* a first layer */
-    check(case_square(3, 16, 32, 8, 3, 1, 1), SOCLE_FLOAT32, false, 2); /* a small CNN */
-    check(case_square(1, 40, 33, 14, 3, 1, 1), SOCLE_FLOAT32, true, 3);
-    check(case_square(1, 24, 20, 21, 3, 2, 1), SOCLE_FLOAT32, true, 4);
-    check(case_square(2, 37, 19, 7, 1, 1, 0), SOCLE_FLOAT32, true, 5);
-    check(case_square(1, 9, 17, 9, 1, 2, 0), SOCLE_FLOAT32, false, 6);
-    check(case_square(1, 5, 7, 34, 5, 1, 2), SOCLE_FLOAT32, false, 7);
+    check(conv_case_square(2, 3, 8, 17, 7, 2, 3), SOCLE_FLOAT32, true, 1);   /* a first layer */
+    check(conv_case_square(3, 16, 32, 8, 3, 1, 1), SOCLE_FLOAT32, false, 2); /* a small CNN */
+    check(conv_case_square(1, 40, 33, 14, 3, 1, 1), SOCLE_FLOAT32, true, 3);
+    check(conv_case_square(1, 24, 20, 21, 3, 2, 1), SOCLE_FLOAT32, true, 4);
+    check(conv_case_square(2, 37, 19, 7, 1, 1, 0), SOCLE_FLOAT32, true, 5);
+    check(conv_case_square(1, 9, 17, 9, 1, 2, 0), SOCLE_FLOAT32, false, 6);
+    check(conv_case_square(1, 5, 7, 34, 5, 1, 2), SOCLE_FLOAT32, false, 7);
 }
 
 Test(conv, depthwise_matches_the_reference)
 {
     const int64_t strides[] = {1, 2}, kernels[] = {3, 5};
     for (int i = 0; i < 4; i++) {
-        conv_geometry g = case_square(2, 6, 6, 19, kernels[i / 2], strides[i % 2], kernels[i / 2] / 2);
+        conv_geometry g = conv_case_square(2, 6, 6, 19, kernels[i / 2], strides[i % 2], kernels[i / 2] / 2);
         g.groups = 6;
         check(g, SOCLE_FLOAT32, true, 10 + (uint64_t)i);
     }
-    conv_geometry multiplied = case_square(1, 4, 12, 9, 3, 1, 1);
+    conv_geometry multiplied = conv_case_square(1, 4, 12, 9, 3, 1, 1);
     multiplied.groups = 4;
     check(multiplied, SOCLE_FLOAT32, false, 20);
 }
 
 Test(conv, padding_wider_than_the_image_and_huge_strides_match_the_reference)
 {
-    conv_geometry g = case_square(1, 2, 3, 2, 3, 1, 5);
+    conv_geometry g = conv_case_square(1, 2, 3, 2, 3, 1, 5);
     check(g, SOCLE_FLOAT32, true, 30);
-    g = case_square(1, 2, 3, 30, 2, 13, 0);
+    g = conv_case_square(1, 2, 3, 30, 2, 13, 0);
     check(g, SOCLE_FLOAT32, true, 31);
-    g = case_square(2, 1, 1, 1, 1, 1, 0);
+    g = conv_case_square(2, 1, 1, 1, 1, 1, 0);
     check(g, SOCLE_FLOAT32, true, 32);
-    g = case_square(1, 3, 2, 25, 2, 1, 0);
+    g = conv_case_square(1, 3, 2, 25, 2, 1, 0);
     g.dilation[0] = g.dilation[1] = 11;
-    case_finish(&g);
+    conv_case_finish(&g);
     check(g, SOCLE_FLOAT32, true, 33);
 }
 
 Test(conv, empty_batch_writes_nothing)
 {
-    check(case_square(0, 3, 4, 6, 3, 1, 1), SOCLE_FLOAT32, true, 40);
+    check(conv_case_square(0, 3, 4, 6, 3, 1, 1), SOCLE_FLOAT32, true, 40);
 }

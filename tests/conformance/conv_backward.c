@@ -6,28 +6,28 @@
 static void check(problem_kind kind, conv_geometry g, socle_dtype dtype, uint64_t seed)
 {
     problem p = {.kind = kind, .dtype = dtype, .conv = {g, kind == PROBLEM_CONV_INPUT && seed % 2}};
-    case_check(&p, 1, seed);
+    conv_case_check(&p, 1, seed);
 }
 
 static void check_random(problem_kind kind, socle_dtype dtype, uint64_t first_seed, int count)
 {
     for (int i = 0; i < count; i++) {
-        case_random r = {first_seed + (uint64_t)i};
-        check(kind, case_geometry(&r, false), dtype, first_seed + (uint64_t)i);
+        conv_case_random r = {first_seed + (uint64_t)i};
+        check(kind, conv_case_geometry(&r, false), dtype, first_seed + (uint64_t)i);
     }
-    cr_assert_geq(case_runs(), count);
+    cr_assert_geq(conv_case_runs(), count);
 }
 
 static void check_layers(problem_kind kind)
 {
-    check(kind, case_square(2, 3, 8, 17, 7, 2, 3), SOCLE_FLOAT32, 1);
-    check(kind, case_square(5, 16, 32, 8, 3, 1, 1), SOCLE_FLOAT32, 2);
-    check(kind, case_square(1, 20, 33, 14, 3, 1, 1), SOCLE_FLOAT32, 3);
-    check(kind, case_square(1, 12, 20, 21, 3, 2, 1), SOCLE_FLOAT32, 4);
-    check(kind, case_square(2, 37, 19, 7, 1, 1, 0), SOCLE_FLOAT32, 5);
-    check(kind, case_square(1, 9, 17, 9, 1, 2, 0), SOCLE_FLOAT32, 6);
-    check(kind, case_square(3, 4, 6, 10, 4, 2, 1), SOCLE_FLOAT32, 7);
-    conv_geometry depthwise = case_square(2, 6, 6, 13, 3, 1, 1);
+    check(kind, conv_case_square(2, 3, 8, 17, 7, 2, 3), SOCLE_FLOAT32, 1);
+    check(kind, conv_case_square(5, 16, 32, 8, 3, 1, 1), SOCLE_FLOAT32, 2);
+    check(kind, conv_case_square(1, 20, 33, 14, 3, 1, 1), SOCLE_FLOAT32, 3);
+    check(kind, conv_case_square(1, 12, 20, 21, 3, 2, 1), SOCLE_FLOAT32, 4);
+    check(kind, conv_case_square(2, 37, 19, 7, 1, 1, 0), SOCLE_FLOAT32, 5);
+    check(kind, conv_case_square(1, 9, 17, 9, 1, 2, 0), SOCLE_FLOAT32, 6);
+    check(kind, conv_case_square(3, 4, 6, 10, 4, 2, 1), SOCLE_FLOAT32, 7);
+    conv_geometry depthwise = conv_case_square(2, 6, 6, 13, 3, 1, 1);
     depthwise.groups = 6;
     check(kind, depthwise, SOCLE_FLOAT32, 8);
 }
@@ -51,10 +51,10 @@ Test(conv_input, layers_of_networks_match_the_reference)
 
 Test(conv_input, input_rows_that_no_window_reads_get_zero)
 {
-    conv_geometry g = case_square(1, 3, 4, 9, 2, 4, 0);
+    conv_geometry g = conv_case_square(1, 3, 4, 9, 2, 4, 0);
     check(PROBLEM_CONV_INPUT, g, SOCLE_FLOAT32, 50);
     g.dilation[0] = g.dilation[1] = 4;
-    case_finish(&g);
+    conv_case_finish(&g);
     check(PROBLEM_CONV_INPUT, g, SOCLE_FLOAT32, 51);
 }
 
@@ -77,5 +77,5 @@ Test(conv_weight, layers_of_networks_match_the_reference)
 
 Test(conv_weight, empty_batch_gives_zero)
 {
-    check(PROBLEM_CONV_WEIGHT, case_square(0, 3, 4, 6, 3, 1, 1), SOCLE_FLOAT32, 60);
+    check(PROBLEM_CONV_WEIGHT, conv_case_square(0, 3, 4, 6, 3, 1, 1), SOCLE_FLOAT32, 60);
 }

@@ -7,36 +7,37 @@ typedef enum pool_form { AVERAGE, AVERAGE_WITH_PAD, MAXIMUM, MAXIMUM_WITH_INDICE
 
 static void check(problem_kind kind, conv_geometry g, pool_form form, socle_dtype dtype, uint64_t seed)
 {
-    problem p = {.kind = kind, .dtype = dtype,
+    problem p = {.kind = kind,
+                 .dtype = dtype,
                  .pool = {g, .maximum = form >= MAXIMUM, .count_include_pad = form == AVERAGE_WITH_PAD,
                           .indices = form == MAXIMUM_WITH_INDICES && kind == PROBLEM_POOL}};
-    case_check(&p, 1, seed);
+    conv_case_check(&p, 1, seed);
 }
 
 static void check_random(problem_kind kind, socle_dtype dtype, uint64_t first_seed, int count)
 {
     for (int i = 0; i < count; i++) {
-        case_random r = {first_seed + (uint64_t)i};
-        check(kind, case_geometry(&r, true), (pool_form)(i % POOL_FORMS), dtype, first_seed + (uint64_t)i);
+        conv_case_random r = {first_seed + (uint64_t)i};
+        check(kind, conv_case_geometry(&r, true), (pool_form)(i % POOL_FORMS), dtype, first_seed + (uint64_t)i);
     }
-    cr_assert_geq(case_runs(), count);
+    cr_assert_geq(conv_case_runs(), count);
 }
 
 static void check_layers(problem_kind kind)
 {
     for (int form = 0; form < POOL_FORMS; form++) {
-        check(kind, case_square(2, 5, 5, 8, 2, 2, 0), (pool_form)form, SOCLE_FLOAT32, 1);
-        check(kind, case_square(1, 3, 3, 35, 3, 2, 1), (pool_form)form, SOCLE_FLOAT32, 2);
-        check(kind, case_square(2, 3, 3, 40, 2, 2, 0), (pool_form)form, SOCLE_FLOAT32, 3);
-        check(kind, case_square(2, 17, 17, 7, 7, 1, 0), (pool_form)form, SOCLE_FLOAT32, 4); /* global */
-        check(kind, case_square(1, 2, 2, 20, 3, 1, 1), (pool_form)form, SOCLE_FLOAT32, 5);
+        check(kind, conv_case_square(2, 5, 5, 8, 2, 2, 0), (pool_form)form, SOCLE_FLOAT32, 1);
+        check(kind, conv_case_square(1, 3, 3, 35, 3, 2, 1), (pool_form)form, SOCLE_FLOAT32, 2);
+        check(kind, conv_case_square(2, 3, 3, 40, 2, 2, 0), (pool_form)form, SOCLE_FLOAT32, 3);
+        check(kind, conv_case_square(2, 17, 17, 7, 7, 1, 0), (pool_form)form, SOCLE_FLOAT32, 4); /* global */
+        check(kind, conv_case_square(1, 2, 2, 20, 3, 1, 1), (pool_form)form, SOCLE_FLOAT32, 5);
     }
 }
 
 /* As ceil_mode makes them: the last window reaches behind the padding. */
 static conv_geometry reaching_out(void)
 {
-    conv_geometry g = case_square(1, 2, 2, 8, 3, 2, 0);
+    conv_geometry g = conv_case_square(1, 2, 2, 8, 3, 2, 0);
     g.output[0] = g.output[1] = 4;
     return g;
 }
@@ -68,7 +69,7 @@ Test(pool, windows_that_reach_behind_the_padding_do_not_count_it)
 
 Test(pool, empty_batch_writes_nothing)
 {
-    check(PROBLEM_POOL, case_square(0, 3, 3, 6, 2, 2, 0), MAXIMUM, SOCLE_FLOAT32, 72);
+    check(PROBLEM_POOL, conv_case_square(0, 3, 3, 6, 2, 2, 0), MAXIMUM, SOCLE_FLOAT32, 72);
 }
 
 Test(pool_grad, random_geometries_match_the_reference)

@@ -16,7 +16,7 @@
 /* ---- numbers ---- */
 
 /* splitmix64 (Steele, Lea, Flood 2014) */
-static uint64_t next(case_random *r)
+static uint64_t next(conv_case_random *r)
 {
     uint64_t z = (r->state += 0x9e3779b97f4a7c15u);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -24,14 +24,14 @@ static uint64_t next(case_random *r)
     return z ^ (z >> 31);
 }
 
-int64_t case_pick(case_random *r, int64_t low, int64_t high)
+int64_t conv_case_pick(conv_case_random *r, int64_t low, int64_t high)
 {
     return low + (int64_t)(next(r) % (uint64_t)(high - low + 1));
 }
 
 /* ---- geometries ---- */
 
-bool case_finish(conv_geometry *g)
+bool conv_case_finish(conv_geometry *g)
 {
     for (int i = 0; i < g->spatial; i++) {
         const int64_t reach = g->input[i] + g->pad_begin[i] + g->pad_end[i] - ((g->kernel[i] - 1) * g->dilation[i] + 1);
@@ -42,8 +42,8 @@ bool case_finish(conv_geometry *g)
     return true;
 }
 
-conv_geometry case_square(int64_t batch, int64_t channels, int64_t out_channels, int64_t extent, int64_t kernel, int64_t stride,
-                          int64_t pad)
+conv_geometry conv_case_square(int64_t batch, int64_t channels, int64_t out_channels, int64_t extent, int64_t kernel,
+                               int64_t stride, int64_t pad)
 {
     conv_geometry g = {.spatial = 2, .batch = batch, .channels = channels, .out_channels = out_channels, .groups = 1};
     for (int i = 0; i < 2; i++) {
@@ -53,28 +53,28 @@ conv_geometry case_square(int64_t batch, int64_t channels, int64_t out_channels,
         g.dilation[i] = 1;
         g.pad_begin[i] = g.pad_end[i] = pad;
     }
-    case_finish(&g);
+    conv_case_finish(&g);
     return g;
 }
 
-conv_geometry case_geometry(case_random *r, bool pooling)
+conv_geometry conv_case_geometry(conv_case_random *r, bool pooling)
 {
     static const int64_t most[] = {0, 70, 24, 8}; /* extents by number of axes */
     conv_geometry g;
     do {
-        g = (conv_geometry){.spatial = (int)case_pick(r, 1, 3), .batch = case_pick(r, 1, 3)};
-        g.groups = pooling || case_pick(r, 0, 2) ? 1 : case_pick(r, 2, 3);
-        g.channels = g.groups * case_pick(r, 1, 9);
-        g.out_channels = pooling ? g.channels : g.groups * case_pick(r, 1, 18);
+        g = (conv_geometry){.spatial = (int)conv_case_pick(r, 1, 3), .batch = conv_case_pick(r, 1, 3)};
+        g.groups = pooling || conv_case_pick(r, 0, 2) ? 1 : conv_case_pick(r, 2, 3);
+        g.channels = g.groups * conv_case_pick(r, 1, 9);
+        g.out_channels = pooling ? g.channels : g.groups * conv_case_pick(r, 1, 18);
         for (int i = 0; i < g.spatial; i++) {
-            g.input[i] = case_pick(r, 1, most[g.spatial]);
-            g.kernel[i] = case_pick(r, 1, 4);
-            g.stride[i] = case_pick(r, 0, 1) ? 1 : case_pick(r, 2, 4);
-            g.dilation[i] = case_pick(r, 0, 2) ? 1 : case_pick(r, 2, 3);
-            g.pad_begin[i] = case_pick(r, 0, (g.kernel[i] - 1) * (pooling ? 1 : 2));
-            g.pad_end[i] = case_pick(r, 0, (g.kernel[i] - 1) * (pooling ? 1 : 2));
+            g.input[i] = conv_case_pick(r, 1, most[g.spatial]);
+            g.kernel[i] = conv_case_pick(r, 1, 4);
+            g.stride[i] = conv_case_pick(r, 0, 1) ? 1 : conv_case_pick(r, 2, 4);
+            g.dilation[i] = conv_case_pick(r, 0, 2) ? 1 : conv_case_pick(r, 2, 3);
+            g.pad_begin[i] = conv_case_pick(r, 0, (g.kernel[i] - 1) * (pooling ? 1 : 2));
+            g.pad_end[i] = conv_case_pick(r, 0, (g.kernel[i] - 1) * (pooling ? 1 : 2));
         }
-    } while (!case_finish(&g));
+    } while (!conv_case_finish(&g));
     if (pooling)
         g.groups = 1;
     return g;
@@ -85,33 +85,51 @@ conv_geometry case_geometry(case_random *r, bool pooling)
 static void store_element(socle_dtype dtype, void *bytes, int64_t i, double value)
 {
     switch (dtype) {
-    case SOCLE_FLOAT16: ((uint16_t *)bytes)[i] = float_to_half((float)value); break;
-    case SOCLE_BFLOAT16: ((uint16_t *)bytes)[i] = float_to_bfloat16((float)value); break;
-    case SOCLE_FLOAT64: ((double *)bytes)[i] = value; break;
-    default: ((float *)bytes)[i] = (float)value;
+    case SOCLE_FLOAT16:
+        ((uint16_t *)bytes)[i] = float_to_half((float)value);
+        break;
+    case SOCLE_BFLOAT16:
+        ((uint16_t *)bytes)[i] = float_to_bfloat16((float)value);
+        break;
+    case SOCLE_FLOAT64:
+        ((double *)bytes)[i] = value;
+        break;
+    default:
+        ((float *)bytes)[i] = (float)value;
     }
 }
 
 static double load_element(socle_dtype dtype, const void *bytes, int64_t i)
 {
     switch (dtype) {
-    case SOCLE_FLOAT16: return half_to_float(((const uint16_t *)bytes)[i]);
-    case SOCLE_BFLOAT16: return bfloat16_to_float(((const uint16_t *)bytes)[i]);
-    case SOCLE_FLOAT64: return ((const double *)bytes)[i];
-    case SOCLE_INT64: return (double)((const int64_t *)bytes)[i];
-    default: return ((const float *)bytes)[i];
+    case SOCLE_FLOAT16:
+        return half_to_float(((const uint16_t *)bytes)[i]);
+    case SOCLE_BFLOAT16:
+        return bfloat16_to_float(((const uint16_t *)bytes)[i]);
+    case SOCLE_FLOAT64:
+        return ((const double *)bytes)[i];
+    case SOCLE_INT64:
+        return (double)((const int64_t *)bytes)[i];
+    default:
+        return ((const float *)bytes)[i];
     }
 }
 
-/* Allowed difference as a share of the largest result: a float32 sum in another order and a Winograd transform, or the rounding of the storage. */
+/* Allowed difference as a share of the largest result: a float32 sum in another order and a Winograd transform, or the rounding
+ * of the storage. */
 static double tolerance(socle_dtype dtype)
 {
     switch (dtype) {
-    case SOCLE_FLOAT64: return 1e-12;
-    case SOCLE_FLOAT16: return 1e-3;
-    case SOCLE_BFLOAT16: return 6e-3;
-    case SOCLE_INT64: return 0;
-    default: return 2e-5;
+    case SOCLE_FLOAT64:
+        return 1e-12;
+    case SOCLE_FLOAT16:
+        return 1e-3;
+    case SOCLE_BFLOAT16:
+        return 6e-3;
+    case SOCLE_INT64:
+        return 0;
+    default:
+        return 2e-5;
     }
 }
 
@@ -126,13 +144,13 @@ typedef struct conv_case {
 
 static void make_inputs(conv_case *c)
 {
-    case_random r = {c->seed};
+    conv_case_random r = {c->seed};
     for (int i = 0; i < c->count; i++) {
         const problem_operand *operand = &c->operands[i];
         double stored;
         c->values[i] = calloc((size_t)operand->count + 1, sizeof(double));
         for (int64_t k = 0; k < operand->count && !operand->is_output; k++) {
-            store_element(operand->dtype, &stored, 0, (double)case_pick(&r, -1000, 1000) / 1000);
+            store_element(operand->dtype, &stored, 0, (double)conv_case_pick(&r, -1000, 1000) / 1000);
             c->values[i][k] = load_element(operand->dtype, &stored, 0);
         }
     }
@@ -142,17 +160,26 @@ static void make_results(conv_case *c)
 {
     double **v = c->values;
     switch (c->p->kind) {
-    case PROBLEM_CONV: reference_conv(&c->p->conv.g, v[0], v[1], v[2]); break;
-    case PROBLEM_CONV_INPUT: reference_conv_input(&c->p->conv.g, v[0], v[1], v[2]); break;
-    case PROBLEM_CONV_WEIGHT: reference_conv_weight(&c->p->conv.g, v[0], v[1], v[2]); break;
-    case PROBLEM_POOL: reference_pool(&c->p->pool, v[0], v[1], c->p->pool.indices ? v[2] : NULL); break;
-    default: reference_pool_grad(&c->p->pool, v[0], v[1], v[c->p->pool.maximum ? 2 : 1]);
+    case PROBLEM_CONV:
+        reference_conv(&c->p->conv.g, v[0], v[1], v[2]);
+        break;
+    case PROBLEM_CONV_INPUT:
+        reference_conv_input(&c->p->conv.g, v[0], v[1], v[2]);
+        break;
+    case PROBLEM_CONV_WEIGHT:
+        reference_conv_weight(&c->p->conv.g, v[0], v[1], v[2]);
+        break;
+    case PROBLEM_POOL:
+        reference_pool(&c->p->pool, v[0], v[1], c->p->pool.indices ? v[2] : NULL);
+        break;
+    default:
+        reference_pool_grad(&c->p->pool, v[0], v[1], v[c->p->pool.maximum ? 2 : 1]);
     }
 }
 
 /* ---- a run ---- */
 
-typedef struct case_run {
+typedef struct conv_case_run {
     const conv_case *c;
     socle_device *device;
     const solver *solver;
@@ -160,14 +187,14 @@ typedef struct case_run {
     socle_span spans[MAX_OPERANDS];
     size_t sizes[MAX_OPERANDS];
     int count;
-} case_run;
+} conv_case_run;
 
-#define RUN_ASSERT(run, condition, ...)                                                                                                   \
-    cr_assert(condition, "%s by %s on %s, operand seed %llu: %s", (run)->c->text, (run)->solver->name,                                    \
+#define RUN_ASSERT(run, condition, ...)                                                                                          \
+    cr_assert(condition, "%s by %s on %s, operand seed %llu: %s", (run)->c->text, (run)->solver->name,                           \
               socle_device_get_info((run)->device)->id, (unsigned long long)(run)->c->seed, __VA_ARGS__)
 
 /* A span with guard zones on both sides; results start as NaN so that what is not written shows. */
-static int add_span(case_run *run, size_t size_bytes, const void *content)
+static int add_span(conv_case_run *run, size_t size_bytes, const void *content)
 {
     const int number = run->count++;
     const size_t rounded = (size_bytes + 15) / 16 * 16, total = rounded + 2 * GUARD_BYTES;
@@ -185,7 +212,7 @@ static int add_span(case_run *run, size_t size_bytes, const void *content)
     return number;
 }
 
-static void add_operands(case_run *run)
+static void add_operands(conv_case_run *run)
 {
     for (int i = 0; i < run->c->count; i++) {
         const problem_operand *operand = &run->c->operands[i];
@@ -198,7 +225,7 @@ static void add_operands(case_run *run)
     }
 }
 
-static void enqueue(case_run *run, const step_list *steps)
+static void enqueue(conv_case_run *run, const step_list *steps)
 {
     bound_steps *bound = NULL;
     RUN_ASSERT(run, steps_bind(run->device, steps, run->spans, run->count, &bound) == SOCLE_OK, socle_error_message());
@@ -207,7 +234,7 @@ static void enqueue(case_run *run, const step_list *steps)
     steps_release(bound);
 }
 
-static void compare_operand(const case_run *run, int i, const uint8_t *bytes)
+static void compare_operand(const conv_case_run *run, int i, const uint8_t *bytes)
 {
     const problem_operand *operand = &run->c->operands[i];
     const double *expected = run->c->values[i];
@@ -224,7 +251,7 @@ static void compare_operand(const case_run *run, int i, const uint8_t *bytes)
     }
 }
 
-static void check_spans(const case_run *run)
+static void check_spans(const conv_case_run *run)
 {
     for (int i = 0; i < run->count; i++) {
         const size_t total = socle_buffer_size_bytes(run->buffers[i]), end = GUARD_BYTES + run->sizes[i];
@@ -244,14 +271,14 @@ static void check_spans(const case_run *run)
 
 static int runs;
 
-int case_runs(void)
+int conv_case_runs(void)
 {
     return runs;
 }
 
 static void run_solver(const conv_case *c, socle_device *device, const solver *s, const tuning *t)
 {
-    case_run run = {.c = c, .device = device, .solver = s};
+    conv_case_run run = {.c = c, .device = device, .solver = s};
     solver_operands numbers = {.workspace = GRAPH_NONE, .prepared = GRAPH_NONE};
     step_list prepare = {0}, steps = {0};
     for (int i = 0; i < PROBLEM_MAX_OPERANDS; i++)
@@ -297,7 +324,7 @@ static void run_device(const conv_case *c, socle_device *device, int most_tuning
     }
 }
 
-void case_check(const problem *p, int most_tunings, uint64_t seed)
+void conv_case_check(const problem *p, int most_tunings, uint64_t seed)
 {
     conv_case c = {.p = p, .seed = seed};
     socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;

@@ -133,7 +133,7 @@ void reference_pool(const pool_problem *p, const double *x, double *y, double *i
                 sum += at >= 0 ? image[at] : 0;
             }
             const int64_t maximum = first_maximum(&b, image, o);
-            y[plane * b.outputs + o] = !p->maximum ? sum / window_size(&b, o, p->count_include_pad)
+            y[plane * b.outputs + o] = !p->maximum   ? sum / window_size(&b, o, p->count_include_pad)
                                        : maximum < 0 ? -INFINITY
                                                      : image[maximum];
             if (indices)

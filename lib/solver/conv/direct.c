@@ -1,6 +1,6 @@
-/* conv/direct and conv_input/direct: convolution on CPUs with register tiles of channels x neighbouring pixels (kernels/conv/direct.cl). The
- * gradient of the data runs the same kernel once for each phase of the stride. Weights are packed once when they are constant, else in
- * front of every run. */
+/* conv/direct and conv_input/direct: convolution on CPUs with register tiles of channels x neighbouring pixels
+ * (kernels/conv/direct.cl). The gradient of the data runs the same kernel once for each phase of the stride. Weights are packed
+ * once when they are constant, else in front of every run. */
 #include "direct.h"
 
 /* Launches that a gradient of the data may be cut into. */
@@ -65,19 +65,18 @@ static socle_status pack_phase(const problem *p, const tap_conv *c, const tuning
                                int64_t offset, step_list *steps)
 {
     const int64_t tiles = ceil_div(c->to_channels, t->value[DIRECT_CHANNELS]);
-    text options = {0};
-    tap_conv_add_options(&options, p, c);
-    text_addf(&options, " -DMR=%d -DCHANNELS_PER_ITEM=%d", t->value[DIRECT_CHANNELS], PACKED_CHANNELS);
-    conv_launch launch = {.algorithm = p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct", .source = "conv/pack",
-                          .kernel = "conv_pack", .options = options.data, .dims = 2,
-                          .global = {(size_t)(c->groups * tiles), (size_t)ceil_div(c->from_channels, PACKED_CHANNELS)},
-                          .bytes = 8.0 * (double)direct_packed_count(c, t)};
-    conv_add_arg(&launch, ARG_OPERAND(operands->data[1]));
-    conv_add_arg(&launch, ARG_OPERAND(to));
-    conv_add_arg(&launch, ARG_INT(offset));
-    const socle_status status = options.failed ? SOCLE_OUT_OF_MEMORY : conv_emit(p, operands, &launch, steps);
-    text_finish(&options);
-    return status;
+    solver_launch launch = {.algorithm = p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct",
+                            .source = "conv/pack",
+                            .kernel = "conv_pack",
+                            .dims = 2,
+                            .global = {(size_t)(c->groups * tiles), (size_t)ceil_div(c->from_channels, PACKED_CHANNELS)},
+                            .bytes = 8.0 * (double)direct_packed_count(c, t)};
+    tap_conv_add_options(&launch.options, p, c);
+    text_addf(&launch.options, " -DMR=%d -DCHANNELS_PER_ITEM=%d", t->value[DIRECT_CHANNELS], PACKED_CHANNELS);
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(to));
+    launch_arg(&launch, ARG_INT(offset));
+    return launch_emit(&launch, p, operands, steps);
 }
 
 static socle_status pack(const problem *p, const tuning *t, const solver_operands *operands, int to, step_list *steps)
@@ -111,20 +110,23 @@ static socle_status emit_phase(const problem *p, const tap_conv *c, const tuning
     const int64_t slices = ceil_div(c->to_channels, t.value[DIRECT_SLICE]);
     const double flops = 2.0 * (double)(c->batch * c->groups * c->from_channels * c->to_channels) *
                          (double)(tap_conv_taps(c) * conv_volume(c->to));
-    text options = {0};
-    add_options(&options, p, c, &t);
-    conv_launch launch = {.algorithm = p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct", .source = "conv/direct",
-                          .kernel = "conv_direct", .options = options.data, .epilogue = true, .dims = 3,
-                          .global = {(size_t)ceil_div(c->to[1], t.value[DIRECT_ROWS]), (size_t)(c->groups * slices),
-                                     (size_t)(c->batch * c->to[0])},
-                          .local = {1, 1, 1}, .flops = flops, .bytes = problem_bytes(p)};
-    conv_add_arg(&launch, ARG_OPERAND(operands->data[0]));
-    conv_add_arg(&launch, ARG_OPERAND(packed));
-    conv_add_arg(&launch, ARG_OPERAND(operands->data[2]));
-    conv_add_arg(&launch, ARG_INT(offset));
-    const socle_status status = options.failed ? SOCLE_OUT_OF_MEMORY : conv_emit(p, operands, &launch, steps);
-    text_finish(&options);
-    return status;
+    solver_launch launch = {
+        .algorithm = p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct",
+        .source = "conv/direct",
+        .kernel = "conv_direct",
+        .epilogue = true,
+        .channel_uniform = true,
+        .dims = 3,
+        .global = {(size_t)ceil_div(c->to[1], t.value[DIRECT_ROWS]), (size_t)(c->groups * slices), (size_t)(c->batch * c->to[0])},
+        .local = {1, 1, 1},
+        .flops = flops,
+        .bytes = problem_bytes(p)};
+    add_options(&launch.options, p, c, &t);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(packed));
+    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
+    launch_arg(&launch, ARG_INT(offset));
+    return launch_emit(&launch, p, operands, steps);
 }
 
 static socle_status direct_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,

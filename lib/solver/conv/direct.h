@@ -7,7 +7,8 @@
 /* value[] of conv/direct's and conv_input/direct's tunings */
 typedef enum direct_value { DIRECT_CHANNELS, DIRECT_VECTORS, DIRECT_ROWS, DIRECT_BLOCK, DIRECT_SLICE } direct_value;
 
-/* Tunings for the problem, the cheapest by the model first; at most capacity; returns how many: 0 where local memory has room for none. */
+/* Tunings for the problem, the cheapest by the model first; at most capacity; returns how many: 0 where local memory has room for
+ * none. */
 int direct_tunings(const problem *p, const socle_device *device, tuning *out, int capacity);
 /* Seconds that the model expects. */
 double direct_estimate(const problem *p, const socle_device *device, const tuning *t);

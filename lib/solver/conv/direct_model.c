@@ -1,5 +1,5 @@
-/* What direct convolution costs, in cycles of a core with two multiply-add units of 16 lanes that loads two vectors a cycle: enough to rank
- * tile shapes; the device's profile gives the scale. */
+/* What direct convolution costs, in cycles of a core with two multiply-add units of 16 lanes that loads two vectors a cycle:
+ * enough to rank tile shapes; the device's profile gives the scale. */
 #include "direct.h"
 
 #include <math.h>
@@ -26,7 +26,7 @@ static model model_of(const problem *p, const socle_device *device, int64_t numb
     m.pitch = tap_conv_pitch(&m.c);
     m.shift = tap_conv_shift(&m.c, 1);
     m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
-    m.units = device->capabilities.compute_units > 0 ? device->capabilities.compute_units : 1;
+    m.units = device_units(device);
     /* Some of it is the driver's own; what is larger than a core's second-level cache would not help. */
     const int64_t bytes = smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
     m.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
@@ -54,7 +54,8 @@ static int64_t used_floats(const model *m, const tuning *t)
 
 /* ---- cycles ---- */
 
-/* One tap of one channel on a register tile: multiply-adds against loads of pixels (which cross cache lines) and broadcasts of weights. */
+/* One tap of one channel on a register tile: multiply-adds against loads of pixels (which cross cache lines) and broadcasts of
+ * weights. */
 static double tap_cycles(int64_t channels, int64_t vectors)
 {
     const double multiply = 0.5 * (double)(channels * vectors), load = 0.5 * ((double)channels + 1.5 * (double)vectors);
@@ -156,13 +157,13 @@ static void rank_shapes(const model *m, int64_t channels, int64_t vectors, ranki
     }
 }
 
-/* Tile shapes {channels, vectors} by the number of vector registers: 32 with 512 bits, 16 with less (a vector of 16 lanes is then two or
- * more of them). */
+/* Tile shapes {channels, vectors} by the number of vector registers: 32 with 512 bits, 16 with less (a vector of 16 lanes is then
+ * two or more of them). */
 static void rank_tiles(const model *m, ranking *r)
 {
     static const int wide[][2] = {{8, 2}, {7, 3}, {4, 5}, {6, 4}, {4, 4}, {5, 4}, {12, 2}, {2, 8}, {1, 8}, {3, 6}};
     static const int narrow[][2] = {{6, 1}, {4, 1}, {3, 2}, {2, 2}, {1, 4}, {8, 1}};
-    const bool is_wide = m->device->capabilities.vector_width_float >= 16 || !conv_device_is_cpu(m->device);
+    const bool is_wide = m->device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(m->device);
     const int(*tiles)[2] = is_wide ? wide : narrow;
     const int count = is_wide ? (int)COUNT_OF(wide) : (int)COUNT_OF(narrow);
     for (int i = 0; i < count; i++)
@@ -209,12 +210,15 @@ double direct_estimate(const problem *p, const socle_device *device, const tunin
             continue;
         cycles += model_cycles(&m, t);
         packed += (double)direct_packed_count(&m.c, t);
-        useful += (double)(m.c.batch * m.c.groups * m.c.from_channels * m.c.to_channels * tap_conv_taps(&m.c) * conv_volume(m.c.to)) / 32;
+        useful +=
+            (double)(m.c.batch * m.c.groups * m.c.from_channels * m.c.to_channels * tap_conv_taps(&m.c) * conv_volume(m.c.to)) /
+            32;
     }
     const bool constant = p->conv.w_constant;
     const double work = 0.95 * useful / (fmax(cycles, 1) * units); /* share of the peak */
-    const double share = conv_device_is_cpu(device) ? work : work / 200;
-    const double seconds = conv_estimate(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), (int)phases * (constant ? 1 : 2));
+    const double share = device_is_cpu_shaped(device) ? work : work / 200;
+    const double seconds =
+        estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), (int)phases * (constant ? 1 : 2), 0);
     return seconds + (constant ? 0 : packed * 2e-9 / units);
 }
 

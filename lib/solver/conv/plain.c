@@ -1,5 +1,5 @@
-/* conv/plain, conv_input/plain, conv_weight/plain: one work-item per result, from the definition. They run every problem on every device
- * and are what the tuner compares the other ways with. */
+/* conv/plain, conv_input/plain, conv_weight/plain: one work-item per result, from the definition. They run every problem on every
+ * device and are what the tuner compares the other ways with. */
 #include "conv.h"
 
 /* Iterations of all loops of one work-item together, where the driver ends them silently after 65,535 (QUIRK_LOOP_LIMIT). */
@@ -24,8 +24,12 @@ static plain_sum sum_of(const problem *p)
     const bool backward = p->kind == PROBLEM_CONV_INPUT;
     plain_sum s = {0};
     if (p->kind == PROBLEM_CONV_WEIGHT) {
-        s = (plain_sum){"conv_weight/plain", "conv_weight", g.batch * g.output[0] * g.output[1], 1 + g.output[2],
-                        g.out_channels * (g.channels / g.groups) * conv_volume(g.kernel), {0}};
+        s = (plain_sum){"conv_weight/plain",
+                        "conv_weight",
+                        g.batch * g.output[0] * g.output[1],
+                        1 + g.output[2],
+                        g.out_channels * (g.channels / g.groups) * conv_volume(g.kernel),
+                        {0}};
         s.global[0] = (size_t)g.kernel[2];
         s.global[1] = (size_t)(g.kernel[0] * g.kernel[1]);
         s.global[2] = (size_t)(g.out_channels * (g.channels / g.groups));
@@ -33,8 +37,12 @@ static plain_sum sum_of(const problem *p)
     }
     const int64_t *extent = backward ? g.input : g.output;
     const int64_t planes = g.batch * (backward ? g.channels : g.out_channels);
-    s = (plain_sum){backward ? "conv_input/plain" : "conv/plain", backward ? "conv_input" : "conv",
-                    (backward ? g.out_channels : g.channels) / g.groups, tap_iterations(&g), planes * conv_volume(extent), {0}};
+    s = (plain_sum){backward ? "conv_input/plain" : "conv/plain",
+                    backward ? "conv_input" : "conv",
+                    (backward ? g.out_channels : g.channels) / g.groups,
+                    tap_iterations(&g),
+                    planes * conv_volume(extent),
+                    {0}};
     s.global[0] = (size_t)extent[2];
     s.global[1] = (size_t)(extent[0] * extent[1]);
     s.global[2] = (size_t)planes;
@@ -62,7 +70,7 @@ static size_t plain_workspace_bytes(const problem *p, const socle_device *device
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
-    return conv_estimate(device, problem_flops(p), 0.02, problem_bytes(p), 1);
+    return estimate_s(device, problem_flops(p), 0.02, problem_bytes(p), 1, 0);
 }
 
 static socle_status plain_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -72,26 +80,26 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
     const plain_sum s = sum_of(p);
     const int64_t chunk = chunk_of(&s, device);
     const bool split = s.outer > chunk;
-    text options = {0};
     socle_status status = SOCLE_OK;
-    conv_add_options(&options, p);
-    if (options.failed)
-        status = SOCLE_OUT_OF_MEMORY;
     for (int64_t first = 0; status == SOCLE_OK && (first == 0 || first < s.outer); first += chunk) {
         const int64_t count = s.outer - first < chunk ? s.outer - first : chunk;
-        conv_launch launch = {.algorithm = s.algorithm, .source = "conv/plain", .kernel = s.kernel, .options = options.data,
-                              .epilogue = p->kind != PROBLEM_CONV_WEIGHT, .dims = 3,
-                              .global = {s.global[0], s.global[1], s.global[2]},
-                              .flops = problem_flops(p) * (double)count / (double)(s.outer > 0 ? s.outer : 1),
-                              .bytes = problem_bytes(p)};
+        solver_launch launch = {.algorithm = s.algorithm,
+                                .source = "conv/plain",
+                                .kernel = s.kernel,
+                                .epilogue = p->kind != PROBLEM_CONV_WEIGHT,
+                                .channel_uniform = true,
+                                .dims = 3,
+                                .global = {s.global[0], s.global[1], s.global[2]},
+                                .flops = problem_flops(p) * (double)count / (double)(s.outer > 0 ? s.outer : 1),
+                                .bytes = problem_bytes(p)};
+        conv_add_options(&launch.options, p);
         for (int i = 0; i < 3; i++)
-            conv_add_arg(&launch, ARG_OPERAND(operands->data[i]));
-        conv_add_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
-        conv_add_arg(&launch, ARG_INT(first));
-        conv_add_arg(&launch, ARG_INT(count));
-        status = conv_emit(p, operands, &launch, steps);
+            launch_arg(&launch, ARG_OPERAND(operands->data[i]));
+        launch_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
+        launch_arg(&launch, ARG_INT(first));
+        launch_arg(&launch, ARG_INT(count));
+        status = launch_emit(&launch, p, operands, steps);
     }
-    text_finish(&options);
     return status;
 }
 
@@ -99,7 +107,7 @@ const solver solver_conv_plain = {
     .name = "conv/plain",
     .kind = PROBLEM_CONV,
     .applicable = conv_supported,
-    .candidates = conv_one_candidate,
+    .candidates = one_candidate,
     .estimate = plain_estimate,
     .workspace_bytes = plain_workspace_bytes,
     .emit = plain_emit,
@@ -110,7 +118,7 @@ const solver solver_conv_input_plain = {
     .name = "conv_input/plain",
     .kind = PROBLEM_CONV_INPUT,
     .applicable = conv_supported,
-    .candidates = conv_one_candidate,
+    .candidates = one_candidate,
     .estimate = plain_estimate,
     .workspace_bytes = plain_workspace_bytes,
     .emit = plain_emit,
@@ -121,7 +129,7 @@ const solver solver_conv_weight_plain = {
     .name = "conv_weight/plain",
     .kind = PROBLEM_CONV_WEIGHT,
     .applicable = conv_supported,
-    .candidates = conv_one_candidate,
+    .candidates = one_candidate,
     .estimate = plain_estimate,
     .workspace_bytes = plain_workspace_bytes,
     .emit = plain_emit,

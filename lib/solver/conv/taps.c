@@ -21,8 +21,8 @@ static int64_t larger(int64_t a, int64_t b)
 tap_conv tap_conv_forward(const problem *p)
 {
     const conv_geometry g = conv_geometry_3d(p);
-    tap_conv c = {.batch = g.batch, .groups = g.groups, .from_channels = g.channels / g.groups,
-                  .to_channels = g.out_channels / g.groups};
+    tap_conv c = {
+        .batch = g.batch, .groups = g.groups, .from_channels = g.channels / g.groups, .to_channels = g.out_channels / g.groups};
     for (int i = 0; i < 3; i++) {
         c.from[i] = g.input[i];
         c.kernel[i] = c.full[i] = g.kernel[i];
@@ -35,8 +35,9 @@ tap_conv tap_conv_forward(const problem *p)
     return c;
 }
 
-/* Position i of dx takes tap k of dy's position o where o * S + k * R = i + P. With i + P = j * S + a those are the taps with k * R = a modulo S,
- * every S / gcd(S, R)-th one, and o = j - (k * R - a) / S; backwards they are a convolution over j of dilation R / gcd(S, R). */
+/* Position i of dx takes tap k of dy's position o where o * S + k * R = i + P. With i + P = j * S + a those are the taps with k *
+ * R = a modulo S, every S / gcd(S, R)-th one, and o = j - (k * R - a) / S; backwards they are a convolution over j of dilation R
+ * / gcd(S, R). */
 static void phase_axis(const conv_geometry *g, int i, int64_t a, tap_conv *c)
 {
     const int64_t stride = g->stride[i], dilation = g->dilation[i], pad = g->pad_begin[i];
@@ -65,8 +66,11 @@ static void phase_axis(const conv_geometry *g, int i, int64_t a, tap_conv *c)
 tap_conv tap_conv_phase(const problem *p, const int64_t phase[3])
 {
     const conv_geometry g = conv_geometry_3d(p);
-    tap_conv c = {.batch = g.batch, .groups = g.groups, .from_channels = g.out_channels / g.groups,
-                  .to_channels = g.channels / g.groups, .transposed = true};
+    tap_conv c = {.batch = g.batch,
+                  .groups = g.groups,
+                  .from_channels = g.out_channels / g.groups,
+                  .to_channels = g.channels / g.groups,
+                  .transposed = true};
     for (int i = 0; i < 3; i++)
         phase_axis(&g, i, phase[i], &c);
     return c;
@@ -124,7 +128,7 @@ int64_t tap_conv_pitch(const tap_conv *c)
 void tap_conv_add_options(text *options, const problem *p, const tap_conv *c)
 {
     static const char axes[] = "DHW";
-    text_addf(options, "-DSTORAGE=%s -DGROUPS=%lld -DFROM_CHANNELS=%lld -DTO_CHANNELS=%lld", conv_storage(p->dtype),
+    text_addf(options, "-DSTORAGE=%s -DGROUPS=%lld -DFROM_CHANNELS=%lld -DTO_CHANNELS=%lld", storage_name(p->dtype),
               (long long)c->groups, (long long)c->from_channels, (long long)c->to_channels);
     conv_add_triple(options, "FROM_", c->from);
     conv_add_triple(options, "TO_", c->to);

@@ -1,5 +1,5 @@
-/* Convolutions as sums over taps with constant offsets: what a forward pass and each phase of a gradient of the data have in common, so that
- * one kernel computes both. Extents are (depth, height, width). */
+/* Convolutions as sums over taps with constant offsets: what a forward pass and each phase of a gradient of the data have in
+ * common, so that one kernel computes both. Extents are (depth, height, width). */
 #ifndef SOCLE_LIB_SOLVER_CONV_TAPS_H
 #define SOCLE_LIB_SOLVER_CONV_TAPS_H
 
@@ -10,18 +10,18 @@ typedef struct tap_conv {
     int64_t from_channels, to_channels; /* of a group */
     int64_t from[3];                    /* extents of what is read */
     int64_t kernel[3], stride[3], dilation[3];
-    int64_t pad[3];                     /* in front; negative: the first positions are not read */
-    int64_t to[3];                      /* results per axis */
-    int64_t tensor[3], first[3], step[3]; /* they lie at first + i * step of axes of these extents */
+    int64_t pad[3];                             /* in front; negative: the first positions are not read */
+    int64_t to[3];                              /* results per axis */
+    int64_t tensor[3], first[3], step[3];       /* they lie at first + i * step of axes of these extents */
     int64_t full[3], tap_first[3], tap_step[3]; /* tap t is the kernel's position tap_first + t * tap_step of `full` */
-    bool transposed;                    /* the weights' first axis is what is read */
+    bool transposed;                            /* the weights' first axis is what is read */
 } tap_conv;
 
 /* A forward pass is one of them. */
 tap_conv tap_conv_forward(const problem *p);
 
-/* The gradient of the data: positions of dx that are equal modulo the stride take the same taps, so that each such phase is a convolution of
- * dy with stride 1. phase: 0..stride-1 per axis. Results may be empty; taps may be none (then they are zero). */
+/* The gradient of the data: positions of dx that are equal modulo the stride take the same taps, so that each such phase is a
+ * convolution of dy with stride 1. phase: 0..stride-1 per axis. Results may be empty; taps may be none (then they are zero). */
 tap_conv tap_conv_phase(const problem *p, const int64_t phase[3]);
 
 /* Phases of the problem's gradient of the data. */

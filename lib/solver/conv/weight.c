@@ -1,6 +1,6 @@
-/* conv_weight/direct: the gradient of the weights on CPUs with register tiles of channels x (channel, tap) columns summed over neighbouring
- * pixels (kernels/conv/weight.cl). Where there are few weights, the batch is cut into chunks whose sums are added in a fixed order, so that
- * all compute units work and results never depend on timing. */
+/* conv_weight/direct: the gradient of the weights on CPUs with register tiles of channels x (channel, tap) columns summed over
+ * neighbouring pixels (kernels/conv/weight.cl). Where there are few weights, the batch is cut into chunks whose sums are added in
+ * a fixed order, so that all compute units work and results never depend on timing. */
 #include "taps.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ static model model_of(const problem *p, const socle_device *device)
     m.shift = tap_conv_shift(&m.c, 1);
     m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
     m.taps = tap_conv_taps(&m.c);
-    m.units = device->capabilities.compute_units > 0 ? device->capabilities.compute_units : 1;
+    m.units = device_units(device);
     const int64_t bytes = smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
     m.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
     return m;
@@ -77,8 +77,10 @@ static double model_cycles(const model *m, const tuning *t)
     const double pass = tiles * (double)(2 * channels * columns + 4 * columns + 20) + 100;
     const double finish = (double)(to * from * m->taps) * 14 + (double)used_floats(m, t) / 16;
     const double group = (double)chunk * unit + passes * pass + finish + 400;
-    const double reduce = t->value[WEIGHT_CHUNKS] > 1 ? 6000 + (double)(m->c.groups * m->c.from_channels * m->c.to_channels * m->taps) *
-                                                                   t->value[WEIGHT_CHUNKS] / 16.0 / m->units : 0;
+    const double reduce = t->value[WEIGHT_CHUNKS] > 1
+                              ? 6000 + (double)(m->c.groups * m->c.from_channels * m->c.to_channels * m->taps) *
+                                           t->value[WEIGHT_CHUNKS] / 16.0 / m->units
+                              : 0;
     return (double)ceil_div(weight_groups(m, t) * t->value[WEIGHT_CHUNKS], m->units) * group + reduce;
 }
 
@@ -142,7 +144,7 @@ static int weight_candidates(const problem *p, const socle_device *device, tunin
     static const int wide[][2] = {{8, 3}, {6, 4}, {4, 4}, {4, 6}, {2, 9}, {1, 9}, {8, 2}};
     static const int narrow[][2] = {{3, 2}, {2, 3}, {1, 4}, {4, 1}};
     const model m = model_of(p, device);
-    const bool is_wide = device->capabilities.vector_width_float >= 16 || !conv_device_is_cpu(device);
+    const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
     const int(*tiles)[2] = is_wide ? wide : narrow;
     const int count = is_wide ? (int)COUNT_OF(wide) : (int)COUNT_OF(narrow);
     ranking r = {.capacity = (int)smaller(capacity, MOST_TUNINGS)};
@@ -186,8 +188,9 @@ static double weight_estimate(const problem *p, const socle_device *device, cons
     const model m = model_of(p, device);
     const tuning resolved = resolve(p, device, t);
     const double work = 0.95 * problem_flops(p) / 64 / (fmax(model_cycles(&m, &resolved), 1) * m.units);
-    const double share = conv_device_is_cpu(device) ? work : work / 200;
-    return conv_estimate(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), resolved.value[WEIGHT_CHUNKS] > 1 ? 2 : 1);
+    const double share = device_is_cpu_shaped(device) ? work : work / 200;
+    return estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), resolved.value[WEIGHT_CHUNKS] > 1 ? 2 : 1,
+                      0);
 }
 
 /* ---- steps ---- */
@@ -207,16 +210,30 @@ static size_t weight_workspace_bytes(const problem *p, const socle_device *devic
 
 #define REDUCE_BLOCK 256
 
-static socle_status emit_reduce(const problem *p, const char *options, const solver_operands *operands, int chunks, step_list *steps)
+static void add_options(text *options, const problem *p, const model *m, const tuning *t)
 {
-    const int64_t count = weight_count(p);
-    conv_launch launch = {.algorithm = "conv_weight/direct", .source = "conv/weight", .kernel = "conv_weight_reduce",
-                          .options = options, .dims = 1, .global = {(size_t)ceil_div(count, REDUCE_BLOCK)},
-                          .flops = (double)(count * chunks), .bytes = 4.0 * (double)(count * (chunks + 1))};
-    conv_add_arg(&launch, ARG_OPERAND(operands->workspace));
-    conv_add_arg(&launch, ARG_OPERAND(operands->data[2]));
-    conv_add_arg(&launch, ARG_INT(count));
-    return conv_emit(p, operands, &launch, steps);
+    tap_conv_add_options(options, p, &m->c);
+    text_addf(options, " -DBATCH=%lld -DMR=%d -DNC=%d -DROWS=%d -DUNITS=%d -DTO_SLICE=%d -DFROM_SLICE=%d -DCHUNKS=%d -DBLOCK=%d",
+              (long long)m->c.batch, t->value[WEIGHT_CHANNELS], t->value[WEIGHT_COLUMNS], t->value[WEIGHT_ROWS],
+              t->value[WEIGHT_UNITS], t->value[WEIGHT_TO], t->value[WEIGHT_FROM], t->value[WEIGHT_CHUNKS], REDUCE_BLOCK);
+}
+
+static socle_status emit_reduce(const problem *p, const model *m, const tuning *t, const solver_operands *operands,
+                                step_list *steps)
+{
+    const int64_t count = weight_count(p), chunks = t->value[WEIGHT_CHUNKS];
+    solver_launch launch = {.algorithm = "conv_weight/direct",
+                            .source = "conv/weight",
+                            .kernel = "conv_weight_reduce",
+                            .dims = 1,
+                            .global = {(size_t)ceil_div(count, REDUCE_BLOCK)},
+                            .flops = (double)(count * chunks),
+                            .bytes = 4.0 * (double)(count * (chunks + 1))};
+    add_options(&launch.options, p, m, t);
+    launch_arg(&launch, ARG_OPERAND(operands->workspace));
+    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
+    launch_arg(&launch, ARG_INT(count));
+    return launch_emit(&launch, p, operands, steps);
 }
 
 static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -226,23 +243,22 @@ static socle_status weight_emit(const problem *p, const socle_device *device, co
     const tuning chosen = resolve(p, device, t);
     const int *value = chosen.value;
     const bool split = value[WEIGHT_CHUNKS] > 1;
-    text options = {0};
-    tap_conv_add_options(&options, p, &m.c);
-    text_addf(&options, " -DBATCH=%lld -DMR=%d -DNC=%d -DROWS=%d -DUNITS=%d -DTO_SLICE=%d -DFROM_SLICE=%d -DCHUNKS=%d -DBLOCK=%d",
-              (long long)m.c.batch, value[WEIGHT_CHANNELS], value[WEIGHT_COLUMNS], value[WEIGHT_ROWS], value[WEIGHT_UNITS],
-              value[WEIGHT_TO], value[WEIGHT_FROM], value[WEIGHT_CHUNKS], REDUCE_BLOCK);
     const int64_t slices = ceil_div(m.c.from_channels, value[WEIGHT_FROM]) * ceil_div(m.c.to_channels, value[WEIGHT_TO]);
-    conv_launch launch = {.algorithm = "conv_weight/direct", .source = "conv/weight", .kernel = "conv_weight_direct",
-                          .options = options.data, .dims = 3,
-                          .global = {(size_t)slices, (size_t)m.c.groups, (size_t)value[WEIGHT_CHUNKS]}, .local = {1, 1, 1},
-                          .flops = problem_flops(p), .bytes = problem_bytes(p)};
-    conv_add_arg(&launch, ARG_OPERAND(operands->data[0]));
-    conv_add_arg(&launch, ARG_OPERAND(operands->data[1]));
-    conv_add_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
-    socle_status status = options.failed ? SOCLE_OUT_OF_MEMORY : conv_emit(p, operands, &launch, steps);
+    solver_launch launch = {.algorithm = "conv_weight/direct",
+                            .source = "conv/weight",
+                            .kernel = "conv_weight_direct",
+                            .dims = 3,
+                            .global = {(size_t)slices, (size_t)m.c.groups, (size_t)value[WEIGHT_CHUNKS]},
+                            .local = {1, 1, 1},
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
+    add_options(&launch.options, p, &m, &chosen);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
+    socle_status status = launch_emit(&launch, p, operands, steps);
     if (status == SOCLE_OK && split)
-        status = emit_reduce(p, options.data, operands, value[WEIGHT_CHUNKS], steps);
-    text_finish(&options);
+        status = emit_reduce(p, &m, &chosen, operands, steps);
     return status;
 }
 

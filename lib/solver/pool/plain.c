@@ -1,5 +1,5 @@
-/* pool/plain and pool_grad/plain: one work-item per result, from the definition. They run every problem on every device; on a GPU they are
- * also the shape that fits. */
+/* pool/plain and pool_grad/plain: one work-item per result, from the definition. They run every problem on every device; on a GPU
+ * they are also the shape that fits. */
 #include "../conv/conv.h"
 
 static void add_pool_options(text *options, const problem *p)
@@ -16,7 +16,7 @@ static void add_pool_options(text *options, const problem *p)
 static double pool_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
-    return conv_estimate(device, problem_flops(p), 0.02, problem_bytes(p), 1);
+    return estimate_s(device, problem_flops(p), 0.02, problem_bytes(p), 1, 0);
 }
 
 /* The gradient of a maximum looks for it again in every window that contains the element. */
@@ -25,17 +25,15 @@ static double pool_grad_estimate(const problem *p, const socle_device *device, c
     (void)t;
     const conv_geometry g = conv_geometry_3d(p);
     const double taps = (double)conv_volume(g.kernel);
-    return conv_estimate(device, problem_flops(p) * (p->pool.maximum ? taps : 1), 0.02, problem_bytes(p), 1);
+    return estimate_s(device, problem_flops(p) * (p->pool.maximum ? taps : 1), 0.02, problem_bytes(p), 1, 0);
 }
 
-static socle_status emit_pool(const problem *p, const solver_operands *operands, conv_launch *launch, int operand_count,
+static socle_status emit_pool(const problem *p, const solver_operands *operands, solver_launch *launch, int operand_count,
                               const int64_t extent[3], step_list *steps)
 {
     const conv_geometry g = conv_geometry_3d(p);
-    text options = {0};
-    add_pool_options(&options, p);
+    add_pool_options(&launch->options, p);
     launch->source = "pool/plain";
-    launch->options = options.data;
     launch->dims = 3;
     launch->global[0] = (size_t)extent[2];
     launch->global[1] = (size_t)(extent[0] * extent[1]);
@@ -43,10 +41,8 @@ static socle_status emit_pool(const problem *p, const solver_operands *operands,
     launch->flops = problem_flops(p);
     launch->bytes = problem_bytes(p);
     for (int i = 0; i < operand_count; i++)
-        conv_add_arg(launch, ARG_OPERAND(operands->data[i]));
-    const socle_status status = options.failed ? SOCLE_OUT_OF_MEMORY : conv_emit(p, operands, launch, steps);
-    text_finish(&options);
-    return status;
+        launch_arg(launch, ARG_OPERAND(operands->data[i]));
+    return launch_emit(launch, p, operands, steps);
 }
 
 static socle_status pool_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -55,7 +51,7 @@ static socle_status pool_emit(const problem *p, const socle_device *device, cons
     (void)device;
     (void)t;
     const conv_geometry g = conv_geometry_3d(p);
-    conv_launch launch = {.algorithm = "pool/plain", .kernel = "pool"};
+    solver_launch launch = {.algorithm = "pool/plain", .kernel = "pool"};
     return emit_pool(p, operands, &launch, p->pool.indices ? 3 : 2, g.output, steps);
 }
 
@@ -65,7 +61,7 @@ static socle_status pool_grad_emit(const problem *p, const socle_device *device,
     (void)device;
     (void)t;
     const conv_geometry g = conv_geometry_3d(p);
-    conv_launch launch = {.algorithm = "pool_grad/plain", .kernel = "pool_grad"};
+    solver_launch launch = {.algorithm = "pool_grad/plain", .kernel = "pool_grad"};
     return emit_pool(p, operands, &launch, p->pool.maximum ? 3 : 2, g.input, steps);
 }
 
@@ -73,7 +69,7 @@ const solver solver_pool_plain = {
     .name = "pool/plain",
     .kind = PROBLEM_POOL,
     .applicable = conv_supported,
-    .candidates = conv_one_candidate,
+    .candidates = one_candidate,
     .estimate = pool_estimate,
     .emit = pool_emit,
 };
@@ -82,7 +78,7 @@ const solver solver_pool_grad_plain = {
     .name = "pool_grad/plain",
     .kind = PROBLEM_POOL_GRAD,
     .applicable = conv_supported,
-    .candidates = conv_one_candidate,
+    .candidates = one_candidate,
     .estimate = pool_grad_estimate,
     .emit = pool_grad_emit,
 };
