@@ -17,6 +17,9 @@ install(FILES "${PROJECT_BINARY_DIR}/socleConfig.cmake" "${PROJECT_BINARY_DIR}/s
 
 list(TRANSFORM socle_dependency_libraries PREPEND "-l" OUTPUT_VARIABLE private_libraries)
 list(JOIN private_libraries " " socle_private_libraries)
+# Relative to the file itself: the tree may be installed anywhere, with --prefix, and moved.
+file(RELATIVE_PATH pc_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" pc_to_prefix "${pc_to_prefix}")
 cmake_path(APPEND pc_libdir "\${prefix}" "${CMAKE_INSTALL_LIBDIR}")
 cmake_path(APPEND pc_includedir "\${prefix}" "${CMAKE_INSTALL_INCLUDEDIR}")
 configure_file(cmake/socle.pc.in "${PROJECT_BINARY_DIR}/socle.pc" @ONLY)

@@ -51,10 +51,10 @@ check() {
 export PKG_CONFIG_PATH="$libdir/pkgconfig"
 cd "$work/host"
 # shellcheck disable=SC2046,SC2086 # flags are words
-"$CC" $sanitize host.c -o pc_shared $(pkg-config --define-variable=prefix="$prefix" --cflags --libs socle)
+"$CC" $sanitize host.c -o pc_shared $(pkg-config --cflags --libs socle)
 # shellcheck disable=SC2046,SC2086
-"$CC" $sanitize host.c -o pc_static $(pkg-config --define-variable=prefix="$prefix" --cflags socle) "$libdir/libsocle.a" \
-    $(pkg-config --define-variable=prefix="$prefix" --static --libs-only-l socle | sed 's/-lsocle//')
+"$CC" $sanitize host.c -o pc_static $(pkg-config --cflags socle) "$libdir/libsocle.a" \
+    $(pkg-config --static --libs-only-l socle | sed 's/-lsocle//')
 check ./pc_shared
 check ./pc_static
 
