@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MAX_PLATFORMS 64
@@ -26,17 +27,40 @@ socle_device *device_new(socle_context *context)
     return device;
 }
 
+/* PoCL's threads still look at the device of a command after clFinish has returned, and crash where that is a sub-device that was
+ * released meanwhile (PoCL 3.1, clReleaseEvent: event->queue->device). A command holds the context, so the sub-device waits until
+ * only we do; not for ever, as a library may keep the context for its own cache. */
+static void wait_for_last_command(const socle_device *device)
+{
+    const double limit_s = 0.1, start = time_now_s();
+    const struct timespec pause = {0, 20000};
+    cl_uint references = 0;
+    while (clGetContextInfo(device->cl_context, CL_CONTEXT_REFERENCE_COUNT, sizeof(references), &references, NULL) == CL_SUCCESS &&
+           references > 1 && time_now_s() - start < limit_s)
+        nanosleep(&pause, NULL);
+}
+
+static void close_device(socle_device *device)
+{
+    pool_destroy(device->pool);
+    if (device->queue != NULL) {
+        clFinish(device->queue); /* transfers end with an unmap that nobody waits for */
+        clReleaseCommandQueue(device->queue);
+    }
+    if (device->cl_context != NULL) {
+        if (device->parent != NULL)
+            wait_for_last_command(device);
+        clReleaseContext(device->cl_context);
+    }
+    if (device->parent != NULL && device->cl_device != NULL)
+        clReleaseDevice(device->cl_device);
+}
+
 void device_free(socle_device *device)
 {
     if (device == NULL)
         return;
-    pool_destroy(device->pool);
-    if (device->queue != NULL)
-        clReleaseCommandQueue(device->queue);
-    if (device->cl_context != NULL)
-        clReleaseContext(device->cl_context);
-    if (device->parent != NULL && device->cl_device != NULL)
-        clReleaseDevice(device->cl_device);
+    close_device(device);
     socle_device_info *info = &device->info;
     const char *const strings[] = {info->id, info->name, info->vendor, info->platform, info->opencl_version,
                                    info->driver_version, device->capabilities.extensions, device->identity,
