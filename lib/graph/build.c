@@ -156,8 +156,8 @@ value_id graph_add(socle_graph *graph, const char *domain, const char *op, const
                    const socle_attribute *attributes, int attribute_count, int output_count)
 {
     const graph_operator *known = operator_find(graph->context, domain != NULL ? domain : "", op);
-    for (int i = 0; known != NULL && i < input_count && i < known->min_inputs; i++)
-        if (inputs[i] == GRAPH_NONE)
+    for (int i = 0; known != NULL && i < input_count; i++)
+        if (inputs[i] == GRAPH_NONE && (i < known->min_inputs || known->max_inputs < 0))
             return GRAPH_NONE;
     socle_status status;
     const node_id node = graph_add_node(graph, domain, op, NULL, inputs, input_count, attributes, attribute_count, output_count, &status);

@@ -82,7 +82,10 @@ value_id lower_per_channel(const lowering *l, value_id list, int rank)
 value_id lower_reduce(const lowering *l, const char *op, value_id x, const int64_t *axes, int count, bool keep)
 {
     const socle_attribute attributes[] = {ATTRIBUTE_INT("keepdims", keep)};
-    return graph_add(l->graph, "", op, (const value_id[]){x, graph_constant_ints(l->graph, axes, count)}, 2, attributes, 1, 1);
+    const value_id list = graph_constant_ints(l->graph, axes, count);
+    if (list == GRAPH_NONE) /* left out, it would mean every axis */
+        return GRAPH_NONE;
+    return graph_add(l->graph, "", op, (const value_id[]){x, list}, 2, attributes, 1, 1);
 }
 
 /* Our element type as ONNX's TensorProto.DataType. */
