@@ -47,7 +47,7 @@ bool accumulator_take(writer *w, const accumulator *a, const char *into, int wid
     element value, mapped;
     w->space = w->output_elements * w->reduced_elements;
     if (!reduction_input_index(w, a->node, &kept, &reduced, &index) ||
-        !evaluate_as(w, a->node->inputs[0], &index, a->type, width, &value))
+        !write_element_as(w, a->node->inputs[0], &index, a->type, width, &value))
         return false;
     const expression_name names[] = {{"a", value.name}};
     text *out = writer_define(w, "term", a->type, width, lanes, &mapped);

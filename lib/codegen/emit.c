@@ -37,9 +37,9 @@ static void write_signature(const writer *w, const kernel_target *target, text *
         text_add(out, "__attribute__((reqd_work_group_size(1, 1, 1)))\n");
     text_add(out, "__kernel void " KERNEL_NAME "(");
     for (int i = 0; i < w->input_count; i++)
-        text_addf(out, "__global const %s *in%d, ", storage_name(w->graph->values[w->inputs[i]].type.dtype), i);
+        text_addf(out, "__global const %s *in%d, ", storage_type_name(w->graph->values[w->inputs[i]].type.dtype), i);
     for (int i = 0; i < w->output_count; i++)
-        text_addf(out, "%s__global %s *out%d", i > 0 ? ", " : "", storage_name(w->graph->values[w->outputs[i]].type.dtype), i);
+        text_addf(out, "%s__global %s *out%d", i > 0 ? ", " : "", storage_type_name(w->graph->values[w->outputs[i]].type.dtype), i);
     text_add(out, ")\n{\n");
 }
 

@@ -157,7 +157,7 @@ static bool write_node(const function *f, int number, value_id before, const cha
 static void write_parameters(const socle_graph *graph, const epilogue *e, text *out)
 {
     for (int i = 0; i < e->operand_count; i++)
-        text_addf(out, ", __global const %s *epilogue_in%d", storage_name(graph->values[e->operands[i]].type.dtype), i);
+        text_addf(out, ", __global const %s *epilogue_in%d", storage_type_name(graph->values[e->operands[i]].type.dtype), i);
 }
 
 static void write_function(const function *f)

@@ -64,15 +64,6 @@ static void write_number(const char *at, size_t length, compute_type type, text 
         text_add(out, "f");
 }
 
-static bool is_macro(const char *word, size_t length)
-{
-    static const char *const macros[] = {"SELECT", "LT", "LE", "GT", "GE", "EQ", "NE"};
-    for (size_t i = 0; i < COUNT_OF(macros); i++)
-        if (word_is(word, length, macros[i]))
-            return true;
-    return false;
-}
-
 static void write_word(writer *w, const char *word, size_t length, char before, const expression_name *names, int name_count,
                        compute_type type, int width, text *out)
 {
@@ -85,8 +76,8 @@ static void write_word(writer *w, const char *word, size_t length, char before, 
         text_add(out, vector_name(type, width));
     } else if (word_is(word, length, "CONST")) {
         text_addf(out, "(%s)", vector_name(type, width));
-    } else if (is_macro(word, length)) {
-        w->needed.macros[type][width_index(width)] = true;
+    } else if (macro_bit(word, length) != 0) {
+        w->needed.macros[type][width_index(width)] |= macro_bit(word, length);
         text_addf(out, "%.*s_%s", (int)length, word, vector_name(type, width));
     } else if (word_is(word, length, "INFINITY") && !compute_is_real(type)) {
         /* the identity of a minimum or, negated, of a maximum */
@@ -167,7 +158,7 @@ static void write_safe_division(writer *w, const char *expression, const element
 {
     const char *t = vector_name(type, width), *a = operands[0].name, *b = operands[1].name;
     element divisor;
-    w->needed.macros[type][width_index(width)] = true;
+    w->needed.macros[type][width_index(width)] |= macro_bit("SELECT", 6) | macro_bit("EQ", 2);
     text_addf(writer_define(w, "divisor", type, width, lanes, &divisor), "SELECT_%s(EQ_%s(%s, 0) + EQ_%s(%s, -1), 1, %s);\n", t, t,
               b, t, b, b);
     const expression_name names[] = {{"a", a}, {"b", divisor.name}};
@@ -208,7 +199,7 @@ static bool dropout_mask(writer *w, const graph_node *node, const linear *index,
 {
     element seed;
     const linear first = linear_constant(0);
-    if (!evaluate_as(w, node->inputs[0], &first, COMPUTE_INT, 1, &seed))
+    if (!write_element_as(w, node->inputs[0], &first, COMPUTE_INT, 1, &seed))
         return false;
     char *at = writer_index_text(w, index);
     if (at == NULL)
@@ -230,7 +221,7 @@ static bool dropout_mask(writer *w, const graph_node *node, const linear *index,
     return hold_as(w, w->graph->values[node->outputs[0]].type.dtype, false, lanes, is);
 }
 
-bool evaluate_pointwise(writer *w, const graph_node *node, value_id value, const linear *index, element *is)
+bool write_pointwise(writer *w, const graph_node *node, value_id value, const linear *index, element *is)
 {
     static const char *const letters[] = {"a", "b", "c", "d"};
     const graph_type *out_type = &w->graph->values[value].type;
@@ -246,7 +237,7 @@ bool evaluate_pointwise(writer *w, const graph_node *node, value_id value, const
     for (int i = 0; i < node->input_count; i++) {
         linear at;
         if (!index_broadcast(w, out_type, &w->graph->values[node->inputs[i]].type, index, &at) ||
-            !evaluate_as(w, node->inputs[i], &at, type, width, &operands[i]))
+            !write_element_as(w, node->inputs[i], &at, type, width, &operands[i]))
             return false;
         names[i] = (expression_name){letters[i], operands[i].name};
     }

@@ -72,7 +72,7 @@ bool write_outputs(writer *w)
     w->space = w->output_elements;
     for (int i = 0; i < w->output_count; i++) {
         const compute_type type = compute_type_of(w->graph->values[w->outputs[i]].type.dtype);
-        if (!evaluate_as(w, w->outputs[i], &index, type, width, &results[i]))
+        if (!write_element_as(w, w->outputs[i], &index, type, width, &results[i]))
             return false;
     }
     if (!output_place(w, &index, &place))

@@ -272,7 +272,7 @@ static bool fill_value(writer *w, const padding *p, compute_type type, int width
 {
     const linear first = linear_constant(0);
     if (p->fill != GRAPH_NONE)
-        return evaluate_as(w, p->fill, &first, type, width, is);
+        return write_element_as(w, p->fill, &first, type, width, is);
     text *t = writer_define(w, "fill", type, width, false, is);
     text_addf(t, "(%s)(0);\n", vector_name(type, width));
     return !writer_stopped(w);
@@ -290,17 +290,14 @@ static void declare(writer *w, const char *what, const char *initially, compute_
               initially);
 }
 
-/* A block that sets `is` to the input's element. */
-static bool assign_in_block(writer *w, value_id input, const linear *source, bool lanes, const element *is)
+/* In an open block: sets `is` to the input's element. */
+static bool assign(writer *w, value_id input, const linear *source, bool lanes, const element *is)
 {
     element inner;
-    const int memory_mark = w->memory_count, local_mark = w->local_count;
-    writer_open_block(w, lanes);
-    const bool done = evaluate_as(w, input, source, is->type, is->width, &inner);
-    if (done)
-        text_addf(writer_statement(w, lanes), "%s = %s;\n", is->name, inner.name);
-    writer_close_block(w, memory_mark, local_mark);
-    return done;
+    if (!write_element_as(w, input, source, is->type, is->width, &inner))
+        return false;
+    text_addf(writer_statement(w, lanes), "%s = %s;\n", is->name, inner.name);
+    return !writer_stopped(w);
 }
 
 static bool pad(writer *w, const graph_node *node, const linear *index, element *is)
@@ -329,11 +326,14 @@ static bool pad(writer *w, const graph_node *node, const linear *index, element 
     } else if (done && index_recombine(w, r.count, r.in, coordinates, &source)) {
         element fill;
         if (condition.length == 0) {
-            done = evaluate_as(w, node->inputs[0], &source, type, width, is);
+            done = write_element_as(w, node->inputs[0], &source, type, width, is);
         } else if ((done = fill_value(w, &p, type, width, &fill))) {
             declare(w, "pad", fill.name, type, width, lanes, is);
+            const int memory_mark = w->memory_count, local_mark = w->local_count;
             text_addf(writer_statement(w, lanes), "if (%s) {\n", condition.data);
-            done = assign_in_block(w, node->inputs[0], &source, lanes, is);
+            writer_open_block(w, lanes);
+            done = assign(w, node->inputs[0], &source, lanes, is);
+            writer_close_block(w, memory_mark, local_mark);
             text_add(writer_statement(w, lanes), "}\n");
         }
     }
@@ -380,7 +380,7 @@ static bool choose_input(writer *w, const joint *j, const linear *outer, const l
         const int64_t end = first + type_of(w, j->node->inputs[k])->dims[j->axis] * scale;
         if (end > first && low >= first && high < end)
             return joined_source(w, j, k, first, outer, c, rest, merged, true, &source) &&
-                   evaluate_as(w, j->node->inputs[k], &source, type, width, is);
+                   write_element_as(w, j->node->inputs[k], &source, type, width, is);
         first = end;
     }
     declare(w, "concat", "", type, width, lanes, is);
@@ -388,19 +388,22 @@ static bool choose_input(writer *w, const joint *j, const linear *outer, const l
     for (int k = 0; k < j->node->input_count; k++) {
         const int64_t end = first + type_of(w, j->node->inputs[k])->dims[j->axis] * scale;
         if (end > first && end > low && first <= high) {
-            if (!joined_source(w, j, k, first, outer, c, rest, merged, false, &source))
-                return false;
+            const int memory_mark = w->memory_count, local_mark = w->local_count;
             char *at = writer_index_text(w, c);
             if (at == NULL)
                 return false;
             text *t = writer_statement(w, lanes);
+            text_add(t, opened ? "else " : "");
             if (end <= high)
-                text_addf(t, "%sif (%s < %lld) {\n", opened ? "else " : "", at, (long long)end);
-            else
-                text_addf(t, "%s{\n", opened ? "else " : "");
+                text_addf(t, "if (%s < %lld) ", at, (long long)end);
+            text_add(t, "{\n");
             memory_free(at);
             opened = true;
-            if (!assign_in_block(w, j->node->inputs[k], &source, lanes, is))
+            writer_open_block(w, lanes);
+            const bool done = joined_source(w, j, k, first, outer, c, rest, merged, false, &source) &&
+                              assign(w, j->node->inputs[k], &source, lanes, is);
+            writer_close_block(w, memory_mark, local_mark);
+            if (!done)
                 return false;
             text_add(writer_statement(w, lanes), "}\n");
         }
@@ -479,7 +482,7 @@ bool movement_known(const socle_graph *graph, const graph_node *node)
     return is_reshape(node);
 }
 
-bool evaluate_movement(writer *w, const graph_node *node, value_id value, const linear *index, element *is)
+bool write_movement(writer *w, const graph_node *node, value_id value, const linear *index, element *is)
 {
     const char *name = node->op->name;
     const int width = writer_depends_on_lanes(w, index) ? w->width : 1;
@@ -499,5 +502,5 @@ bool evaluate_movement(writer *w, const graph_node *node, value_id value, const 
         found = tile(w, node, index, &source);
     else if (strcmp(name, "Expand") == 0)
         found = index_broadcast(w, type_of(w, value), type_of(w, node->inputs[0]), index, &source);
-    return found && evaluate_as(w, node->inputs[0], &source, compute_type_of(type_of(w, value)->dtype), width, is);
+    return found && write_element_as(w, node->inputs[0], &source, compute_type_of(type_of(w, value)->dtype), width, is);
 }

@@ -36,7 +36,7 @@ const char *compute_name(compute_type type)
     return compute_names[type];
 }
 
-const char *storage_name(socle_dtype dtype)
+const char *storage_type_name(socle_dtype dtype)
 {
     return storages[dtype].name;
 }
@@ -187,18 +187,29 @@ void write_literal(compute_type type, double value, text *out)
 
 /* ---- the text in front of the kernel ---- */
 
+static const struct {
+    const char *name, *symbol;
+} macro_words[] = {{"SELECT", ""}, {"LT", "<"}, {"LE", "<="}, {"GT", ">"}, {"GE", ">="}, {"EQ", "=="}, {"NE", "!="}};
+
+unsigned macro_bit(const char *word, size_t length)
+{
+    for (size_t i = 0; i < COUNT_OF(macro_words); i++)
+        if (strlen(macro_words[i].name) == length && strncmp(macro_words[i].name, word, length) == 0)
+            return 1u << i;
+    return 0;
+}
+
 /* The macros of expressions: comparisons give 0 or 1 of the type itself. Vector comparisons give masks (OpenCL C 1.2, 6.3.d), and ?: picks
  * by their highest bit (6.3.i), which compilers turn into better code than select() and fmax(). */
-static void write_macros(compute_type type, int width, text *out)
+static void write_macros(unsigned bits, compute_type type, int width, text *out)
 {
-    static const struct {
-        const char *name, *symbol;
-    } comparisons[] = {{"LT", "<"}, {"LE", "<="}, {"GT", ">"}, {"GE", ">="}, {"EQ", "=="}, {"NE", "!="}};
     const char *t = vector_name(type, width);
-    text_addf(out, "#define SELECT_%s(c, x, y) ((c) != (%s)(0) ? (%s)(x) : (%s)(y))\n", t, t, t, t);
-    for (size_t i = 0; i < COUNT_OF(comparisons); i++)
-        text_addf(out, "#define %s_%s(x, y) ((%s)(x) %s (%s)(y) ? (%s)(1) : (%s)(0))\n", comparisons[i].name, t, t,
-                  comparisons[i].symbol, t, t, t);
+    if (bits & 1)
+        text_addf(out, "#define SELECT_%s(c, x, y) ((c) != (%s)(0) ? (%s)(x) : (%s)(y))\n", t, t, t, t);
+    for (size_t i = 1; i < COUNT_OF(macro_words); i++)
+        if (bits >> i & 1)
+            text_addf(out, "#define %s_%s(x, y) ((%s)(x) %s (%s)(y) ? (%s)(1) : (%s)(0))\n", macro_words[i].name, t, t,
+                      macro_words[i].symbol, t, t, t);
 }
 
 static void write_strided(int width, text *out)
@@ -278,8 +289,7 @@ void needed_text_write(const needed_text *needed, text *out)
         text_add(out, "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n");
     for (int type = 0; type < COMPUTE_TYPE_COUNT; type++)
         for (int i = 0; i < WIDTH_COUNT; i++)
-            if (needed->macros[type][i])
-                write_macros((compute_type)type, 1 << i, out);
+            write_macros(needed->macros[type][i], (compute_type)type, 1 << i, out);
     for (int dtype = 0; dtype < SOCLE_DTYPE_COUNT; dtype++)
         if (needed->element_at[dtype])
             write_element_at((socle_dtype)dtype, out);

@@ -12,14 +12,14 @@ typedef enum compute_type { COMPUTE_FLOAT, COMPUTE_DOUBLE, COMPUTE_INT, COMPUTE_
 compute_type compute_type_of(socle_dtype dtype);
 bool compute_is_real(compute_type type);
 const char *compute_name(compute_type type);        /* "float" */
-const char *storage_name(socle_dtype dtype);        /* "ushort" for bfloat16 */
+const char *storage_type_name(socle_dtype dtype);        /* "ushort" for bfloat16 */
 int width_index(int width);                         /* log2 */
 /* "float16", or "float" for width 1. */
 const char *vector_name(compute_type type, int width);
 
 /* What the text in front of a kernel must define. */
 typedef struct needed_text {
-    bool macros[COMPUTE_TYPE_COUNT][WIDTH_COUNT]; /* SELECT_float16, LT_float16 ... */
+    unsigned macros[COMPUTE_TYPE_COUNT][WIDTH_COUNT]; /* bits of macro_bit: SELECT_float16, LT_float16 ... */
     bool element_at[SOCLE_DTYPE_COUNT];           /* FLOAT32_AT(pointer, index) */
     bool strided[WIDTH_COUNT];                    /* STRIDED16(at, pointer, index, stride) */
     bool to_bfloat16[WIDTH_COUNT];
@@ -29,6 +29,8 @@ typedef struct needed_text {
     bool real64;                                  /* cl_khr_fp64 */
 } needed_text;
 
+/* Is this word one of SELECT, LT, LE, GT, GE, EQ, NE? Its bit in needed_text.macros, else 0. */
+unsigned macro_bit(const char *word, size_t length);
 void needed_text_write(const needed_text *needed, text *out);
 
 /* The expression that loads `width` elements at pointer + index, as the compute type. stride 1: consecutive. */

@@ -123,16 +123,16 @@ bool index_local(writer *w, const linear *form, const char *expression, int64_t 
 /* Asks for a cut of the lane loop where form becomes >= threshold. Always returns false: again or irregular. */
 bool index_cut_lanes(writer *w, const linear *form, int64_t threshold);
 
-/* evaluate.c: the element of a value at an index; false when stopped. */
-bool evaluate(writer *w, value_id value, const linear *index, element *is);
+/* element.c: the element of a value at an index; false when stopped. */
+bool write_element(writer *w, value_id value, const linear *index, element *is);
 /* The element as `width` lanes of `type`. */
-bool evaluate_as(writer *w, value_id value, const linear *index, compute_type type, int width, element *is);
+bool write_element_as(writer *w, value_id value, const linear *index, compute_type type, int width, element *is);
 bool made_inside(const writer *w, value_id value);
 /* The value at a scalar constant's place: false when it is not a constant of one element. */
 bool constant_scalar(const socle_graph *graph, value_id value, double *number);
 
 /* movement.c */
-bool evaluate_movement(writer *w, const graph_node *node, value_id value, const linear *index, element *is);
+bool write_movement(writer *w, const graph_node *node, value_id value, const linear *index, element *is);
 bool expression_complete(const graph_node *node); /* every operand that the expression names is there */
 bool movement_known(const socle_graph *graph, const graph_node *node); /* its constant inputs are there */
 
@@ -144,7 +144,7 @@ typedef struct expression_name {
 void expression_write(writer *w, const char *expression, const expression_name *names, int name_count, const graph_node *node,
                       compute_type type, int width, text *out);
 compute_type expression_type(const socle_graph *graph, const graph_node *node);
-bool evaluate_pointwise(writer *w, const graph_node *node, value_id value, const linear *index, element *is);
+bool write_pointwise(writer *w, const graph_node *node, value_id value, const linear *index, element *is);
 
 /* A value as the tensor type would hold it: truth values as 0 or 1, small integers wrapped, and where it `rounds`, small floats rounded. */
 bool hold_as(writer *w, socle_dtype dtype, bool rounds, bool lanes, element *is);

@@ -102,7 +102,7 @@ static bool index_of_lane(writer *w, const linear *index, linear *of_lane)
 }
 
 /* Where the lanes of a vector are not at even distances: each is computed by itself. */
-static bool evaluate_by_lane(writer *w, value_id value, const linear *index, element *is)
+static bool write_lane_by_lane(writer *w, value_id value, const linear *index, element *is)
 {
     const int width = w->width, memory_mark = w->memory_count, local_mark = w->local_count;
     const compute_type type = compute_type_of(w->graph->values[value].type.dtype);
@@ -115,7 +115,7 @@ static bool evaluate_by_lane(writer *w, value_id value, const linear *index, ele
     writer_open_block(w, true);
     w->width = 1;
     w->strided++;
-    const bool done = index_of_lane(w, index, &of_lane) && evaluate(w, value, &of_lane, &one);
+    const bool done = index_of_lane(w, index, &of_lane) && write_element(w, value, &of_lane, &one);
     if (done)
         text_addf(writer_statement(w, true), "%s[lane] = %s;\n", lanes, one.name);
     w->width = width;
@@ -129,7 +129,7 @@ static bool evaluate_by_lane(writer *w, value_id value, const linear *index, ele
 
 /* ---- any value ---- */
 
-static bool evaluate_node(writer *w, value_id value, const linear *index, element *is)
+static bool write_node_element(writer *w, value_id value, const linear *index, element *is)
 {
     const graph_node *node = &w->graph->nodes[w->graph->values[value].producer];
     w->evaluations++;
@@ -137,16 +137,16 @@ static bool evaluate_node(writer *w, value_id value, const linear *index, elemen
         w->recomputed++;
     switch (node->op->kind) {
     case OPERATOR_POINTWISE:
-        return evaluate_pointwise(w, node, value, index, is);
+        return write_pointwise(w, node, value, index, is);
     case OPERATOR_MOVEMENT:
-        return evaluate_movement(w, node, value, index, is);
+        return write_movement(w, node, value, index, is);
     default: /* a reduction's result is at hand only where it was made */
         w->failed = true;
         return false;
     }
 }
 
-bool evaluate(writer *w, value_id value, const linear *index, element *is)
+bool write_element(writer *w, value_id value, const linear *index, element *is)
 {
     double number;
     bool done;
@@ -156,25 +156,25 @@ bool evaluate(writer *w, value_id value, const linear *index, element *is)
     if (writer_recall(w, value, index, compute_type_of(w->graph->values[value].type.dtype), width, is))
         return true;
     if (made_inside(w, value))
-        done = evaluate_node(w, value, index, is);
+        done = write_node_element(w, value, index, is);
     else if (constant_scalar(w->graph, value, &number))
         done = literal(w, value, number, is);
     else
         done = load(w, value, index, is);
     if (w->irregular && w->width > 1) {
         w->irregular = false;
-        done = evaluate_by_lane(w, value, index, is);
+        done = write_lane_by_lane(w, value, index, is);
     }
     if (done)
         writer_remember(w, value, index, is);
     return done && !writer_stopped(w);
 }
 
-bool evaluate_as(writer *w, value_id value, const linear *index, compute_type type, int width, element *is)
+bool write_element_as(writer *w, value_id value, const linear *index, compute_type type, int width, element *is)
 {
     element plain;
     char converted[64];
-    if (!evaluate(w, value, index, &plain))
+    if (!write_element(w, value, index, &plain))
         return false;
     if (writer_recall(w, value, index, type, width, is))
         return true;
