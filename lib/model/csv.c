@@ -25,7 +25,7 @@ typedef struct csv_reader {
     bool ended;
     int64_t line_number;
     int columns; /* 0: not known yet */
-    int label; /* column */
+    int label;   /* column */
     double scale;
     float *data;
     double *labels;
@@ -99,8 +99,7 @@ static socle_status next_line(csv_reader *r, bool *got)
     }
     *got = complete || r->line_length > 0;
     if (status == SOCLE_OK && memchr(r->line, '\0', r->line_length) != NULL)
-        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld is not text: is it a CSV file?", r->path,
-                          (long long)r->line_number);
+        return socle_fail(SOCLE_INVALID_FILE, "%s: line %lld is not text: is it a CSV file?", r->path, (long long)r->line_number);
     while (r->line_length > 0 && strchr("\r \t", r->line[r->line_length - 1]) != NULL)
         r->line[--r->line_length] = '\0';
     return status;

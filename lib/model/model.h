@@ -12,9 +12,9 @@ struct socle_model {
     socle_graph *graph; /* canonical form; constants point into the maps below where they can */
     file_map *maps;     /* the file and its external data */
     int map_count;
-    void *copy;         /* of the bytes given to socle_model_load_memory; NULL otherwise */
-    void *aligned;      /* large tensors that lie unaligned in the file, copied */
-    hash128 identity;   /* of structure, shapes and weights' sizes: keys of decisions (weights' contents do not matter) */
+    void *copy;       /* of the bytes given to socle_model_load_memory; NULL otherwise */
+    void *aligned;    /* large tensors that lie unaligned in the file, copied */
+    hash128 identity; /* of structure, shapes and weights' sizes: keys of decisions (weights' contents do not matter) */
 };
 
 /* A tensor file as in ONNX's test data (TensorProto). data: memory_free. */

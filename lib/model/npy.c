@@ -247,8 +247,8 @@ static char *make_header(const socle_tensor *tensor)
         if (types[i].dtype == tensor->dtype)
             descr = types[i].descr;
     }
-    text_addf(&t, "{'descr': '%c%s', 'fortran_order': False, 'shape': (",
-              socle_dtype_size_bytes(tensor->dtype) == 1 ? '|' : '<', descr);
+    text_addf(&t, "{'descr': '%c%s', 'fortran_order': False, 'shape': (", socle_dtype_size_bytes(tensor->dtype) == 1 ? '|' : '<',
+              descr);
     for (int i = 0; i < tensor->rank; i++)
         text_addf(&t, "%lld%s", (long long)tensor->dims[i], i + 1 < tensor->rank ? ", " : tensor->rank == 1 ? "," : "");
     text_add(&t, "), }");
@@ -260,8 +260,8 @@ static char *make_header(const socle_tensor *tensor)
 
 static bool is_writable(const socle_tensor *tensor)
 {
-    bool known = tensor->rank >= 0 && tensor->rank <= SOCLE_MAX_RANK && tensor->dtype > SOCLE_NONE &&
-                 tensor->dtype < SOCLE_DTYPE_COUNT;
+    bool known =
+        tensor->rank >= 0 && tensor->rank <= SOCLE_MAX_RANK && tensor->dtype > SOCLE_NONE && tensor->dtype < SOCLE_DTYPE_COUNT;
     int64_t size_bytes = known ? (int64_t)socle_dtype_size_bytes(tensor->dtype) : 0;
     for (int i = 0; known && i < tensor->rank; i++)
         known = tensor->dims[i] >= 0 && multiply_fits(size_bytes, tensor->dims[i], &size_bytes);

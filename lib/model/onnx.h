@@ -23,10 +23,10 @@ enum { ONNX_FROM_INPUT = -1, ONNX_FROM_INITIALIZER = -2 };
 typedef struct onnx_name {
     wire_span text;
     int producer;
-    int uses;        /* by nodes and graph outputs */
-    bool frozen;     /* stands where a weight cannot: running statistics, bounds */
-    bool listed;     /* by Socle as a weight */
-    value_id value;  /* once it is in the graph, else GRAPH_NONE */
+    int uses;       /* by nodes and graph outputs */
+    bool frozen;    /* stands where a weight cannot: running statistics, bounds */
+    bool listed;    /* by Socle as a weight */
+    value_id value; /* once it is in the graph, else GRAPH_NONE */
 } onnx_name;
 
 typedef struct onnx_names {
@@ -54,10 +54,10 @@ typedef struct onnx_spans {
 } onnx_spans;
 
 typedef struct onnx_reader {
-    socle_model *model;   /* NULL while a lone tensor is read */
+    socle_model *model; /* NULL while a lone tensor is read */
     const uint8_t *file;
-    char *folder;         /* real path of the model's folder; NULL: from memory, no external data */
-    char **locations;     /* of external data: locations[i] is in model->maps[i + first_location] */
+    char *folder;     /* real path of the model's folder; NULL: from memory, no external data */
+    char **locations; /* of external data: locations[i] is in model->maps[i + first_location] */
     int location_count, location_capacity, map_capacity;
     int first_location;
     int64_t opset;
@@ -69,7 +69,7 @@ typedef struct onnx_reader {
     wire_span graph, graph_name;
     wire_span trainable; /* names, one a line, written by Socle; bytes NULL: not there */
     onnx_spans inputs, outputs, initializers, node_messages;
-    onnx_spans parts;    /* inputs, outputs and attributes of all nodes */
+    onnx_spans parts; /* inputs, outputs and attributes of all nodes */
     onnx_node *nodes;
     onnx_names names;
 } onnx_reader;
@@ -89,7 +89,7 @@ static inline bool onnx_text_is(wire_span text, const char *literal)
 }
 socle_status onnx_names_create(onnx_names *names, int capacity);
 void onnx_names_finish(onnx_names *names);
-onnx_name *onnx_names_find(const onnx_names *names, wire_span text); /* NULL: not there */
+onnx_name *onnx_names_find(const onnx_names *names, wire_span text);          /* NULL: not there */
 socle_status onnx_names_add(onnx_names *names, wire_span text, int producer); /* INVALID_FILE when it is there */
 
 /* ---- order and weights (onnx_order.c) ---- */
@@ -140,7 +140,7 @@ typedef struct onnx_draft {
     int attribute_count, attribute_capacity;
     value_id *outputs;
     int output_count;
-    bool done; /* an upgrade has added nodes of its own and set outputs */
+    bool done;    /* an upgrade has added nodes of its own and set outputs */
     void **owned; /* what the attributes point to */
     int owned_count, owned_capacity;
 } onnx_draft;

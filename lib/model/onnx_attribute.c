@@ -28,22 +28,43 @@ typedef struct attribute_fields {
 static bool read_attribute_field(attribute_fields *a, const wire_reader *r, const wire_field *f)
 {
     switch (f->number) {
-    case 1: return wire_get_bytes(r, f, &a->name);
-    case 2: a->has_f = true; return wire_get_float(r, f, &a->f);
-    case 3: a->has_i = true; return wire_get_int(r, f, &a->i);
-    case 4: a->has_s = true; return wire_get_bytes(r, f, &a->s);
-    case 5: a->has_t = true; return wire_get_bytes(r, f, &a->t);
+    case 1:
+        return wire_get_bytes(r, f, &a->name);
+    case 2:
+        a->has_f = true;
+        return wire_get_float(r, f, &a->f);
+    case 3:
+        a->has_i = true;
+        return wire_get_int(r, f, &a->i);
+    case 4:
+        a->has_s = true;
+        return wire_get_bytes(r, f, &a->s);
+    case 5:
+        a->has_t = true;
+        return wire_get_bytes(r, f, &a->t);
     case 6:
-    case 11: a->has_graph = true; return true;
-    case 7: a->floats_bytes += f->type == WIRE_BYTES ? f->bytes.size : 4; return true;
-    case 8: a->ints_bytes += f->type == WIRE_BYTES ? f->bytes.size : 1; return true;
+    case 11:
+        a->has_graph = true;
+        return true;
+    case 7:
+        a->floats_bytes += f->type == WIRE_BYTES ? f->bytes.size : 4;
+        return true;
+    case 8:
+        a->ints_bytes += f->type == WIRE_BYTES ? f->bytes.size : 1;
+        return true;
     case 9:
     case 10:
     case 14:
-    case 22: a->has_other = true; return true;
-    case 20: return wire_get_int(r, f, &a->type);
-    case 21: a->has_reference = true; return true;
-    default: return true;
+    case 22:
+        a->has_other = true;
+        return true;
+    case 20:
+        return wire_get_int(r, f, &a->type);
+    case 21:
+        a->has_reference = true;
+        return true;
+    default:
+        return true;
     }
 }
 
@@ -153,14 +174,22 @@ static socle_status refuse_graph(onnx_draft *draft, wire_span message)
 
 static int64_t guess_type(const attribute_fields *a) /* files of IR version 1 do not say it */
 {
-    return a->type != 0 ? a->type : a->has_i ? TYPE_INT : a->has_f ? TYPE_FLOAT : a->has_s ? TYPE_STRING : a->has_t ? TYPE_TENSOR
-           : a->floats_bytes > 0 ? TYPE_FLOATS : a->ints_bytes > 0 ? TYPE_INTS : TYPE_STRINGS;
+    return a->type != 0          ? a->type
+           : a->has_i            ? TYPE_INT
+           : a->has_f            ? TYPE_FLOAT
+           : a->has_s            ? TYPE_STRING
+           : a->has_t            ? TYPE_TENSOR
+           : a->floats_bytes > 0 ? TYPE_FLOATS
+           : a->ints_bytes > 0   ? TYPE_INTS
+                                 : TYPE_STRINGS;
 }
 
 static socle_status fill_attribute(onnx_draft *draft, const attribute_fields *a, wire_span message, socle_attribute *out)
 {
     switch (guess_type(a)) {
-    case TYPE_INT: *out = (socle_attribute){.name = out->name, .kind = SOCLE_ATTRIBUTE_INT, .i = a->i}; return SOCLE_OK;
+    case TYPE_INT:
+        *out = (socle_attribute){.name = out->name, .kind = SOCLE_ATTRIBUTE_INT, .i = a->i};
+        return SOCLE_OK;
     case TYPE_FLOAT:
         *out = (socle_attribute){.name = out->name, .kind = SOCLE_ATTRIBUTE_FLOAT, .f = (double)a->f};
         return SOCLE_OK;
@@ -168,13 +197,18 @@ static socle_status fill_attribute(onnx_draft *draft, const attribute_fields *a,
         out->kind = SOCLE_ATTRIBUTE_STRING;
         out->s = onnx_draft_string(draft, a->s);
         return out->s == NULL ? SOCLE_OUT_OF_MEMORY : onnx_check_text(a->s, "an attribute");
-    case TYPE_INTS: out->kind = SOCLE_ATTRIBUTE_INTS; return read_ints(draft, message, a->ints_bytes, out);
-    case TYPE_FLOATS: out->kind = SOCLE_ATTRIBUTE_FLOATS; return read_floats(draft, message, a->floats_bytes, out);
+    case TYPE_INTS:
+        out->kind = SOCLE_ATTRIBUTE_INTS;
+        return read_ints(draft, message, a->ints_bytes, out);
+    case TYPE_FLOATS:
+        out->kind = SOCLE_ATTRIBUTE_FLOATS;
+        return read_floats(draft, message, a->floats_bytes, out);
     case TYPE_TENSOR:
         out->kind = SOCLE_ATTRIBUTE_TENSOR;
         return a->has_t ? read_tensor(draft, a->t, out)
                         : onnx_draft_fail(draft, SOCLE_INVALID_FILE, "has an attribute '%s' without its tensor", out->name);
-    default: return onnx_draft_fail(draft, SOCLE_UNSUPPORTED, "has an attribute '%s' of a kind that is not supported", out->name);
+    default:
+        return onnx_draft_fail(draft, SOCLE_UNSUPPORTED, "has an attribute '%s' of a kind that is not supported", out->name);
     }
 }
 

@@ -1,5 +1,5 @@
-/* Large tensors that lie unaligned in an ONNX file cannot stay in its map. They share one block of memory, whose pages cost nothing until
- * they are written, and are copied by all threads together: most files are full of them. */
+/* Large tensors that lie unaligned in an ONNX file cannot stay in its map. They share one block of memory, whose pages cost
+ * nothing until they are written, and are copied by all threads together: most files are full of them. */
 #include "onnx.h"
 
 #include <string.h>

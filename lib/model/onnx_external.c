@@ -134,8 +134,7 @@ socle_status onnx_external_data(onnx_reader *reader, const onnx_spans *entries, 
     if ((uint64_t)entry.offset > map->size_bytes || size_bytes > map->size_bytes - (size_t)entry.offset)
         return socle_fail(SOCLE_INVALID_FILE,
                           "its external data of %zu bytes at offset %lld lies beyond the end of '%.*s' (%zu bytes)", size_bytes,
-                          (long long)entry.offset, (int)entry.location.size, (const char *)entry.location.bytes,
-                          map->size_bytes);
+                          (long long)entry.offset, (int)entry.location.size, (const char *)entry.location.bytes, map->size_bytes);
     *out = (wire_span){map->bytes + entry.offset, size_bytes};
     return SOCLE_OK;
 }

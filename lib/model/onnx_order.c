@@ -76,9 +76,20 @@ socle_status onnx_order_nodes(const onnx_reader *reader, int *order)
 /* Operands that are no weights even where an initializer of floats with a rank stands there. */
 bool onnx_never_a_weight(wire_span op, int input)
 {
-    static const struct { const char *op; int first; } rows[] = {
-        {"BatchNormalization", 3}, {"Clip", 1}, {"Dropout", 1}, {"Pad", 2}, {"Range", 0}, {"Resize", 1}, {"Where", 3},
-        {"SoftmaxCrossEntropyLoss", 2}, {"NegativeLogLikelihoodLoss", 2}, {"CastLike", 1}, {"Shape", 0}};
+    static const struct {
+        const char *op;
+        int first;
+    } rows[] = {{"BatchNormalization", 3},
+                {"Clip", 1},
+                {"Dropout", 1},
+                {"Pad", 2},
+                {"Range", 0},
+                {"Resize", 1},
+                {"Where", 3},
+                {"SoftmaxCrossEntropyLoss", 2},
+                {"NegativeLogLikelihoodLoss", 2},
+                {"CastLike", 1},
+                {"Shape", 0}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         if (op.size == strlen(rows[i].op) && memcmp(op.bytes, rows[i].op, op.size) == 0)
             return input >= rows[i].first;

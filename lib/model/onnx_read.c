@@ -95,13 +95,26 @@ static socle_status read_graph(onnx_reader *reader)
     while (status == SOCLE_OK && (got = wire_next(&r, &field)) > 0) {
         onnx_spans *list = NULL;
         switch (field.number) {
-        case 1: list = &reader->node_messages; break;
-        case 2: status = wire_get_bytes(&r, &field, &reader->graph_name) ? SOCLE_OK : SOCLE_INVALID_FILE; break;
-        case 5: list = &reader->initializers; break;
-        case 11: list = &reader->inputs; break;
-        case 12: list = &reader->outputs; break;
-        case 15: status = socle_fail(SOCLE_UNSUPPORTED, "it has sparse initializers: export it with dense ones"); break;
-        default: break; /* documentation, types of inner values (inferred again), quantization notes */
+        case 1:
+            list = &reader->node_messages;
+            break;
+        case 2:
+            status = wire_get_bytes(&r, &field, &reader->graph_name) ? SOCLE_OK : SOCLE_INVALID_FILE;
+            break;
+        case 5:
+            list = &reader->initializers;
+            break;
+        case 11:
+            list = &reader->inputs;
+            break;
+        case 12:
+            list = &reader->outputs;
+            break;
+        case 15:
+            status = socle_fail(SOCLE_UNSUPPORTED, "it has sparse initializers: export it with dense ones");
+            break;
+        default:
+            break; /* documentation, types of inner values (inferred again), quantization notes */
         }
         wire_span content;
         if (list != NULL)
@@ -158,8 +171,8 @@ static socle_status read_node(onnx_reader *reader, wire_span message, onnx_node 
     if (status == SOCLE_OK)
         status = onnx_check_text(node->domain, "a domain");
     if (status == SOCLE_OK && node->op.size == 0)
-        status = socle_fail(SOCLE_INVALID_FILE, "node '%.*s' has no operator", (int)node->name.size,
-                            (const char *)node->name.bytes);
+        status =
+            socle_fail(SOCLE_INVALID_FILE, "node '%.*s' has no operator", (int)node->name.size, (const char *)node->name.bytes);
     if (status == SOCLE_OK)
         status = collect_parts(reader, message, 1, &node->first_input, &node->input_count);
     if (status == SOCLE_OK)

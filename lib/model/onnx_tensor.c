@@ -7,10 +7,13 @@
 socle_dtype onnx_dtype(int64_t data_type)
 {
     switch (data_type) {
-#define CASE(name, text, bytes, onnx) case onnx: return SOCLE_##name;
+#define CASE(name, text, bytes, onnx)                                                                                            \
+    case onnx:                                                                                                                   \
+        return SOCLE_##name;
         SOCLE_DTYPE_LIST(CASE)
 #undef CASE
-    default: return SOCLE_NONE;
+    default:
+        return SOCLE_NONE;
     }
 }
 
@@ -102,19 +105,29 @@ static socle_status add_typed(tensor_fields *t, const wire_reader *reader, const
 static socle_status read_tensor_field(tensor_fields *t, const wire_reader *r, const wire_field *f)
 {
     switch (f->number) {
-    case 1: return add_dims(t, r, f);
-    case 2: return wire_get_int(r, f, &t->data_type) ? SOCLE_OK : SOCLE_INVALID_FILE;
-    case 3: return socle_fail(SOCLE_UNSUPPORTED, "it is stored in segments: export the model again");
+    case 1:
+        return add_dims(t, r, f);
+    case 2:
+        return wire_get_int(r, f, &t->data_type) ? SOCLE_OK : SOCLE_INVALID_FILE;
+    case 3:
+        return socle_fail(SOCLE_UNSUPPORTED, "it is stored in segments: export the model again");
     case FLOAT_DATA:
     case INT32_DATA:
     case INT64_DATA:
-    case DOUBLE_DATA: return add_typed(t, r, f);
-    case 8: return wire_get_bytes(r, f, &t->name) ? onnx_check_text(t->name, "a tensor") : SOCLE_INVALID_FILE;
-    case 9: t->has_raw = true; return wire_get_bytes(r, f, &t->raw) ? SOCLE_OK : SOCLE_INVALID_FILE;
-    case 13: return f->type == WIRE_BYTES ? onnx_spans_add(&t->external, f->bytes)
-                                          : socle_fail(SOCLE_INVALID_FILE, "its external data is damaged");
-    case 14: return wire_get_int(r, f, &t->location) ? SOCLE_OK : SOCLE_INVALID_FILE;
-    default: return SOCLE_OK;
+    case DOUBLE_DATA:
+        return add_typed(t, r, f);
+    case 8:
+        return wire_get_bytes(r, f, &t->name) ? onnx_check_text(t->name, "a tensor") : SOCLE_INVALID_FILE;
+    case 9:
+        t->has_raw = true;
+        return wire_get_bytes(r, f, &t->raw) ? SOCLE_OK : SOCLE_INVALID_FILE;
+    case 13:
+        return f->type == WIRE_BYTES ? onnx_spans_add(&t->external, f->bytes)
+                                     : socle_fail(SOCLE_INVALID_FILE, "its external data is damaged");
+    case 14:
+        return wire_get_int(r, f, &t->location) ? SOCLE_OK : SOCLE_INVALID_FILE;
+    default:
+        return SOCLE_OK;
     }
 }
 
@@ -123,10 +136,14 @@ static socle_status read_tensor_field(tensor_fields *t, const wire_reader *r, co
 static bool field_fits(uint32_t field, socle_dtype dtype)
 {
     switch (dtype) {
-    case SOCLE_FLOAT32: return field == FLOAT_DATA;
-    case SOCLE_FLOAT64: return field == DOUBLE_DATA;
-    case SOCLE_INT64: return field == INT64_DATA;
-    default: return field == INT32_DATA;
+    case SOCLE_FLOAT32:
+        return field == FLOAT_DATA;
+    case SOCLE_FLOAT64:
+        return field == DOUBLE_DATA;
+    case SOCLE_INT64:
+        return field == INT64_DATA;
+    default:
+        return field == INT32_DATA;
     }
 }
 

@@ -1,6 +1,6 @@
 /* From older forms of ONNX's operators to opset 21: a table says which operators changed before which version, and how.
- * Attributes that became inputs turn into constants; rules that changed (Softmax's flattening, GroupNormalization's scale) into nodes.
- * https://github.com/onnx/onnx/blob/main/docs/Changelog.md */
+ * Attributes that became inputs turn into constants; rules that changed (Softmax's flattening, GroupNormalization's scale) into
+ * nodes. https://github.com/onnx/onnx/blob/main/docs/Changelog.md */
 #include "onnx.h"
 
 #include <string.h>
@@ -39,7 +39,10 @@ static socle_status move_float(onnx_draft *d, const char *name, int index, socle
     return onnx_draft_set_input(d, index, value);
 }
 
-static socle_status move_axes(onnx_draft *d) { return move_ints(d, "axes", 1); }
+static socle_status move_axes(onnx_draft *d)
+{
+    return move_ints(d, "axes", 1);
+}
 
 static socle_status upgrade_clip(onnx_draft *d)
 {
@@ -71,7 +74,10 @@ static socle_status upgrade_slice(onnx_draft *d)
     return status == SOCLE_OK ? move_ints(d, "axes", 3) : status;
 }
 
-static socle_status move_split(onnx_draft *d) { return move_ints(d, "split", 1); }
+static socle_status move_split(onnx_draft *d)
+{
+    return move_ints(d, "split", 1);
+}
 
 /* Without sizes, the number of outputs said into how many parts; since 18 an attribute does. */
 static socle_status count_split(onnx_draft *d)
@@ -106,8 +112,7 @@ static socle_status upgrade_batch_norm(onnx_draft *d)
         return onnx_draft_fail(d, SOCLE_UNSUPPORTED, "is not supported with spatial = 0: export the model with opset 9 or later");
     for (int i = 1; i < d->output_count; i++) {
         if (is_used(d, i))
-            return onnx_draft_fail(d, SOCLE_UNSUPPORTED,
-                                   "is not supported in its training form: export the model for inference");
+            return onnx_draft_fail(d, SOCLE_UNSUPPORTED, "is not supported in its training form: export the model for inference");
     }
     d->output_count = 1;
     onnx_draft_drop_attribute(d, "spatial");
@@ -217,9 +222,14 @@ static value_id constant_of(onnx_draft *d, const socle_attribute *a)
 
 static socle_status read_constant(onnx_draft *d)
 {
-    static const struct { const char *name; socle_attribute_kind kind; } forms[] = {
-        {"value", SOCLE_ATTRIBUTE_TENSOR}, {"value_float", SOCLE_ATTRIBUTE_FLOAT}, {"value_floats", SOCLE_ATTRIBUTE_FLOATS},
-        {"value_int", SOCLE_ATTRIBUTE_INT}, {"value_ints", SOCLE_ATTRIBUTE_INTS}};
+    static const struct {
+        const char *name;
+        socle_attribute_kind kind;
+    } forms[] = {{"value", SOCLE_ATTRIBUTE_TENSOR},
+                 {"value_float", SOCLE_ATTRIBUTE_FLOAT},
+                 {"value_floats", SOCLE_ATTRIBUTE_FLOATS},
+                 {"value_int", SOCLE_ATTRIBUTE_INT},
+                 {"value_ints", SOCLE_ATTRIBUTE_INTS}};
     for (size_t i = 0; i < COUNT_OF(forms); i++) {
         const socle_attribute *a = onnx_draft_attribute(d, forms[i].name);
         if (a != NULL && a->kind == forms[i].kind && d->attribute_count == 1 && d->input_count == 0 && d->output_count == 1)

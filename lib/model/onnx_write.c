@@ -36,9 +36,15 @@ static void put_attribute(wire_buffer *to, const graph_attribute *a)
     wire_buffer message = {0};
     wire_put_string(&message, 1, a->name);
     switch (a->kind) {
-    case SOCLE_ATTRIBUTE_INT: wire_put_int(&message, 3, a->i); break;
-    case SOCLE_ATTRIBUTE_FLOAT: wire_put_float(&message, 2, (float)a->f); break;
-    case SOCLE_ATTRIBUTE_STRING: wire_put_string(&message, 4, a->s != NULL ? a->s : ""); break;
+    case SOCLE_ATTRIBUTE_INT:
+        wire_put_int(&message, 3, a->i);
+        break;
+    case SOCLE_ATTRIBUTE_FLOAT:
+        wire_put_float(&message, 2, (float)a->f);
+        break;
+    case SOCLE_ATTRIBUTE_STRING:
+        wire_put_string(&message, 4, a->s != NULL ? a->s : "");
+        break;
     case SOCLE_ATTRIBUTE_INTS:
         for (int i = 0; i < a->count; i++)
             wire_put_int(&message, 8, a->ints[i]);
@@ -47,7 +53,9 @@ static void put_attribute(wire_buffer *to, const graph_attribute *a)
         for (int i = 0; i < a->count; i++)
             wire_put_float(&message, 7, (float)a->floats[i]);
         break;
-    case SOCLE_ATTRIBUTE_TENSOR: put_tensor_attribute(&message, &a->tensor); break;
+    case SOCLE_ATTRIBUTE_TENSOR:
+        put_tensor_attribute(&message, &a->tensor);
+        break;
     }
     wire_put_int(&message, 20, types[a->kind]);
     wire_put_message(to, 5, &message);

@@ -181,7 +181,8 @@ static socle_status read_entries(json_t *header, wire_span elements, named_tenso
     int read = 0;
     named_tensor *list = memory_alloc_array(json_object_size(header), sizeof(*list));
     socle_status status = list == NULL ? SOCLE_OUT_OF_MEMORY : SOCLE_OK;
-    json_object_foreach (header, name, entry) {
+    json_object_foreach(header, name, entry)
+    {
         if (status != SOCLE_OK)
             break;
         if (strcmp(name, "__metadata__") == 0)

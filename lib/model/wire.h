@@ -24,8 +24,8 @@ typedef struct wire_field {
 
 typedef struct wire_reader {
     const uint8_t *at, *end;
-    const uint8_t *file;   /* first byte of the file: for offsets in messages */
-    const char *message;   /* the message's type, "NodeProto" */
+    const uint8_t *file; /* first byte of the file: for offsets in messages */
+    const char *message; /* the message's type, "NodeProto" */
 } wire_reader;
 
 static inline wire_reader wire_open(const uint8_t *file, wire_span span, const char *message)
@@ -56,7 +56,7 @@ void wire_put_float(wire_buffer *to, uint32_t number, float value);
 void wire_put_bytes(wire_buffer *to, uint32_t number, const void *bytes, size_t size);
 void wire_put_string(wire_buffer *to, uint32_t number, const char *text);
 void wire_put_message(wire_buffer *to, uint32_t number, wire_buffer *message); /* and frees message */
-void wire_put_raw(wire_buffer *to, const wire_buffer *fields); /* fields that are already written */
+void wire_put_raw(wire_buffer *to, const wire_buffer *fields);                 /* fields that are already written */
 /* The key of a field of bytes and its length, whose content follows; length_bytes > 0: the length takes that many bytes. */
 void wire_put_header(wire_buffer *to, uint32_t number, uint64_t length, int length_bytes);
 int wire_varint_size(uint64_t value);

@@ -1,5 +1,5 @@
-/* ONNX files put together field by field, right or wrong, for tests of the reader. Lists of names are separated by commas; an empty
- * one between them is an input left out. */
+/* ONNX files put together field by field, right or wrong, for tests of the reader. Lists of names are separated by commas; an
+ * empty one between them is an input left out. */
 #ifndef SOCLE_TEST_ONNX_FILE_H
 #define SOCLE_TEST_ONNX_FILE_H
 
@@ -12,7 +12,11 @@ typedef struct onnx_file {
     wire_buffer model; /* further fields of ModelProto, after the graph */
 } onnx_file;
 
-#define DIMS(...) COUNT_OF(((int64_t[]){__VA_ARGS__})), (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                                                \
+    COUNT_OF(((int64_t[]){__VA_ARGS__})), (int64_t[])                                                                            \
+    {                                                                                                                            \
+        __VA_ARGS__                                                                                                              \
+    }
 
 /* Fields of NodeProto: attributes, for onnx_file_node, which frees them. */
 void onnx_put_int(wire_buffer *attributes, const char *name, int64_t value);

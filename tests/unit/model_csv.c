@@ -26,13 +26,13 @@ static void release(void)
     cr_assert_eq(memory_live_count(), 0);
 }
 
-#define assert_refused(content, status, message)                                                             \
-    do {                                                                                                     \
-        data.rank = labels.rank = 77;                                                                        \
-        cr_assert_eq(read_text(content, -1, 1.0), status, "%s", content);                                    \
-        cr_assert(test_message_is(message));                                                                 \
-        cr_assert(data.rank == 77 && labels.rank == 77);                                                     \
-        cr_assert_eq(memory_live_count(), 0);                                                                \
+#define assert_refused(content, status, message)                                                                                 \
+    do {                                                                                                                         \
+        data.rank = labels.rank = 77;                                                                                            \
+        cr_assert_eq(read_text(content, -1, 1.0), status, "%s", content);                                                        \
+        cr_assert(test_message_is(message));                                                                                     \
+        cr_assert(data.rank == 77 && labels.rank == 77);                                                                         \
+        cr_assert_eq(memory_live_count(), 0);                                                                                    \
     } while (0)
 
 Test(csv, columns_become_scaled_data_and_integer_labels)
@@ -64,8 +64,20 @@ Test(csv, header_blank_lines_carriage_returns_and_a_missing_last_newline_are_fin
 
 Test(csv, numbers_are_parsed_exactly)
 {
-    static const char *texts[] = {"0.1", "-0.0", "1e-3", "123456789012345678", "3.4028234e38", "1.17549435e-38", "+5", ".5", "5.",
-                                  "0.30000000000000004", "16777217", "1e22", "999999999999999", "0.000000000000001"};
+    static const char *texts[] = {"0.1",
+                                  "-0.0",
+                                  "1e-3",
+                                  "123456789012345678",
+                                  "3.4028234e38",
+                                  "1.17549435e-38",
+                                  "+5",
+                                  ".5",
+                                  "5.",
+                                  "0.30000000000000004",
+                                  "16777217",
+                                  "1e22",
+                                  "999999999999999",
+                                  "0.000000000000001"};
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         char line[64];
         snprintf(line, sizeof(line), "%s,0\n", texts[i]);
@@ -106,7 +118,8 @@ Test(csv, truncated_gzip_is_refused_at_every_length)
     cr_assert_eq(file_map_open("packed", &map), SOCLE_OK);
     for (size_t length = 2; length < map.size_bytes; length++) {
         test_file_write("cut", map.bytes, length);
-        cr_assert_eq(socle_csv_read("cut", -1, 1.0, &data, &labels), SOCLE_INVALID_FILE, "%zu of %zu bytes", length, map.size_bytes);
+        cr_assert_eq(socle_csv_read("cut", -1, 1.0, &data, &labels), SOCLE_INVALID_FILE, "%zu of %zu bytes", length,
+                     map.size_bytes);
         cr_assert_eq(memory_live_count(), 0);
     }
     file_map_close(&map);
@@ -123,8 +136,7 @@ Test(csv, faults_are_named_with_line_column_and_value)
     assert_refused("1,1e999\n", SOCLE_INVALID_FILE, "x.csv: line 1, column 1: '1e999' is not a number");
     assert_refused("1,,3\n", SOCLE_INVALID_FILE, "x.csv: line 1, column 1: '' is not a number");
     assert_refused("1,1.2.3\n", SOCLE_INVALID_FILE, "x.csv: line 1, column 1: '1.2.3' is not a number");
-    assert_refused("1\n2\n", SOCLE_INVALID_FILE,
-                   "x.csv: line 1 has one column: data and labels need two, separated by commas");
+    assert_refused("1\n2\n", SOCLE_INVALID_FILE, "x.csv: line 1 has one column: data and labels need two, separated by commas");
     assert_refused("", SOCLE_INVALID_FILE, "x.csv: it has no rows of numbers");
     assert_refused("a,b\n", SOCLE_INVALID_FILE, "x.csv: it has no rows of numbers");
 }

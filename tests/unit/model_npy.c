@@ -30,13 +30,13 @@ static socle_status read_made(int version, const char *dictionary, const void *e
     return socle_npy_read("x.npy", tensor);
 }
 
-#define assert_refused(dictionary, elements, status, message)                                                \
-    do {                                                                                                     \
-        socle_tensor untouched = {.rank = 77};                                                               \
-        cr_assert_eq(read_made(1, dictionary, elements, sizeof(elements), &untouched), status);              \
-        cr_assert(test_message_is(message));                                                                 \
-        cr_assert_eq(untouched.rank, 77);                                                                    \
-        cr_assert_eq(memory_live_count(), 0);                                                                \
+#define assert_refused(dictionary, elements, status, message)                                                                    \
+    do {                                                                                                                         \
+        socle_tensor untouched = {.rank = 77};                                                                                   \
+        cr_assert_eq(read_made(1, dictionary, elements, sizeof(elements), &untouched), status);                                  \
+        cr_assert(test_message_is(message));                                                                                     \
+        cr_assert_eq(untouched.rank, 77);                                                                                        \
+        cr_assert_eq(memory_live_count(), 0);                                                                                    \
     } while (0)
 
 static const float four[4] = {1, -2, 3.5f, 4};
@@ -57,8 +57,8 @@ Test(npy, each_version_is_read)
 Test(npy, keys_may_stand_in_any_order_and_quotes)
 {
     socle_tensor x = {0};
-    cr_assert_eq(read_made(1, "{\"shape\":(4,),\"fortran_order\":True,\"descr\":\"<f4\"}", four, sizeof(four), &x), SOCLE_OK, "%s",
-                 socle_error_message());
+    cr_assert_eq(read_made(1, "{\"shape\":(4,),\"fortran_order\":True,\"descr\":\"<f4\"}", four, sizeof(four), &x), SOCLE_OK,
+                 "%s", socle_error_message());
     cr_assert(x.rank == 1 && x.dims[0] == 4);
     socle_tensor_free(&x);
 }

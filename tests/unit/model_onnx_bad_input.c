@@ -26,10 +26,10 @@ static socle_status load(onnx_file *file)
     return status;
 }
 
-#define assert_refused(file, status, message)                                                                \
-    do {                                                                                                     \
-        cr_assert_eq(load(file), status, "%s", socle_error_message());                                       \
-        cr_assert(test_message_is(message));                                                                 \
+#define assert_refused(file, status, message)                                                                                    \
+    do {                                                                                                                         \
+        cr_assert_eq(load(file), status, "%s", socle_error_message());                                                           \
+        cr_assert(test_message_is(message));                                                                                     \
     } while (0)
 
 static onnx_file graph_of(const char *op, const char *inputs, const char *outputs)
@@ -209,8 +209,9 @@ Test(onnx_bad_input, control_flow_is_refused_by_name)
     onnx_file_input(&file, "x", SOCLE_BOOL, 0, NULL);
     onnx_file_node(&file, "If", "n", "x", "y", &attributes);
     onnx_file_output(&file, "y");
-    assert_refused(&file, SOCLE_UNSUPPORTED, "m.onnx: node 'n': operator If (domain ai.onnx, version 13) is not supported: it has a "
-                                             "graph of its own (control flow)");
+    assert_refused(&file, SOCLE_UNSUPPORTED,
+                   "m.onnx: node 'n': operator If (domain ai.onnx, version 13) is not supported: it has a "
+                   "graph of its own (control flow)");
 }
 
 /* ---- the graph ---- */
@@ -266,11 +267,13 @@ Test(onnx_bad_input, an_unknown_operator_is_named_with_domain_version_and_node)
                    "without it, or register an operator of that name");
     file = graph_of("com.example.Swirl", "x", "y");
     onnx_file_import(&file, "com.example", 3);
-    assert_refused(&file, SOCLE_UNSUPPORTED, "m.onnx: node 'n': operator Swirl (domain com.example, version 3) is not supported: "
-                                             "export the model without it, or register an operator of that name");
+    assert_refused(&file, SOCLE_UNSUPPORTED,
+                   "m.onnx: node 'n': operator Swirl (domain com.example, version 3) is not supported: "
+                   "export the model without it, or register an operator of that name");
     file = graph_of("com.example.Swirl", "x", "y");
-    assert_refused(&file, SOCLE_INVALID_FILE, "m.onnx: node 'n': operator Swirl (domain com.example, version 0) is of a domain that "
-                                              "the file does not import");
+    assert_refused(&file, SOCLE_INVALID_FILE,
+                   "m.onnx: node 'n': operator Swirl (domain com.example, version 0) is of a domain that "
+                   "the file does not import");
     file = graph_of("socle.MaxPoolGrad", "x,x", "y");
     onnx_file_import(&file, "socle", 1);
     cr_assert_eq(load(&file), SOCLE_UNSUPPORTED);
@@ -290,8 +293,9 @@ Test(onnx_bad_input, opsets_outside_7_to_21_are_refused)
     assert_refused(&file, SOCLE_INVALID_FILE,
                    "m.onnx: not a valid ONNX file: it does not say which operator set it uses: the file is incomplete");
     file = graph_of("LayerNormalization", "x,x", "y");
-    assert_refused(&file, SOCLE_INVALID_FILE, "m.onnx: node 'n': operator LayerNormalization (domain ai.onnx, version 13) is not in "
-                                              "that version: it came with version 17");
+    assert_refused(&file, SOCLE_INVALID_FILE,
+                   "m.onnx: node 'n': operator LayerNormalization (domain ai.onnx, version 13) is not in "
+                   "that version: it came with version 17");
 }
 
 Test(onnx_bad_input, forms_before_opset_7_are_refused)
@@ -322,8 +326,7 @@ Test(onnx_bad_input, strings_and_unknown_types_are_refused)
     wire_put_string(&tensor, 8, "words");
     wire_put_string(&tensor, 6, "hello");
     wire_put_message(&file.graph, 5, &tensor);
-    assert_refused(&file, SOCLE_UNSUPPORTED,
-                   "m.onnx: tensor 'words': its element type (ONNX data type 8) is not supported");
+    assert_refused(&file, SOCLE_UNSUPPORTED, "m.onnx: tensor 'words': its element type (ONNX data type 8) is not supported");
     file = graph_of("Relu", "x", "y");
     wire_put_bytes(&file.graph, 15, "", 0);
     assert_refused(&file, SOCLE_UNSUPPORTED, "m.onnx: it has sparse initializers: export it with dense ones");

@@ -212,9 +212,12 @@ Test(onnx_read, running_statistics_bounds_and_integers_are_no_weights)
 
 Test(onnx_read, axes_become_inputs)
 {
-    static const struct { const char *op; int64_t opset; } rows[] = {
-        {"Unsqueeze", 11}, {"ReduceSum", 11}, {"ReduceMean", 13}, {"ReduceMax", 17}, {"ReduceMin", 13}, {"ReduceProd", 11},
-        {"ReduceL1", 13}, {"ReduceL2", 13}, {"ReduceLogSum", 13}, {"ReduceLogSumExp", 13}, {"ReduceSumSquare", 13}};
+    static const struct {
+        const char *op;
+        int64_t opset;
+    } rows[] = {{"Unsqueeze", 11},    {"ReduceSum", 11},       {"ReduceMean", 13},     {"ReduceMax", 17},
+                {"ReduceMin", 13},    {"ReduceProd", 11},      {"ReduceL1", 13},       {"ReduceL2", 13},
+                {"ReduceLogSum", 13}, {"ReduceLogSumExp", 13}, {"ReduceSumSquare", 13}};
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         wire_buffer attributes = {0};
         onnx_put_ints(&attributes, "axes", DIMS(0, 2));
@@ -330,8 +333,9 @@ Test(onnx_read, old_batch_normalization_is_inference_unless_its_statistics_are_u
     onnx_file used = batch_norm(9, "y,mean", NULL);
     onnx_file_output(&used, "mean");
     cr_assert_eq(load(&used), SOCLE_UNSUPPORTED);
-    cr_assert(test_message_is("m.onnx: node 'bn': operator BatchNormalization (domain ai.onnx, version 9) is not supported in its "
-                              "training form: export the model for inference"));
+    cr_assert(
+        test_message_is("m.onnx: node 'bn': operator BatchNormalization (domain ai.onnx, version 9) is not supported in its "
+                        "training form: export the model for inference"));
     onnx_put_int(&attributes, "spatial", 0);
     onnx_file spatial = batch_norm(7, "y", &attributes);
     cr_assert_eq(load(&spatial), SOCLE_UNSUPPORTED);
@@ -444,7 +448,7 @@ static socle_status load_list(socle_dtype dtype, int count, uint32_t field, cons
 Test(onnx_read, typed_lists_are_unpacked)
 {
     static const uint8_t small[] = {1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1}; /* 1, 0, -1 */
-    static const uint8_t half[] = {0x80, 0x78, 0, 0x80, 0x80, 2};                                    /* 0x3c00, 0, 0x8000 */
+    static const uint8_t half[] = {0x80, 0x78, 0, 0x80, 0x80, 2};                                   /* 0x3c00, 0, 0x8000 */
     cr_assert_eq(load_list(SOCLE_INT8, 3, 5, small, sizeof(small)), SOCLE_OK, "%s", socle_error_message());
     cr_assert_arr_eq(constant()->data, ((int8_t[]){1, 0, -1}), 3);
     release();
@@ -555,7 +559,8 @@ Test(onnx_read, external_data_is_confined_and_checked)
     cr_assert_eq(load_external("none.bin", NULL, NULL), SOCLE_IO);
     cr_assert(test_message_is("m.onnx: tensor 'y': its external data 'none.bin' is not there: put the file beside the model"));
     cr_assert_eq(load_external("w.bin", "4", NULL), SOCLE_INVALID_FILE);
-    cr_assert(test_message_is("m.onnx: tensor 'y': its external data of 48 bytes at offset 4 lies beyond the end of 'w.bin' (48 bytes)"));
+    cr_assert(test_message_is(
+        "m.onnx: tensor 'y': its external data of 48 bytes at offset 4 lies beyond the end of 'w.bin' (48 bytes)"));
     cr_assert_eq(load_external("w.bin", "9223372036854775807", NULL), SOCLE_INVALID_FILE);
     cr_assert_eq(load_external("w.bin", "-4", NULL), SOCLE_INVALID_FILE);
     cr_assert_eq(load_external("w.bin", "99999999999999999999", NULL), SOCLE_INVALID_FILE);

@@ -91,12 +91,14 @@ Test(safetensors, files_that_lie_are_refused)
 {
     cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8), SOCLE_OK);
     cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4), SOCLE_INVALID_FILE);
-    cr_assert(test_message_is("s: tensor 'a' lies beyond the end of the file, or does not have its shape's size: the file is damaged"));
+    cr_assert(
+        test_message_is("s: tensor 'a' lies beyond the end of the file, or does not have its shape's size: the file is damaged"));
     cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 16), SOCLE_INVALID_FILE);
     cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 16), SOCLE_INVALID_FILE);
     cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[-8,0]}}", 16), SOCLE_INVALID_FILE);
     cr_assert(test_message_is("s: tensor 'a' has no place: the file is damaged"));
-    cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", 8), SOCLE_INVALID_FILE);
+    cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,4],\"data_offsets\":[0,8]}}", 8),
+                 SOCLE_INVALID_FILE);
     cr_assert(test_message_is("s: tensor 'a' has an impossible shape: the file is damaged"));
     cr_assert_eq(read_made("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[1,9]}}", 16), SOCLE_INVALID_FILE);
     cr_assert(test_message_is("s: tensor 'a' is not aligned: the file is damaged"));
