@@ -141,7 +141,9 @@ static term parse_call(parser *p, const char *op)
     const socle_dtype dtype = numbers_dtype(p, arguments, count);
     for (int i = 0; i < count; i++)
         inputs[i] = typed(p, arguments[i], dtype);
-    return of_value(p, compose_node(p->context->graph, "", op, inputs, count, NULL, 0));
+    socle_graph *graph = p->context->graph;
+    const char *domain = operator_find(graph->context, "", op) == NULL && operator_find(graph->context, "socle", op) != NULL ? "socle" : "";
+    return of_value(p, compose_node(graph, domain, op, inputs, count, NULL, 0));
 }
 
 static term parse_attribute(parser *p)

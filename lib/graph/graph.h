@@ -294,6 +294,7 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  *   GatherElementsGrad(dy, indices) -> dx  axis, input_shape
  *   DropoutMask(seed) -> mask              shape (ints), ratio (float), salt (int): 0 or 1 / (1 - ratio) from a counter-based generator
  *                                          hashing (seed, salt, linear index); POINTWISE with the builtin `index`
+ *   WherePositive(a, b)                    a where b > 0, else 0: the gradient of Relu; POINTWISE
  * Softmax, normalization, cross entropy and broadcasting differentiate into ONNX's own operators. */
 
 /* Pieces that anchors and gradients share: convolution and pooling geometry, resolved from attributes and shapes. */

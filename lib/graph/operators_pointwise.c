@@ -13,11 +13,11 @@
 #define UNARY(text, version, function) NAMED(text, version), ARITY(1), REAL(function), .infer = infer_pointwise
 #define UNARY_NUMBER(text, version, function) NAMED(text, version), ARITY(1), NUMBER(function), .infer = infer_pointwise
 #define BINARY_NUMBER(text, version, function) NAMED(text, version), ARITY(2), NUMBER(function), .infer = infer_pointwise
-#define COMPARE(text, version, function)                                                                     \
+#define COMPARE(text, version, function)                                                                                         \
     NAMED(text, version), ARITY(2), NUMBER(function), .infer = infer_comparison, .boolean_result = true, .derivative = ""
-#define LOGIC(text, arity, function)                                                                         \
-    NAMED(text, 1), ARITY(arity), .evaluate_integer = evaluate_integer_##function, .fold = fold_pointwise,   \
-        .infer = infer_logic, .boolean_result = true, .derivative = ""
+#define LOGIC(text, arity, function)                                                                                             \
+    NAMED(text, 1), ARITY(arity), .evaluate_integer = evaluate_integer_##function, .fold = fold_pointwise, .infer = infer_logic, \
+                                  .boolean_result = true, .derivative = ""
 
 #define SOFTPLUS "SELECT(GT(a, CONST(0)), a, CONST(0)) + log1p(exp(-fabs(a)))"
 
@@ -27,9 +27,8 @@ static const graph_operator table[] = {
     {BINARY_NUMBER("Sub", 1, sub), .expression = "a - b", .derivative = "dy; -dy"},
     {BINARY_NUMBER("Mul", 1, mul), .expression = "a * b", .derivative = "dy * b; dy * a"},
     {BINARY_NUMBER("Div", 1, div), .expression = "a / b", .derivative = "dy / b; -dy * y / b"},
-    {BINARY_NUMBER("Mod", 10, mod), .expression = "fmod(a, b)",
-     .integer_expression = "SELECT($fmod, a % b, (a % b + b) % b)", .attributes = "fmod=0",
-     .derivative = "dy; -dy * Sign(a / b) * Floor(Abs(a / b))"},
+    {BINARY_NUMBER("Mod", 10, mod), .expression = "fmod(a, b)", .integer_expression = "SELECT($fmod, a % b, (a % b + b) % b)",
+     .attributes = "fmod=0", .derivative = "dy; -dy * Sign(a / b) * Floor(Abs(a / b))"},
     {NAMED("Pow", 1), ARITY(2), NUMBER(pow), .infer = infer_pow, .lower = lower_pow, .expression = "pow(a, b)",
      .derivative = "dy * b * Pow(a, b - 1); Where(Greater(a, 0), dy * y * Log(a), 0)"},
     {NAMED("Max", 1), .min_inputs = 1, .max_inputs = -1, .min_outputs = 1, .max_outputs = 1, NUMBER(max),
@@ -75,7 +74,7 @@ static const graph_operator table[] = {
 
     /* activations */
     {UNARY_NUMBER("Relu", 1, relu), .expression = "SELECT(LT(a, CONST(0)), CONST(0), a)",
-     .derivative = "Where(Greater(y, 0), dy, 0)"},
+     .derivative = "WherePositive(dy, y)"},
     {UNARY("Sigmoid", 1, sigmoid), .expression = "CONST(1) / (CONST(1) + exp(-a))", .derivative = "dy * y * (1 - y)"},
     {UNARY("Tanh", 1, tanh), .expression = "tanh(a)", .derivative = "dy * (1 - y * y)"},
     {UNARY("LeakyRelu", 1, leaky_relu), .attributes = "alpha=0.01", .expression = "SELECT(LT(a, CONST(0)), $alpha * a, a)",
@@ -84,8 +83,7 @@ static const graph_operator table[] = {
      .derivative = "Where(Less(a, 0), dy * b, dy); Where(Less(a, 0), dy * a, 0)"},
     {UNARY("Elu", 1, elu), .attributes = "alpha=1", .expression = "SELECT(LT(a, CONST(0)), $alpha * expm1(a), a)",
      .derivative = "Where(Less(a, 0), dy * (y + $alpha), dy)"},
-    {UNARY("Celu", 12, celu), .attributes = "alpha=1",
-     .expression = "SELECT(LT(a, CONST(0)), $alpha * expm1(a / $alpha), a)",
+    {UNARY("Celu", 12, celu), .attributes = "alpha=1", .expression = "SELECT(LT(a, CONST(0)), $alpha * expm1(a / $alpha), a)",
      .derivative = "Where(Less(a, 0), dy * Exp(a / $alpha), dy)"},
     {UNARY("Selu", 1, selu), .attributes = "alpha=1.67326319217681884765625 gamma=1.05070102214813232421875",
      .expression = "$gamma * SELECT(LT(a, CONST(0)), $alpha * expm1(a), a)",
@@ -106,8 +104,8 @@ static const graph_operator table[] = {
     {UNARY("Shrink", 9, shrink), .attributes = "bias=0 lambd=0.5",
      .expression = "SELECT(LT(a, -$lambd), a + $bias, SELECT(GT(a, $lambd), a - $bias, CONST(0)))",
      .derivative = "Where(Or(Less(a, -$lambd), Greater(a, $lambd)), dy, 0)"},
-    {UNARY("ThresholdedRelu", 10, thresholded_relu), .attributes = "alpha=1",
-     .expression = "SELECT(GT(a, $alpha), a, CONST(0))", .derivative = "Where(Greater(a, $alpha), dy, 0)"},
+    {UNARY("ThresholdedRelu", 10, thresholded_relu), .attributes = "alpha=1", .expression = "SELECT(GT(a, $alpha), a, CONST(0))",
+     .derivative = "Where(Greater(a, $alpha), dy, 0)"},
 
     /* comparison, logic, choice and type */
     {COMPARE("Equal", 1, equal), .expression = "EQ(a, b)"},
@@ -118,10 +116,11 @@ static const graph_operator table[] = {
     {LOGIC("And", 2, and), .expression = "a * b"},
     {LOGIC("Or", 2, or), .expression = "SELECT(a, CONST(1), b)"},
     {LOGIC("Xor", 2, xor), .expression = "NE(a, b)"},
-    {LOGIC("Not", 1, not), .expression = "EQ(a, CONST(0))"},
+    {LOGIC("Not", 1, not ), .expression = "EQ(a, CONST(0))"},
     {NAMED("IsInf", 10), ARITY(1), REAL(is_inf), .infer = infer_comparison, .boolean_result = true, .derivative = "",
      .attributes = "detect_negative=1 detect_positive=1",
-     .expression = "SELECT(EQ(a, CONST(INFINITY)), $detect_positive, SELECT(EQ(a, CONST(-INFINITY)), $detect_negative, CONST(0)))"},
+     .expression =
+         "SELECT(EQ(a, CONST(INFINITY)), $detect_positive, SELECT(EQ(a, CONST(-INFINITY)), $detect_negative, CONST(0)))"},
     {NAMED("IsNaN", 9), ARITY(1), REAL(is_nan), .infer = infer_comparison, .boolean_result = true, .derivative = "",
      .expression = "NE(a, a)"},
     {NAMED("Where", 9), ARITY(3), NUMBER(where), .infer = infer_where, .expression = "SELECT(a, b, c)",

@@ -3,12 +3,12 @@
 #include "gradients.h"
 #include "operators.h"
 
-#define SOCLE_ANCHOR(text, inputs)                                                                           \
-    .name = text, .domain = "socle", .since = 1, .kind = OPERATOR_ANCHOR, .min_inputs = inputs, .max_inputs = inputs, \
+#define SOCLE_ANCHOR(text, inputs)                                                                                               \
+    .name = text, .domain = "socle", .since = 1, .kind = OPERATOR_ANCHOR, .min_inputs = inputs, .max_inputs = inputs,            \
     .min_outputs = 1, .max_outputs = 1
-#define SOCLE_POINTWISE(text)                                                                                \
-    .name = text, .domain = "socle", .since = 1, .kind = OPERATOR_POINTWISE, .min_inputs = 1, .max_inputs = 1, \
-    .min_outputs = 1, .max_outputs = 1
+#define SOCLE_POINTWISE(text)                                                                                                    \
+    .name = text, .domain = "socle", .since = 1, .kind = OPERATOR_POINTWISE, .min_inputs = 1, .max_inputs = 1, .min_outputs = 1, \
+    .max_outputs = 1
 
 static const graph_operator table[] = {
     {SOCLE_ANCHOR("ConvGradInput", 2), .infer = infer_input_shape, .gradient = gradient_conv_grad_input},
@@ -20,6 +20,10 @@ static const graph_operator table[] = {
     /* 0 or 1 / (1 - ratio) by a hash of seed, salt and the output's linear index; the generator provides the macro. */
     {SOCLE_POINTWISE("DropoutMask"), .infer = infer_dropout_mask, .attributes = "ratio=0.5 salt=0", .derivative = "",
      .expression = "DROPOUT_MASK(a, index, $salt, $ratio)"},
+    /* a where b is positive: the gradient of Relu from its output, in one operator, so that it can end the kernel that makes a. */
+    {.name = "WherePositive", .domain = "socle", .since = 1, .kind = OPERATOR_POINTWISE, .min_inputs = 2, .max_inputs = 2,
+     .min_outputs = 1, .max_outputs = 1, .infer = infer_pointwise, .fold = fold_pointwise, .evaluate = evaluate_where_positive,
+     .expression = "SELECT(GT(b, CONST(0)), a, CONST(0))", .derivative = "WherePositive(dy, b);"},
     /* The two forms of Gelu (attribute `approximate`). */
     {SOCLE_POINTWISE("GeluErf"), .infer = infer_pointwise, .fold = fold_pointwise, .evaluate = evaluate_gelu_erf,
      .expression = "CONST(0.5) * a * (CONST(1) + erf(a * CONST(0.7071067811865476)))",

@@ -28,11 +28,28 @@ static node_id only_consumer(const partition *p, value_id value)
     return p->consumers[first];
 }
 
+/* Is another input of the node computed pointwise for it alone? Then a generated kernel does both at once, while an epilogue would need a
+ * kernel before it for that input: a momentum step is one kernel behind a bare product. */
+static bool has_own_computation(const partition *p, node_id n, value_id chain)
+{
+    const graph_node *node = &p->graph->nodes[n];
+    for (int i = 0; i < node->input_count; i++) {
+        const value_id input = node->inputs[i];
+        if (input == GRAPH_NONE || input == chain || p->graph->values[input].kind != VALUE_NODE)
+            continue;
+        const node_id producer = p->graph->values[input].producer;
+        if (p->graph->nodes[producer].op->kind == OPERATOR_POINTWISE && p->unit_of_node[producer] == GRAPH_NONE &&
+            only_consumer(p, input) == n)
+            return true;
+    }
+    return false;
+}
+
 static void grow_epilogue(const partition *p, epilogue *e, int axis)
 {
     while (e->node_count < EPILOGUE_MAX_NODES) {
         const node_id next = only_consumer(p, e->output);
-        if (next == GRAPH_NONE || p->unit_of_node[next] != GRAPH_NONE ||
+        if (next == GRAPH_NONE || p->unit_of_node[next] != GRAPH_NONE || has_own_computation(p, next, e->output) ||
             !codegen_epilogue_add(p->graph, e, next, axis))
             return;
     }

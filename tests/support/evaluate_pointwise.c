@@ -177,6 +177,7 @@ RULE(is_inf, (X == INFINITY && node_int(p->node, "detect_positive", 1) != 0) ||
                  (X == -INFINITY && node_int(p->node, "detect_negative", 1) != 0))
 RULE(is_nan, isnan(X))
 RULE(where, X != 0 ? Y : p->x[2])
+RULE(where_positive, Y > 0 ? X : 0)
 RULE(same, X)
 RULE(gelu, gelu(p))
 RULE(gelu_erf, gelu_erf(X))
@@ -199,7 +200,7 @@ static const struct {
     {"Shrink", rule_shrink}, {"ThresholdedRelu", rule_thresholded_relu}, {"Equal", rule_equal}, {"Greater", rule_greater},
     {"GreaterOrEqual", rule_greater_or_equal}, {"Less", rule_less}, {"LessOrEqual", rule_less_or_equal}, {"And", rule_and},
     {"Or", rule_or}, {"Xor", rule_xor}, {"Not", rule_not}, {"IsInf", rule_is_inf}, {"IsNaN", rule_is_nan},
-    {"Where", rule_where}, {"Cast", rule_same}, {"CastLike", rule_same}, {"Gelu", rule_gelu}, {"GeluErf", rule_gelu_erf},
+    {"Where", rule_where}, {"WherePositive", rule_where_positive}, {"Cast", rule_same}, {"CastLike", rule_same}, {"Gelu", rule_gelu}, {"GeluErf", rule_gelu_erf},
     {"GeluTanh", rule_gelu_tanh}, {"DropoutMask", rule_dropout_mask},
 };
 
