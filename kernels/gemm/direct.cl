@@ -80,7 +80,7 @@ __kernel void gemm_direct(__global const element *restrict a, __global const ele
             UNROLL for (int i = 0; i < ROWS; i++)
                 UNROLL for (int j = 0; j < VECTORS; j++)
                     sum[i][j] = (realv)(0);
-            UNROLL_BY(4) for (int k = 0; k < depth; k++) {
+            for (int k = 0; k < depth; k++) {
                 B_SPACE const panel_element *line = y + (size_t)k * y_step;
                 realv value[VECTORS];
                 UNROLL for (int j = 0; j < VECTORS; j++)
