@@ -69,8 +69,14 @@ bool attribute_copy(const socle_attribute *from, graph_attribute *to)
 
 bool attribute_clone(const graph_attribute *from, graph_attribute *to)
 {
-    const socle_attribute view = {.name = from->name, .kind = from->kind, .i = from->i, .f = from->f, .s = from->s,
-                                  .ints = from->ints, .floats = from->floats, .count = (size_t)from->count,
+    const socle_attribute view = {.name = from->name,
+                                  .kind = from->kind,
+                                  .i = from->i,
+                                  .f = from->f,
+                                  .s = from->s,
+                                  .ints = from->ints,
+                                  .floats = from->floats,
+                                  .count = (size_t)from->count,
                                   .tensor = &from->tensor};
     return attribute_copy(&view, to);
 }

@@ -1,5 +1,5 @@
-/* Batch normalization in inference is one factor and one shift per channel: both go into the weights and the bias of the convolution or
- * product in front, when nothing else reads what is between them. */
+/* Batch normalization in inference is one factor and one shift per channel: both go into the weights and the bias of the
+ * convolution or product in front, when nothing else reads what is between them. */
 #include "build.h"
 #include "elements.h"
 
@@ -45,8 +45,8 @@ static socle_status read_channels(folding *f, int input, double *out)
 {
     const graph_value *v = &f->graph->values[f->graph->nodes[f->norm].inputs[input]];
     if (graph_type_count(&v->type) != f->channels)
-        return socle_fail(SOCLE_SHAPE_MISMATCH, "%s: input %d does not have %lld elements", graph_node_label(f->graph, f->norm), input,
-                          (long long)f->channels);
+        return socle_fail(SOCLE_SHAPE_MISMATCH, "%s: input %d does not have %lld elements", graph_node_label(f->graph, f->norm),
+                          input, (long long)f->channels);
     elements_read_real(v->type.dtype, v->data, 0, f->channels, out);
     return SOCLE_OK;
 }

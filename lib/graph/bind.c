@@ -28,8 +28,8 @@ static socle_status bind_symbol(binding_state *b, int64_t dim, int64_t value, co
     if (dim > DIM_SYMBOL_BASE)
         return SOCLE_OK;
     if (b->symbols[index] >= 0 && b->symbols[index] != value)
-        return socle_fail(SOCLE_SHAPE_MISMATCH, "dimension '%s' is %lld already and %lld for input '%s'", b->graph->symbols[index],
-                          (long long)b->symbols[index], (long long)value, where);
+        return socle_fail(SOCLE_SHAPE_MISMATCH, "dimension '%s' is %lld already and %lld for input '%s'",
+                          b->graph->symbols[index], (long long)b->symbols[index], (long long)value, where);
     b->symbols[index] = value;
     return SOCLE_OK;
 }
@@ -55,7 +55,8 @@ static socle_status bind_named(binding_state *b)
         for (int k = 0; k < b->graph->input_count; k++)
             used = used || strcmp(b->graph->values[b->graph->inputs[k]].name, binding->name) == 0;
         if (!used)
-            return socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' is no symbolic dimension and no input of '%s'", binding->name, b->graph->name);
+            return socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' is no symbolic dimension and no input of '%s'", binding->name,
+                              b->graph->name);
     }
     return SOCLE_OK;
 }
@@ -64,8 +65,8 @@ static socle_status bind_whole_input(binding_state *b, graph_value *input, const
 {
     graph_type *type = &input->type;
     if (type->rank >= 0 && type->rank != binding->rank)
-        return socle_fail(SOCLE_SHAPE_MISMATCH, "input '%s' has %d dimensions, the shape given for it %d", input->name, type->rank,
-                          binding->rank);
+        return socle_fail(SOCLE_SHAPE_MISMATCH, "input '%s' has %d dimensions, the shape given for it %d", input->name,
+                          type->rank, binding->rank);
     for (int d = 0; d < binding->rank; d++) {
         if (type->rank >= 0 && type->dims[d] >= 0 && type->dims[d] != binding->dims[d])
             return socle_fail(SOCLE_SHAPE_MISMATCH, "dimension %d of input '%s' is %lld, not %lld", d, input->name,

@@ -13,6 +13,13 @@ static bool type_valid(const graph_type *type)
                    type->rank, SOCLE_MAX_RANK);
         return false;
     }
+    int64_t bytes = (int64_t)socle_dtype_size_bytes(type->dtype);
+    for (int d = 0; d < type->rank; d++) {
+        if (type->dims[d] > 0 && !multiply_fits(bytes, type->dims[d], &bytes)) {
+            socle_fail(SOCLE_INVALID_ARGUMENT, "a tensor of more than 2^63 bytes");
+            return false;
+        }
+    }
     return true;
 }
 
@@ -160,7 +167,8 @@ value_id graph_add(socle_graph *graph, const char *domain, const char *op, const
         if (inputs[i] == GRAPH_NONE && (i < known->min_inputs || known->max_inputs < 0))
             return GRAPH_NONE;
     socle_status status;
-    const node_id node = graph_add_node(graph, domain, op, NULL, inputs, input_count, attributes, attribute_count, output_count, &status);
+    const node_id node =
+        graph_add_node(graph, domain, op, NULL, inputs, input_count, attributes, attribute_count, output_count, &status);
     return node == GRAPH_NONE ? GRAPH_NONE : graph->nodes[node].outputs[0];
 }
 

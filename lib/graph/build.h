@@ -49,12 +49,13 @@ socle_status graph_remove_idle(socle_graph *graph);
 
 /* ---- for lowering rules (lower.c) ---- */
 
-/* The node's output number `output` is from now on what `value` is; `first_new` is the number of the first node added by the rule. */
+/* The node's output number `output` is from now on what `value` is; `first_new` is the number of the first node added by the
+ * rule. */
 void lower_output(socle_graph *graph, node_id node, int output, value_id value, node_id first_new);
 
 typedef struct graph_private {
-    int32_t *slots; /* open addressing: value + 1, 0: free */
-    int slot_count; /* a power of two */
+    int32_t *slots;       /* open addressing: value + 1, 0: free */
+    int slot_count;       /* a power of two */
     forwarding *lowering; /* of the pass in progress */
 } graph_private;
 

@@ -1,6 +1,6 @@
-/* Geometry of convolution, pooling and their gradients, resolved from a node whose shapes are known. All of them are described as the
- * forward operator that they belong to: for gradients `input` is the forward input, `output` the forward output. A ConvTranspose is
- * the gradient of a convolution: its own input is that convolution's output. */
+/* Geometry of convolution, pooling and their gradients, resolved from a node whose shapes are known. All of them are described as
+ * the forward operator that they belong to: for gradients `input` is the forward input, `output` the forward output. A
+ * ConvTranspose is the gradient of a convolution: its own input is that convolution's output. */
 #include "window.h"
 
 #include <string.h>
@@ -95,14 +95,22 @@ socle_status graph_conv_geometry(const socle_graph *graph, const graph_node *nod
     if (p.input->rank < 3 || p.input->rank != p.output->rank)
         return infer_fail(&infer, SOCLE_SHAPE_MISMATCH, "input %s and output %s", infer_type_text(&infer, p.input),
                           infer_type_text(&infer, p.output));
-    conv_geometry g = {.spatial = p.input->rank - 2, .batch = p.input->dims[0], .channels = p.input->dims[1],
-                       .out_channels = p.output->dims[1], .groups = p.weight != NULL ? node_int(node, "group", 1) : 1,
-                       .input = {1, 1, 1}, .kernel = {1, 1, 1}, .stride = {1, 1, 1}, .dilation = {1, 1, 1}, .output = {1, 1, 1}};
+    conv_geometry g = {.spatial = p.input->rank - 2,
+                       .batch = p.input->dims[0],
+                       .channels = p.input->dims[1],
+                       .out_channels = p.output->dims[1],
+                       .groups = p.weight != NULL ? node_int(node, "group", 1) : 1,
+                       .input = {1, 1, 1},
+                       .kernel = {1, 1, 1},
+                       .stride = {1, 1, 1},
+                       .dilation = {1, 1, 1},
+                       .output = {1, 1, 1}};
     socle_status status = window_read(&infer, g.spatial, p.weight != NULL ? p.weight->dims + 2 : NULL, &w);
     if (status == SOCLE_OK && p.weight != NULL &&
         (p.weight->dims[0] != g.out_channels || p.weight->dims[1] * g.groups != g.channels || p.output->dims[0] != g.batch))
-        status = infer_fail(&infer, SOCLE_SHAPE_MISMATCH, "input %s, weight %s and output %s do not fit",
-                            infer_type_text(&infer, p.input), infer_type_text(&infer, p.weight), infer_type_text(&infer, p.output));
+        status =
+            infer_fail(&infer, SOCLE_SHAPE_MISMATCH, "input %s, weight %s and output %s do not fit",
+                       infer_type_text(&infer, p.input), infer_type_text(&infer, p.weight), infer_type_text(&infer, p.output));
     for (int d = 0; status == SOCLE_OK && d < g.spatial; d++)
         status = resolve_axis(&infer, role, &p, &w, d, &g);
     if (status == SOCLE_OK)

@@ -1,5 +1,5 @@
-/* Shapes that a network computes for itself: Shape, Gather, Concat, arithmetic ... up to Reshape. Their elements are followed back
- * to constants and dimensions, so that a symbol such as the batch keeps its name through the chain. */
+/* Shapes that a network computes for itself: Shape, Gather, Concat, arithmetic ... up to Reshape. Their elements are followed
+ * back to constants and dimensions, so that a symbol such as the batch keeps its name through the chain. */
 #include "infer.h"
 
 #include <string.h>
@@ -96,8 +96,8 @@ static int from_slice(walk *w, const graph_node *node, dim_value *out, int capac
     dim_value data[DIM_VALUES_MAX];
     int64_t start, end, step;
     const int count = values_of(w, node->inputs[0], data, DIM_VALUES_MAX);
-    if (count < 0 || !one_number(w, node, 1, 0, &start) || !one_number(w, node, 2, 0, &end) || !one_number(w, node, 4, 1, &step) ||
-        step != 1)
+    if (count < 0 || !one_number(w, node, 1, 0, &start) || !one_number(w, node, 2, 0, &end) ||
+        !one_number(w, node, 4, 1, &step) || step != 1)
         return -1;
     start = clamp(start < 0 ? start + count : start, 0, count);
     end = clamp(end < 0 ? end + count : end, 0, count);

@@ -4,18 +4,18 @@
 #include <math.h>
 #include <string.h>
 
-#define READ_ALL(type, convert)                                                                              \
-    do {                                                                                                     \
-        const type *from = (const type *)data + first;                                                       \
-        for (int64_t i = 0; i < count; i++)                                                                  \
-            out[i] = convert(from[i]);                                                                       \
+#define READ_ALL(type, convert)                                                                                                  \
+    do {                                                                                                                         \
+        const type *from = (const type *)data + first;                                                                           \
+        for (int64_t i = 0; i < count; i++)                                                                                      \
+            out[i] = convert(from[i]);                                                                                           \
     } while (0)
 
-#define WRITE_ALL(type, convert)                                                                             \
-    do {                                                                                                     \
-        type *to = (type *)data + first;                                                                     \
-        for (int64_t i = 0; i < count; i++)                                                                  \
-            to[i] = (type)convert(values[i]);                                                                \
+#define WRITE_ALL(type, convert)                                                                                                 \
+    do {                                                                                                                         \
+        type *to = (type *)data + first;                                                                                         \
+        for (int64_t i = 0; i < count; i++)                                                                                      \
+            to[i] = (type)convert(values[i]);                                                                                    \
     } while (0)
 
 static int64_t real_to_integer(double value)
@@ -50,70 +50,73 @@ static int64_t bfloat16_to_integer(uint16_t value)
 #define AS_IS(x) (x)
 #define TRUTH(x) ((x) != 0)
 
+/* X(type, stored as, to a real, to an integer, from a real, from an integer) */
+#define ELEMENT_LIST(X)                                                                                                          \
+    X(FLOAT32, float, AS_IS, real_to_integer, AS_IS, AS_IS)                                                                      \
+    X(FLOAT64, double, AS_IS, real_to_integer, AS_IS, AS_IS)                                                                     \
+    X(FLOAT16, uint16_t, half_to_float, half_to_integer, real_to_half, real_to_half)                                             \
+    X(BFLOAT16, uint16_t, bfloat16_to_float, bfloat16_to_integer, real_to_bfloat16, real_to_bfloat16)                            \
+    X(INT8, int8_t, AS_IS, AS_IS, real_to_integer, AS_IS)                                                                        \
+    X(INT16, int16_t, AS_IS, AS_IS, real_to_integer, AS_IS)                                                                      \
+    X(INT32, int32_t, AS_IS, AS_IS, real_to_integer, AS_IS)                                                                      \
+    X(INT64, int64_t, (double), AS_IS, real_to_integer, AS_IS)                                                                   \
+    X(UINT8, uint8_t, AS_IS, AS_IS, real_to_integer, AS_IS)                                                                      \
+    X(BOOL, uint8_t, TRUTH, TRUTH, TRUTH, TRUTH)
+
 void elements_read_real(socle_dtype dtype, const void *data, int64_t first, int64_t count, double *out)
 {
+#define CASE(name, type, to_real, to_integer, from_real, from_integer)                                                           \
+    case SOCLE_##name:                                                                                                           \
+        READ_ALL(type, to_real);                                                                                                 \
+        break;
     switch (dtype) {
-    case SOCLE_FLOAT32: READ_ALL(float, AS_IS); break;
-    case SOCLE_FLOAT64: READ_ALL(double, AS_IS); break;
-    case SOCLE_FLOAT16: READ_ALL(uint16_t, half_to_float); break;
-    case SOCLE_BFLOAT16: READ_ALL(uint16_t, bfloat16_to_float); break;
-    case SOCLE_INT8: READ_ALL(int8_t, AS_IS); break;
-    case SOCLE_INT16: READ_ALL(int16_t, AS_IS); break;
-    case SOCLE_INT32: READ_ALL(int32_t, AS_IS); break;
-    case SOCLE_INT64: READ_ALL(int64_t, (double)); break;
-    case SOCLE_UINT8: READ_ALL(uint8_t, AS_IS); break;
-    case SOCLE_BOOL: READ_ALL(uint8_t, TRUTH); break;
-    default: memset(out, 0, (size_t)count * sizeof(*out)); break;
+        ELEMENT_LIST(CASE)
+    default:
+        memset(out, 0, (size_t)count * sizeof(*out));
+        break;
     }
+#undef CASE
 }
 
 void elements_read_integer(socle_dtype dtype, const void *data, int64_t first, int64_t count, int64_t *out)
 {
+#define CASE(name, type, to_real, to_integer, from_real, from_integer)                                                           \
+    case SOCLE_##name:                                                                                                           \
+        READ_ALL(type, to_integer);                                                                                              \
+        break;
     switch (dtype) {
-    case SOCLE_FLOAT32: READ_ALL(float, real_to_integer); break;
-    case SOCLE_FLOAT64: READ_ALL(double, real_to_integer); break;
-    case SOCLE_FLOAT16: READ_ALL(uint16_t, half_to_integer); break;
-    case SOCLE_BFLOAT16: READ_ALL(uint16_t, bfloat16_to_integer); break;
-    case SOCLE_INT8: READ_ALL(int8_t, AS_IS); break;
-    case SOCLE_INT16: READ_ALL(int16_t, AS_IS); break;
-    case SOCLE_INT32: READ_ALL(int32_t, AS_IS); break;
-    case SOCLE_INT64: READ_ALL(int64_t, AS_IS); break;
-    case SOCLE_UINT8: READ_ALL(uint8_t, AS_IS); break;
-    case SOCLE_BOOL: READ_ALL(uint8_t, TRUTH); break;
-    default: memset(out, 0, (size_t)count * sizeof(*out)); break;
+        ELEMENT_LIST(CASE)
+    default:
+        memset(out, 0, (size_t)count * sizeof(*out));
+        break;
     }
+#undef CASE
 }
 
 void elements_write_real(socle_dtype dtype, void *data, int64_t first, int64_t count, const double *values)
 {
+#define CASE(name, type, to_real, to_integer, from_real, from_integer)                                                           \
+    case SOCLE_##name:                                                                                                           \
+        WRITE_ALL(type, from_real);                                                                                              \
+        break;
     switch (dtype) {
-    case SOCLE_FLOAT32: WRITE_ALL(float, AS_IS); break;
-    case SOCLE_FLOAT64: WRITE_ALL(double, AS_IS); break;
-    case SOCLE_FLOAT16: WRITE_ALL(uint16_t, real_to_half); break;
-    case SOCLE_BFLOAT16: WRITE_ALL(uint16_t, real_to_bfloat16); break;
-    case SOCLE_INT8: WRITE_ALL(int8_t, real_to_integer); break;
-    case SOCLE_INT16: WRITE_ALL(int16_t, real_to_integer); break;
-    case SOCLE_INT32: WRITE_ALL(int32_t, real_to_integer); break;
-    case SOCLE_INT64: WRITE_ALL(int64_t, real_to_integer); break;
-    case SOCLE_UINT8: WRITE_ALL(uint8_t, real_to_integer); break;
-    case SOCLE_BOOL: WRITE_ALL(uint8_t, TRUTH); break;
-    default: break;
+        ELEMENT_LIST(CASE)
+    default:
+        break;
     }
+#undef CASE
 }
 
 void elements_write_integer(socle_dtype dtype, void *data, int64_t first, int64_t count, const int64_t *values)
 {
+#define CASE(name, type, to_real, to_integer, from_real, from_integer)                                                           \
+    case SOCLE_##name:                                                                                                           \
+        WRITE_ALL(type, from_integer);                                                                                           \
+        break;
     switch (dtype) {
-    case SOCLE_FLOAT32: WRITE_ALL(float, AS_IS); break;
-    case SOCLE_FLOAT64: WRITE_ALL(double, AS_IS); break;
-    case SOCLE_FLOAT16: WRITE_ALL(uint16_t, real_to_half); break;
-    case SOCLE_BFLOAT16: WRITE_ALL(uint16_t, real_to_bfloat16); break;
-    case SOCLE_INT8: WRITE_ALL(int8_t, AS_IS); break;
-    case SOCLE_INT16: WRITE_ALL(int16_t, AS_IS); break;
-    case SOCLE_INT32: WRITE_ALL(int32_t, AS_IS); break;
-    case SOCLE_INT64: WRITE_ALL(int64_t, AS_IS); break;
-    case SOCLE_UINT8: WRITE_ALL(uint8_t, AS_IS); break;
-    case SOCLE_BOOL: WRITE_ALL(uint8_t, TRUTH); break;
-    default: break;
+        ELEMENT_LIST(CASE)
+    default:
+        break;
     }
+#undef CASE
 }

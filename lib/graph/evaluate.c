@@ -66,17 +66,17 @@ static int64_t power(int64_t base, int64_t exponent)
 #define C inputs[2]
 #define P(i) attributes[i]
 
-#define EVALUATE_DEFINE_REAL(name, value)                                                                    \
-    double evaluate_##name(const double *inputs, const double *attributes)                                   \
-    {                                                                                                        \
-        (void)attributes;                                                                                    \
-        return (value);                                                                                      \
+#define EVALUATE_DEFINE_REAL(name, value)                                                                                        \
+    double evaluate_##name(const double *inputs, const double *attributes)                                                       \
+    {                                                                                                                            \
+        (void)attributes;                                                                                                        \
+        return (value);                                                                                                          \
     }
-#define EVALUATE_DEFINE_INTEGER(name, value)                                                                 \
-    int64_t evaluate_integer_##name(const int64_t *inputs, const double *attributes)                         \
-    {                                                                                                        \
-        (void)attributes;                                                                                    \
-        return (value);                                                                                      \
+#define EVALUATE_DEFINE_INTEGER(name, value)                                                                                     \
+    int64_t evaluate_integer_##name(const int64_t *inputs, const double *attributes)                                             \
+    {                                                                                                                            \
+        (void)attributes;                                                                                                        \
+        return (value);                                                                                                          \
     }
 EVALUATE_REAL_LIST(EVALUATE_DEFINE_REAL)
 EVALUATE_INTEGER_LIST(EVALUATE_DEFINE_INTEGER)

@@ -1,5 +1,5 @@
-/* Constant folding: nodes whose inputs are constants are computed on the host, in topological order, so that one pass follows a whole
- * chain; types are inferred anew on the way, since a shape may just have become a constant. */
+/* Constant folding: nodes whose inputs are constants are computed on the host, in topological order, so that one pass follows a
+ * whole chain; types are inferred anew on the way, since a shape may just have become a constant. */
 #include "fold.h"
 #include "build.h"
 #include "infer.h"

@@ -2,6 +2,7 @@
 #include "fold.h"
 #include "operators.h"
 
+#include <math.h>
 #include <string.h>
 
 static int axis_of(const graph_node *node, int rank)
@@ -70,24 +71,28 @@ bool fold_gather_elements(const socle_graph *graph, const graph_node *node, cons
 
 static double combine_reals(char reduction, double old, double update)
 {
-    switch (reduction) {
-    case 'a': return old + update;
-    case 'u': return old * update;
-    case 'x': return old != old || old > update ? old : update;
-    case 'i': return old != old || old < update ? old : update;
-    default: return update;
-    }
+    if (reduction == 'a')
+        return old + update;
+    if (reduction == 'u')
+        return old * update;
+    if (reduction == 'x')
+        return isnan(old) || old > update ? old : update;
+    if (reduction == 'i')
+        return isnan(old) || old < update ? old : update;
+    return update;
 }
 
 static int64_t combine_integers(char reduction, int64_t old, int64_t update)
 {
-    switch (reduction) {
-    case 'a': return (int64_t)((uint64_t)old + (uint64_t)update);
-    case 'u': return (int64_t)((uint64_t)old * (uint64_t)update);
-    case 'x': return old > update ? old : update;
-    case 'i': return old < update ? old : update;
-    default: return update;
-    }
+    if (reduction == 'a')
+        return (int64_t)((uint64_t)old + (uint64_t)update);
+    if (reduction == 'u')
+        return (int64_t)((uint64_t)old * (uint64_t)update);
+    if (reduction == 'x')
+        return old > update ? old : update;
+    if (reduction == 'i')
+        return old < update ? old : update;
+    return update;
 }
 
 /* none, add, mul, max, min by the letter that tells them apart. */

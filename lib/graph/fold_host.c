@@ -81,7 +81,7 @@ bool fold_range(const socle_graph *graph, const graph_node *node, const socle_te
             int64_t start, delta, value;
             elements_read_integer(inputs[0].dtype, inputs[0].data, 0, 1, &start);
             elements_read_integer(inputs[2].dtype, inputs[2].data, 0, 1, &delta);
-            value = start + i * delta;
+            value = (int64_t)((uint64_t)start + (uint64_t)i * (uint64_t)delta);
             elements_write_integer(outputs[0].dtype, outputs[0].data, i, 1, &value);
         }
     }

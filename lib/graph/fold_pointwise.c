@@ -1,4 +1,5 @@
-/* Pointwise operators on the host, a block of elements at a time: in int64 where every operand is an integer or bool, else in float64. */
+/* Pointwise operators on the host, a block of elements at a time: in int64 where every operand is an integer or bool, else in
+ * float64. */
 #include "fold.h"
 #include "operators.h"
 

@@ -13,23 +13,58 @@ typedef struct reduction {
     double (*finish)(double, double);
 } reduction;
 
-static double as_is(double a) { return a; }
-static double square(double a) { return a * a; }
-static double add(double x, double y) { return x + y; }
-static double multiply(double x, double y) { return x * y; }
-static double larger(double x, double y) { return isnan(x) || x > y ? x : y; }
-static double smaller(double x, double y) { return isnan(x) || x < y ? x : y; }
-static double result(double y, double n) { return (void)n, y; }
-static double mean(double y, double n) { return y / n; }
-static double root(double y, double n) { return (void)n, sqrt(y); }
-static double logarithm(double y, double n) { return (void)n, log(y); }
+static double as_is(double a)
+{
+    return a;
+}
+static double square(double a)
+{
+    return a * a;
+}
+static double add(double x, double y)
+{
+    return x + y;
+}
+static double multiply(double x, double y)
+{
+    return x * y;
+}
+static double larger(double x, double y)
+{
+    return isnan(x) || x > y ? x : y;
+}
+static double smaller(double x, double y)
+{
+    return isnan(x) || x < y ? x : y;
+}
+static double result(double y, double n)
+{
+    return (void)n, y;
+}
+static double mean(double y, double n)
+{
+    return y / n;
+}
+static double root(double y, double n)
+{
+    return (void)n, sqrt(y);
+}
+static double logarithm(double y, double n)
+{
+    return (void)n, log(y);
+}
 
 static const reduction reductions[] = {
-    {"ReduceSum", 0, as_is, add, result},          {"ReduceMean", 0, as_is, add, mean},
-    {"ReduceMax", -INFINITY, as_is, larger, result}, {"ReduceMin", INFINITY, as_is, smaller, result},
-    {"ReduceProd", 1, as_is, multiply, result},    {"ReduceL1", 0, fabs, add, result},
-    {"ReduceL2", 0, square, add, root},            {"ReduceLogSum", 0, as_is, add, logarithm},
-    {"ReduceSumSquare", 0, square, add, result},   {"ReduceLogSumExp", 0, exp, add, logarithm},
+    {"ReduceSum", 0, as_is, add, result},
+    {"ReduceMean", 0, as_is, add, mean},
+    {"ReduceMax", -INFINITY, as_is, larger, result},
+    {"ReduceMin", INFINITY, as_is, smaller, result},
+    {"ReduceProd", 1, as_is, multiply, result},
+    {"ReduceL1", 0, fabs, add, result},
+    {"ReduceL2", 0, square, add, root},
+    {"ReduceLogSum", 0, as_is, add, logarithm},
+    {"ReduceSumSquare", 0, square, add, result},
+    {"ReduceLogSumExp", 0, exp, add, logarithm},
 };
 
 static const reduction *reduction_named(const char *name)

@@ -34,12 +34,12 @@ bool index_next(int64_t *index, const int64_t *dims, int rank, const int64_t *st
     return false;
 }
 
-#define COPY_ROW(type)                                                                                       \
-    do {                                                                                                     \
-        const type *source = (const type *)from;                                                             \
-        type *target = (type *)to;                                                                           \
-        for (int64_t i = 0; i < count; i++)                                                                  \
-            target[i * to_stride] = source[i * from_stride];                                                 \
+#define COPY_ROW(type)                                                                                                           \
+    do {                                                                                                                         \
+        const type *source = (const type *)from;                                                                                 \
+        type *target = (type *)to;                                                                                               \
+        for (int64_t i = 0; i < count; i++)                                                                                      \
+            target[i * to_stride] = source[i * from_stride];                                                                     \
     } while (0)
 
 static void copy_row(const char *from, int64_t from_stride, char *to, int64_t to_stride, int64_t count, size_t element_bytes)
@@ -49,10 +49,18 @@ static void copy_row(const char *from, int64_t from_stride, char *to, int64_t to
         return;
     }
     switch (element_bytes) {
-    case 1: COPY_ROW(uint8_t); break;
-    case 2: COPY_ROW(uint16_t); break;
-    case 4: COPY_ROW(uint32_t); break;
-    default: COPY_ROW(uint64_t); break;
+    case 1:
+        COPY_ROW(uint8_t);
+        break;
+    case 2:
+        COPY_ROW(uint16_t);
+        break;
+    case 4:
+        COPY_ROW(uint32_t);
+        break;
+    default:
+        COPY_ROW(uint64_t);
+        break;
     }
 }
 

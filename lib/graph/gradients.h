@@ -57,9 +57,9 @@ socle_status gradient_cast(graph_gradient *g);
 /* a host's own operator: its callback (registry.c) */
 socle_status gradient_custom(graph_gradient *g);
 
-/* Rewrites the nodes that have no gradient of their own but are made of others (Mean, Gelu, GlobalAveragePool, Dropout, ConvTranspose,
- * losses ...) or that are not in the two-input form that `derivative` is about (Max of three, Clip without a bound); call it before
- * differentiating. Values keep their ids. (lower.c) */
+/* Rewrites the nodes that have no gradient of their own but are made of others (Mean, Gelu, GlobalAveragePool, Dropout,
+ * ConvTranspose, losses ...) or that are not in the two-input form that `derivative` is about (Max of three, Clip without a
+ * bound); call it before differentiating. Values keep their ids. (lower.c) */
 socle_status graph_lower_for_gradient(socle_graph *graph);
 
 #endif

@@ -118,8 +118,8 @@ socle_status graph_rename_value(socle_graph *graph, value_id value, const char *
     if (holder == value)
         return SOCLE_OK;
     if (holder != GRAPH_NONE || name[0] == 0)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "value '%s' cannot be named '%s': the name is %s",
-                          graph->values[value].name, name, name[0] == 0 ? "empty" : "taken");
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "value '%s' cannot be named '%s': the name is %s", graph->values[value].name,
+                          name, name[0] == 0 ? "empty" : "taken");
     char *own = memory_copy_string(name);
     if (own == NULL)
         return SOCLE_OUT_OF_MEMORY;

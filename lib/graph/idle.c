@@ -1,5 +1,5 @@
-/* Nodes that change nothing, or that two in a row do at once: casts to the same type, slices of everything, transposes back and forth,
- * reshapes of reshapes, products with one, sums with nothing. Differentiation and exporters leave many. */
+/* Nodes that change nothing, or that two in a row do at once: casts to the same type, slices of everything, transposes back and
+ * forth, reshapes of reshapes, products with one, sums with nothing. Differentiation and exporters leave many. */
 #include "build.h"
 #include "fold.h"
 
@@ -102,7 +102,8 @@ static value_id transposed_back(const socle_graph *graph, const graph_node *node
     return idle ? node->inputs[0] : (undone ? before->inputs[0] : GRAPH_NONE);
 }
 
-/* x * 1, x / 1, x + 0, x - 0, where the other operand does not widen x. x + 0 turns -0 into +0, which no comparison tells apart. */
+/* x * 1, x / 1, x + 0, x - 0, where the other operand does not widen x. x + 0 turns -0 into +0, which no comparison tells apart.
+ */
 static value_id neutral(const socle_graph *graph, const graph_node *node)
 {
     static const struct {

@@ -1,5 +1,5 @@
-/* Inference of types and shapes: one rule per operator (infer_*.c), run in topological order. Dimensions may be symbols; a rule hands
- * on what it knows and says "unknown" for the rest. */
+/* Inference of types and shapes: one rule per operator (infer_*.c), run in topological order. Dimensions may be symbols; a rule
+ * hands on what it knows and says "unknown" for the rest. */
 #include "infer.h"
 
 #include <stdio.h>
@@ -15,11 +15,16 @@ bool graph_type_known(const graph_type *type)
     return type->rank >= 0 && type->dtype != SOCLE_NONE;
 }
 
+/* A file can claim any size: more than fits counts as the most that does. */
 int64_t graph_type_count(const graph_type *type)
 {
     int64_t count = 1;
     for (int d = 0; d < type->rank; d++)
-        count *= type->dims[d];
+        if (type->dims[d] == 0)
+            return 0;
+    for (int d = 0; d < type->rank; d++)
+        if (!multiply_fits(count, type->dims[d], &count))
+            return INT64_MAX;
     return count;
 }
 
@@ -203,7 +208,8 @@ static socle_status check_output(const graph_infer *infer, const graph_type *typ
     int64_t bytes = (int64_t)socle_dtype_size_bytes(type->dtype);
     for (int d = 0; d < type->rank; d++)
         if (type->dims[d] > 0 && !multiply_fits(bytes, type->dims[d], &bytes))
-            return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "an output of %s has more than 2^63 bytes", infer_type_text(infer, type));
+            return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "an output of %s has more than 2^63 bytes",
+                              infer_type_text(infer, type));
     return SOCLE_OK;
 }
 

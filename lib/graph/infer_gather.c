@@ -47,8 +47,8 @@ static socle_status check_elements(const graph_infer *infer, int *axis)
     socle_status status = infer_axis(infer, node_int(infer->node, "axis", 0), x->rank, axis);
     for (int d = 0; status == SOCLE_OK && d < x->rank; d++)
         if (d != *axis && x->dims[d] >= 0 && indices->dims[d] > x->dims[d])
-            status = infer_fail(infer, SOCLE_SHAPE_MISMATCH, "indices %s reach outside of data %s", infer_type_text(infer, indices),
-                                infer_type_text(infer, x));
+            status = infer_fail(infer, SOCLE_SHAPE_MISMATCH, "indices %s reach outside of data %s",
+                                infer_type_text(infer, indices), infer_type_text(infer, x));
     return status;
 }
 

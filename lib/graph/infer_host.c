@@ -35,7 +35,9 @@ socle_status infer_constant(graph_infer *infer)
         const char *name;
         socle_dtype dtype;
         int rank;
-    } forms[] = {{"value_float", SOCLE_FLOAT32, 0}, {"value_floats", SOCLE_FLOAT32, 1}, {"value_int", SOCLE_INT64, 0},
+    } forms[] = {{"value_float", SOCLE_FLOAT32, 0},
+                 {"value_floats", SOCLE_FLOAT32, 1},
+                 {"value_int", SOCLE_INT64, 0},
                  {"value_ints", SOCLE_INT64, 1}};
     const graph_attribute *value = node_attribute(infer->node, "value");
     if (value != NULL && value->kind == SOCLE_ATTRIBUTE_TENSOR) {

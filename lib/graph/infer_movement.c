@@ -29,6 +29,13 @@ socle_status infer_transpose(graph_infer *infer)
     return status;
 }
 
+/* The sum, or the largest number: later checks refuse what is too large. */
+static int64_t dim_plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? (b < 0 ? INT64_MIN : INT64_MAX) : sum;
+}
+
 /* Adds the input's extent along the axis to the output's and unifies the others. */
 static socle_status join(graph_infer *infer, int index, int axis, graph_type *out)
 {
@@ -41,9 +48,10 @@ static socle_status join(graph_infer *infer, int index, int axis, graph_type *ou
                           infer_type_text(infer, out));
     for (int d = 0; d < out->rank; d++) {
         if (d == axis)
-            out->dims[d] = out->dims[d] == 0 ? x->dims[d]
-                           : x->dims[d] == 0 ? out->dims[d]
-                           : out->dims[d] > 0 && x->dims[d] > 0 ? out->dims[d] + x->dims[d] : DIM_UNKNOWN;
+            out->dims[d] = out->dims[d] == 0                    ? x->dims[d]
+                           : x->dims[d] == 0                    ? out->dims[d]
+                           : out->dims[d] > 0 && x->dims[d] > 0 ? dim_plus(out->dims[d], x->dims[d])
+                                                                : DIM_UNKNOWN;
         else if (!dim_unify(out->dims[d], x->dims[d], &out->dims[d]))
             return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d is %s, which does not fit dimension %d of %s", index,
                               infer_type_text(infer, x), d, infer_type_text(infer, out));
@@ -93,7 +101,7 @@ socle_status infer_split(graph_infer *infer)
             infer->outputs[i].dims[axis] = DIM_UNKNOWN;
         else /* equal parts, the last one smaller */
             infer->outputs[i].dims[axis] = extent - sum < chunk ? extent - sum : chunk;
-        sum += infer->outputs[i].dims[axis];
+        sum = dim_plus(sum, infer->outputs[i].dims[axis]);
         if (known >= 0 && sizes[i] < 0)
             return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "size %d is %lld", i, (long long)sizes[i]);
     }
@@ -208,12 +216,12 @@ socle_status infer_pad(graph_infer *infer)
     status = infer_axes(infer, axes, count, x->rank, padded);
     for (int i = 0; status == SOCLE_OK && i < count; i++) {
         const int axis = (int)(axes[i] < 0 ? axes[i] + x->rank : axes[i]);
-        const int64_t sum = pads[i] + pads[count + i];
+        const int64_t sum = dim_plus(pads[i], pads[count + i]);
         if (x->dims[axis] < 0) {
             out->dims[axis] = sum == 0 ? x->dims[axis] : DIM_UNKNOWN;
             continue;
         }
-        out->dims[axis] = x->dims[axis] + sum;
+        out->dims[axis] = dim_plus(x->dims[axis], sum);
         if (out->dims[axis] < 0)
             return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "pads of %lld for a dimension of %lld", (long long)sum,
                               (long long)x->dims[axis]);
@@ -289,7 +297,8 @@ static socle_status block_of(const graph_infer *infer, int64_t *block)
 static socle_status divide(const graph_infer *infer, int64_t dim, int64_t factor, int64_t *out)
 {
     if (dim >= 0 && dim % factor != 0)
-        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "dimension %lld is no multiple of %lld", (long long)dim, (long long)factor);
+        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "dimension %lld is no multiple of %lld", (long long)dim,
+                          (long long)factor);
     *out = dim < 0 ? (factor == 1 ? dim : DIM_UNKNOWN) : dim / factor;
     return SOCLE_OK;
 }
@@ -325,6 +334,7 @@ socle_status infer_space_to_depth(graph_infer *infer)
 socle_status infer_trilu(graph_infer *infer)
 {
     if (infer_input(infer, 0)->rank >= 0 && infer_input(infer, 0)->rank < 2)
-        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "it takes matrices, not %s", infer_type_text(infer, infer_input(infer, 0)));
+        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "it takes matrices, not %s",
+                          infer_type_text(infer, infer_input(infer, 0)));
     return infer_same(infer);
 }

@@ -26,8 +26,8 @@ static socle_status check_per_channel(const graph_infer *infer, int first, int l
         if (p->rank < 0 || x->rank < 0)
             continue;
         if (p->rank != 1 || !dim_unify(p->dims[0], x->dims[1], &dim))
-            return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d is %s where %s has %lld channels", i, infer_type_text(infer, p),
-                              infer_type_text(infer, x), (long long)x->dims[1]);
+            return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d is %s where %s has %lld channels", i,
+                              infer_type_text(infer, p), infer_type_text(infer, x), (long long)x->dims[1]);
     }
     return SOCLE_OK;
 }

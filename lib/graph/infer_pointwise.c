@@ -11,7 +11,8 @@ static socle_status broadcast_from(graph_infer *infer, int first)
         const graph_type *input = infer_input(infer, i);
         const graph_type so_far = *out;
         if (input != NULL && !graph_broadcast(&so_far, input, out))
-            return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "%s and %s do not broadcast: each pair of dimensions must be equal or 1",
+            return infer_fail(infer, SOCLE_SHAPE_MISMATCH,
+                              "%s and %s do not broadcast: each pair of dimensions must be equal or 1",
                               infer_type_text(infer, &so_far), infer_type_text(infer, input));
     }
     return SOCLE_OK;
@@ -110,8 +111,8 @@ socle_status infer_prelu(graph_infer *infer)
 /* ONNX's TensorProto.DataType to ours. */
 static socle_dtype dtype_from_onnx(int64_t number)
 {
-#define CASE(name, text, bytes, onnx)                                                                        \
-    if (number == (onnx))                                                                                    \
+#define CASE(name, text, bytes, onnx)                                                                                            \
+    if (number == (onnx))                                                                                                        \
         return SOCLE_##name;
     SOCLE_DTYPE_LIST(CASE)
 #undef CASE

@@ -1,4 +1,5 @@
-/* Shapes of operators that only look at the same elements differently: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout. */
+/* Shapes of operators that only look at the same elements differently: Reshape, Flatten, Squeeze, Unsqueeze, Identity, Dropout.
+ */
 #include "infer.h"
 #include "operators.h"
 
@@ -80,7 +81,8 @@ static socle_status fill_dims(const graph_infer *infer, const graph_type *x, con
             continue;
         if (dims[d].value == 0 && !allow_zero) {
             if (x->rank >= 0 && d >= x->rank)
-                return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "dimension %d is to be copied from an input of rank %d", d, x->rank);
+                return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "dimension %d is to be copied from an input of rank %d", d,
+                                  x->rank);
             out->dims[d] = x->rank < 0 ? DIM_UNKNOWN : x->dims[d];
         } else if (dims[d].value == -1) {
             if (remaining >= 0)
@@ -107,7 +109,8 @@ socle_status infer_reshape(graph_infer *infer)
     graph_type *out = &infer->outputs[0];
     dim_value dims[DIM_VALUES_MAX];
     if (!dtype_is_integer(shape->dtype) || shape->rank > 1)
-        return infer_fail(infer, SOCLE_TYPE_MISMATCH, "the new shape is %s, not a list of integers", infer_type_text(infer, shape));
+        return infer_fail(infer, SOCLE_TYPE_MISMATCH, "the new shape is %s, not a list of integers",
+                          infer_type_text(infer, shape));
     *out = (graph_type){.dtype = x->dtype, .rank = -1};
     const int rank = graph_dim_values(infer->graph, infer_input_value(infer, 1), dims, DIM_VALUES_MAX);
     if (rank > SOCLE_MAX_RANK || (shape->rank == 1 && shape->dims[0] > SOCLE_MAX_RANK))
@@ -141,7 +144,8 @@ socle_status infer_flatten(graph_infer *infer)
     int64_t axis = node_int(infer->node, "axis", 1);
     axis = axis < 0 ? axis + x->rank : axis;
     if (axis < 0 || axis > x->rank)
-        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "axis %lld is out of range for %s", (long long)axis, infer_type_text(infer, x));
+        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "axis %lld is out of range for %s", (long long)axis,
+                          infer_type_text(infer, x));
     out->dims[0] = dims_product(x, 0, (int)axis);
     out->dims[1] = dims_product(x, (int)axis, x->rank);
     return SOCLE_OK;

@@ -23,8 +23,8 @@ static socle_status check_bias(const graph_infer *infer, int64_t channels)
     const graph_type *bias = infer_input(infer, 2);
     int64_t dim;
     if (bias != NULL && bias->rank >= 0 && (bias->rank != 1 || !dim_unify(bias->dims[0], channels, &dim)))
-        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "the bias is %s where there are %lld channels", infer_type_text(infer, bias),
-                          (long long)channels);
+        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "the bias is %s where there are %lld channels",
+                          infer_type_text(infer, bias), (long long)channels);
     return SOCLE_OK;
 }
 
@@ -62,7 +62,7 @@ socle_status infer_conv(graph_infer *infer)
     if (status == SOCLE_OK && !dim_unify(x->dims[1], dim_times(w->dims[1], groups), &channels))
         status = infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %s has %lld channels, weight %s in %lld groups takes %lld",
                             infer_type_text(infer, x), (long long)x->dims[1], infer_type_text(infer, w), (long long)groups,
-                            (long long)(w->dims[1] * groups));
+                            (long long)dim_times(w->dims[1], groups));
     if (status == SOCLE_OK)
         status = check_bias(infer, w->dims[0]);
     if (status == SOCLE_OK)
@@ -89,8 +89,8 @@ socle_status infer_conv_transpose(graph_infer *infer)
     if (status == SOCLE_OK)
         status = check_groups(infer, x->dims[1], groups);
     if (status == SOCLE_OK && !dim_unify(x->dims[1], w->dims[0], &channels))
-        status = infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %s and weight %s: input channels differ", infer_type_text(infer, x),
-                            infer_type_text(infer, w));
+        status = infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %s and weight %s: input channels differ",
+                            infer_type_text(infer, x), infer_type_text(infer, w));
     if (status == SOCLE_OK)
         status = check_bias(infer, dim_times(w->dims[1], groups));
     if (status == SOCLE_OK)
@@ -106,7 +106,8 @@ socle_status infer_pool(graph_infer *infer)
     const graph_type *x = infer_input(infer, 0);
     graph_type *out = &infer->outputs[0];
     window win;
-    const bool small_integers = strcmp(infer->node->op->name, "MaxPool") == 0 && (x->dtype == SOCLE_INT8 || x->dtype == SOCLE_UINT8);
+    const bool small_integers =
+        strcmp(infer->node->op->name, "MaxPool") == 0 && (x->dtype == SOCLE_INT8 || x->dtype == SOCLE_UINT8);
     socle_status status = small_integers ? SOCLE_OK : check_floats(infer, 1);
     if (status != SOCLE_OK || x->rank < 0) {
         infer_nothing(infer, x->dtype);
@@ -160,7 +161,8 @@ socle_status infer_conv_grad_weight(graph_infer *infer)
     if (spatial < 1 || x->rank != spatial + 2 || dy->rank != x->rank || groups < 1)
         return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "gradient %s and input %s do not fit kernel_shape of %d dimensions",
                           infer_type_text(infer, dy), infer_type_text(infer, x), spatial);
-    *out = (graph_type){.dtype = dy->dtype, .rank = x->rank, .dims = {dy->dims[1], x->dims[1] < 0 ? x->dims[1] : x->dims[1] / groups}};
+    *out = (graph_type){
+        .dtype = dy->dtype, .rank = x->rank, .dims = {dy->dims[1], x->dims[1] < 0 ? x->dims[1] : x->dims[1] / groups}};
     memcpy(out->dims + 2, kernel, (size_t)spatial * sizeof(*kernel));
     return SOCLE_OK;
 }

@@ -21,8 +21,8 @@ static void fill_uniform(float *out, int64_t count, double bound, uint64_t seed,
 }
 
 /* A trainable float32 initializer "name.suffix"; bound 0: zeros. */
-static socle_value new_weight(socle_graph *graph, const char *name, const char *suffix, int rank, const int64_t *dims, double bound,
-                              uint64_t seed)
+static socle_value new_weight(socle_graph *graph, const char *name, const char *suffix, int rank, const int64_t *dims,
+                              double bound, uint64_t seed)
 {
     socle_value value = SOCLE_NO_VALUE;
     int64_t count = 1, bytes;
@@ -51,7 +51,8 @@ static int64_t known_dim(const socle_graph *graph, const char *name, socle_value
     const graph_type *type = &graph->values[x].type;
     const int at = d < 0 ? type->rank + d : d;
     if (type->rank < least_rank || at < 0 || type->dims[at] < 1) {
-        socle_fail(SOCLE_SHAPE_MISMATCH, "layer '%s': its input needs at least %d dimensions, and dimension %d known", name, least_rank, d);
+        socle_fail(SOCLE_SHAPE_MISMATCH, "layer '%s': its input needs at least %d dimensions, and dimension %d known", name,
+                   least_rank, d);
         return -1;
     }
     return type->dims[at];
@@ -77,7 +78,8 @@ socle_value socle_graph_dense(socle_graph *graph, const char *name, socle_value 
     if (features < 0)
         return SOCLE_NO_VALUE;
     const bool matrix = graph->values[x].type.rank == 2;
-    const socle_value w = new_weight(graph, name, "weight", 2, (const int64_t[]){units, features}, sqrt(6.0 / (double)features), seed);
+    const socle_value w =
+        new_weight(graph, name, "weight", 2, (const int64_t[]){units, features}, sqrt(6.0 / (double)features), seed);
     const socle_value b = w < 0 ? SOCLE_NO_VALUE : new_weight(graph, name, "bias", 1, &units, 0, seed);
     if (b < 0)
         return SOCLE_NO_VALUE;
@@ -92,8 +94,8 @@ socle_value socle_graph_dense(socle_graph *graph, const char *name, socle_value 
     return y;
 }
 
-socle_value socle_graph_conv2d(socle_graph *graph, const char *name, socle_value x, int64_t channels, int64_t kernel, int64_t stride,
-                               int64_t padding, uint64_t seed)
+socle_value socle_graph_conv2d(socle_graph *graph, const char *name, socle_value x, int64_t channels, int64_t kernel,
+                               int64_t stride, int64_t padding, uint64_t seed)
 {
     socle_value y = SOCLE_NO_VALUE;
     if (!arguments_ok(graph, name, x, "socle_graph_conv2d"))

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-static const operator_table *const tables[] = {&operators_pointwise, &operators_movement,  &operators_reduction, &operators_anchor,
-                                               &operators_host,      &operators_composite, &operators_socle};
+static const operator_table *const tables[] = {&operators_pointwise, &operators_movement, &operators_reduction,
+                                               &operators_anchor,    &operators_host,     &operators_composite,
+                                               &operators_socle};
 
 int operator_count(void)
 {

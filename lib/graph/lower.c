@@ -1,5 +1,5 @@
-/* Lowering: composite operators become others. New nodes are appended and the graph is sorted at the end; a value that was an output of
- * the node keeps its number and its name wherever the replacement makes it, so that outputs stay recognizable. */
+/* Lowering: composite operators become others. New nodes are appended and the graph is sorted at the end; a value that was an
+ * output of the node keeps its number and its name wherever the replacement makes it, so that outputs stay recognizable. */
 #include "lower.h"
 #include "gradients.h"
 #include "operators.h"

@@ -22,7 +22,8 @@ value_id lower_per_channel(const lowering *l, value_id list, int rank);
 value_id lower_reduce(const lowering *l, const char *op, value_id x, const int64_t *axes, int count, bool keep);
 value_id lower_cast(const lowering *l, value_id x, socle_dtype to);
 value_id lower_transpose(const lowering *l, value_id x, const int64_t *perm, int rank);
-/* Ends a rule: output 0 of the node becomes `value`, the node is removed. OUT_OF_MEMORY and the like where value is GRAPH_NONE. */
+/* Ends a rule: output 0 of the node becomes `value`, the node is removed. OUT_OF_MEMORY and the like where value is GRAPH_NONE.
+ */
 socle_status lower_done(const lowering *l, value_id value);
 /* The status of the message that a failed graph_add left. */
 socle_status lower_failed(const lowering *l);

@@ -1,5 +1,5 @@
-/* Lowering of SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss. The label's score is picked by comparison with every class and a
- * sum rather than by a gather: comparison, choice and sum fuse with what stands around them, forward and backward. */
+/* Lowering of SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss. The label's score is picked by comparison with every class
+ * and a sum rather than by a gather: comparison, choice and sum fuse with what stands around them, forward and backward. */
 #include "lower.h"
 #include "operators.h"
 

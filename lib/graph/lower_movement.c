@@ -73,6 +73,7 @@ socle_status lower_constant_of_shape(socle_graph *graph, node_id node)
     const float zero = 0;
     if (!graph_type_known(&out) || graph_type_count(&out) < FOLD_GROWTH_LIMIT)
         return SOCLE_OK;
-    const value_id element = graph_add_constant(graph, NULL, &scalar, value != NULL ? value->tensor.data : (const void *)&zero, true);
+    const value_id element =
+        graph_add_constant(graph, NULL, &scalar, value != NULL ? value->tensor.data : (const void *)&zero, true);
     return lower_done(&l, graph_binary(graph, "Expand", element, graph_constant_ints(graph, out.dims, out.rank)));
 }

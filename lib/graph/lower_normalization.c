@@ -11,10 +11,11 @@ static value_id normalize(const lowering *l, value_id x, value_id scale, value_i
     const socle_dtype dtype = lower_type(l, x)->dtype;
     const int rank = lower_type(l, x)->rank;
     const double epsilon = node_float(&graph->nodes[l->node], "epsilon", 1e-5);
-    const value_id deviation = graph_unary(graph, "Sqrt", graph_binary(graph, "Add", variance, lower_scalar(l, variance, epsilon)));
+    const value_id deviation =
+        graph_unary(graph, "Sqrt", graph_binary(graph, "Add", variance, lower_scalar(l, variance, epsilon)));
     const value_id factor = graph_binary(graph, "Div", lower_cast(l, scale, lower_type(l, variance)->dtype), deviation);
-    const value_id shift = graph_binary(graph, "Sub", lower_cast(l, bias, lower_type(l, variance)->dtype),
-                                        graph_binary(graph, "Mul", mean, factor));
+    const value_id shift =
+        graph_binary(graph, "Sub", lower_cast(l, bias, lower_type(l, variance)->dtype), graph_binary(graph, "Mul", mean, factor));
     const value_id product = graph_binary(graph, "Mul", x, lower_per_channel(l, lower_cast(l, factor, dtype), rank));
     return graph_binary(graph, "Add", product, lower_per_channel(l, lower_cast(l, shift, dtype), rank));
 }
@@ -24,8 +25,9 @@ static value_id running(const lowering *l, value_id old, value_id now)
 {
     socle_graph *graph = l->graph;
     const double momentum = node_float(&graph->nodes[l->node], "momentum", 0.9);
-    return graph_binary(graph, "Add", graph_binary(graph, "Mul", old, lower_scalar(l, old, momentum)),
-                        graph_binary(graph, "Mul", lower_cast(l, now, lower_type(l, old)->dtype), lower_scalar(l, old, 1 - momentum)));
+    return graph_binary(
+        graph, "Add", graph_binary(graph, "Mul", old, lower_scalar(l, old, momentum)),
+        graph_binary(graph, "Mul", lower_cast(l, now, lower_type(l, old)->dtype), lower_scalar(l, old, 1 - momentum)));
 }
 
 /* With the batch's own mean and variance over every axis but the channel's. */
@@ -41,12 +43,14 @@ static socle_status lower_training(const lowering *l)
     if (mean == GRAPH_NONE)
         return lower_failed(l);
     const value_id centered = graph_binary(graph, "Sub", x, lower_per_channel(l, mean, rank));
-    const value_id variance = lower_reduce(l, "ReduceMean", graph_binary(graph, "Mul", centered, centered), axes, rank - 1, false);
+    const value_id variance =
+        lower_reduce(l, "ReduceMean", graph_binary(graph, "Mul", centered, centered), axes, rank - 1, false);
     if (variance == GRAPH_NONE)
         return lower_failed(l);
     /* from the centered values: x * factor + shift would lose what x and mean have in common */
     const double epsilon = node_float(&graph->nodes[l->node], "epsilon", 1e-5);
-    const value_id deviation = graph_unary(graph, "Sqrt", graph_binary(graph, "Add", variance, lower_scalar(l, variance, epsilon)));
+    const value_id deviation =
+        graph_unary(graph, "Sqrt", graph_binary(graph, "Add", variance, lower_scalar(l, variance, epsilon)));
     const value_id factor = graph_binary(graph, "Div", scale, deviation);
     const value_id y = graph_binary(graph, "Add", graph_binary(graph, "Mul", centered, lower_per_channel(l, factor, rank)),
                                     lower_per_channel(l, bias, rank));
@@ -82,7 +86,8 @@ socle_status lower_reduce_log_sum_exp(socle_graph *graph, node_id node)
     const value_id x = lower_input(&l, 0), out = graph->nodes[node].outputs[0];
     const bool keep = node_int(&graph->nodes[node], "keepdims", 1) != 0;
     const socle_attribute attributes[] = {
-        ATTRIBUTE_INT("keepdims", 1), ATTRIBUTE_INT("noop_with_empty_axes", node_int(&graph->nodes[node], "noop_with_empty_axes", 0))};
+        ATTRIBUTE_INT("keepdims", 1),
+        ATTRIBUTE_INT("noop_with_empty_axes", node_int(&graph->nodes[node], "noop_with_empty_axes", 0))};
     const value_id operands[] = {x, lower_input(&l, 1)};
     const int count = operands[1] == GRAPH_NONE ? 1 : 2;
     const graph_type type = graph->values[out].type;

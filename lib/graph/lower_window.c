@@ -37,8 +37,10 @@ socle_status lower_conv_transpose(socle_graph *graph, node_id node)
         pads[g.spatial + d] = g.pad_end[d];
     }
     const size_t count = (size_t)g.spatial;
-    const socle_attribute attributes[] = {ATTRIBUTE_INTS("kernel_shape", g.kernel, count), ATTRIBUTE_INTS("strides", g.stride, count),
-                                          ATTRIBUTE_INTS("dilations", g.dilation, count), ATTRIBUTE_INTS("pads", pads, 2 * count),
+    const socle_attribute attributes[] = {ATTRIBUTE_INTS("kernel_shape", g.kernel, count),
+                                          ATTRIBUTE_INTS("strides", g.stride, count),
+                                          ATTRIBUTE_INTS("dilations", g.dilation, count),
+                                          ATTRIBUTE_INTS("pads", pads, 2 * count),
                                           ATTRIBUTE_INT("group", g.groups),
                                           ATTRIBUTE_INTS("input_shape", out.dims, (size_t)out.rank)};
     value_id y = graph_add(graph, "socle", "ConvGradInput", inputs, 2, attributes, (int)COUNT_OF(attributes), 1);

@@ -1,5 +1,5 @@
-/* Common subexpressions: nodes with the same operator, inputs and attributes are one node; small constants with the same content are
- * one constant. One pass in topological order with a hash table. */
+/* Common subexpressions: nodes with the same operator, inputs and attributes are one node; small constants with the same content
+ * are one constant. One pass in topological order with a hash table. */
 #include "build.h"
 #include "operators.h"
 

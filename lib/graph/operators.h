@@ -15,9 +15,9 @@ extern const operator_table operators_pointwise, operators_movement, operators_r
 
 /* ---- inference rules (infer_*.c) ---- */
 
-socle_status infer_pointwise(graph_infer *infer);   /* broadcast; all inputs of one type, which is the output's */
-socle_status infer_comparison(graph_infer *infer);  /* broadcast; the output is bool */
-socle_status infer_logic(graph_infer *infer);       /* broadcast; bool in and out */
+socle_status infer_pointwise(graph_infer *infer);  /* broadcast; all inputs of one type, which is the output's */
+socle_status infer_comparison(graph_infer *infer); /* broadcast; the output is bool */
+socle_status infer_logic(graph_infer *infer);      /* broadcast; bool in and out */
 socle_status infer_where(graph_infer *infer);
 socle_status infer_pow(graph_infer *infer);
 socle_status infer_prelu(graph_infer *infer);
@@ -25,8 +25,8 @@ socle_status infer_cast(graph_infer *infer);
 socle_status infer_cast_like(graph_infer *infer);
 socle_status infer_dropout_mask(graph_infer *infer);
 
-socle_status infer_same(graph_infer *infer);        /* the first output is as the first input */
-socle_status infer_float(graph_infer *infer);       /* the same, floating point only */
+socle_status infer_same(graph_infer *infer);  /* the first output is as the first input */
+socle_status infer_float(graph_infer *infer); /* the same, floating point only */
 socle_status infer_dropout(graph_infer *infer);
 socle_status infer_reshape(graph_infer *infer);
 socle_status infer_flatten(graph_infer *infer);
@@ -108,8 +108,8 @@ socle_status lower_identity(socle_graph *graph, node_id node);
 socle_status lower_dropout(socle_graph *graph, node_id node);
 socle_status lower_gelu(socle_graph *graph, node_id node);
 socle_status lower_global_pool(socle_graph *graph, node_id node);
-socle_status lower_gemm(socle_graph *graph, node_id node);  /* its addend becomes an Add */
-socle_status lower_conv(socle_graph *graph, node_id node);  /* its bias becomes an Add */
+socle_status lower_gemm(socle_graph *graph, node_id node); /* its addend becomes an Add */
+socle_status lower_conv(socle_graph *graph, node_id node); /* its bias becomes an Add */
 socle_status lower_conv_transpose(socle_graph *graph, node_id node);
 socle_status lower_batch_normalization(socle_graph *graph, node_id node);
 socle_status lower_cross_entropy(socle_graph *graph, node_id node);

@@ -2,8 +2,8 @@
 #include "gradients.h"
 #include "operators.h"
 
-#define ANCHOR(text, version, inputs_least, inputs_most, outputs_most)                                       \
-    .name = text, .domain = "", .since = version, .kind = OPERATOR_ANCHOR, .min_inputs = inputs_least,       \
+#define ANCHOR(text, version, inputs_least, inputs_most, outputs_most)                                                           \
+    .name = text, .domain = "", .since = version, .kind = OPERATOR_ANCHOR, .min_inputs = inputs_least,                           \
     .max_inputs = inputs_most, .min_outputs = 1, .max_outputs = outputs_most
 
 static const graph_operator table[] = {

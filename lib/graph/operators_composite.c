@@ -1,10 +1,10 @@
-/* Composites: operators that are rewritten into others before planning. Those without a gradient of their own are rewritten before
- * differentiation as well. */
+/* Composites: operators that are rewritten into others before planning. Those without a gradient of their own are rewritten
+ * before differentiation as well. */
 #include "gradients.h"
 #include "operators.h"
 
-#define COMPOSITE(text, version, inputs_least, inputs_most, outputs_most)                                    \
-    .name = text, .domain = "", .since = version, .kind = OPERATOR_COMPOSITE, .min_inputs = inputs_least,    \
+#define COMPOSITE(text, version, inputs_least, inputs_most, outputs_most)                                                        \
+    .name = text, .domain = "", .since = version, .kind = OPERATOR_COMPOSITE, .min_inputs = inputs_least,                        \
     .max_inputs = inputs_most, .min_outputs = 1, .max_outputs = outputs_most
 
 static const graph_operator table[] = {
@@ -21,8 +21,8 @@ static const graph_operator table[] = {
     {COMPOSITE("SoftmaxCrossEntropyLoss", 12, 2, 3, 2), .infer = infer_cross_entropy, .lower = lower_cross_entropy,
      .gradient = gradient_softmax_cross_entropy_loss},
     {COMPOSITE("NegativeLogLikelihoodLoss", 12, 2, 3, 1), .infer = infer_cross_entropy, .lower = lower_cross_entropy},
-    {COMPOSITE("ReduceLogSumExp", 1, 1, 2, 1), .infer = infer_reduce, .fold = fold_reduce,
-     .lower = lower_reduce_log_sum_exp, .gradient = gradient_reduce_log_sum_exp},
+    {COMPOSITE("ReduceLogSumExp", 1, 1, 2, 1), .infer = infer_reduce, .fold = fold_reduce, .lower = lower_reduce_log_sum_exp,
+     .gradient = gradient_reduce_log_sum_exp},
     {COMPOSITE("DepthToSpace", 1, 1, 1, 1), .infer = infer_depth_to_space, .lower = lower_depth_to_space},
     {COMPOSITE("SpaceToDepth", 1, 1, 1, 1), .infer = infer_space_to_depth, .lower = lower_space_to_depth},
     {COMPOSITE("Trilu", 14, 1, 2, 1), .infer = infer_trilu, .lower = lower_trilu},

@@ -1,8 +1,8 @@
 /* Host: operators whose result is known once shapes are; folding leaves none of them for a device. */
 #include "operators.h"
 
-#define HOST(text, version, inputs)                                                                          \
-    .name = text, .domain = "", .since = version, .kind = OPERATOR_HOST, .min_inputs = inputs, .max_inputs = inputs, \
+#define HOST(text, version, inputs)                                                                                              \
+    .name = text, .domain = "", .since = version, .kind = OPERATOR_HOST, .min_inputs = inputs, .max_inputs = inputs,             \
     .min_outputs = 1, .max_outputs = 1, .derivative = ""
 
 static const graph_operator table[] = {

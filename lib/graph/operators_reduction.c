@@ -3,8 +3,8 @@
 #include "gradients.h"
 #include "operators.h"
 
-#define REDUCTION(text, version)                                                                             \
-    .name = text, .domain = "", .since = version, .kind = OPERATOR_REDUCTION, .min_inputs = 1, .max_inputs = 2, \
+#define REDUCTION(text, version)                                                                                                 \
+    .name = text, .domain = "", .since = version, .kind = OPERATOR_REDUCTION, .min_inputs = 1, .max_inputs = 2,                  \
     .min_outputs = 1, .max_outputs = 1, .infer = infer_reduce, .fold = fold_reduce
 #define SUMMED .reduce_initial = "CONST(0)", .reduce_combine = "x + y"
 
@@ -17,13 +17,12 @@ static const graph_operator table[] = {
     {REDUCTION("ReduceMin", 1), .reduce_initial = "CONST(INFINITY)",
      .reduce_combine = "SELECT(NE(x, x), x, SELECT(LT(x, y), x, y))", .reduce_map = "a", .reduce_finish = "y",
      .gradient = gradient_reduce_max},
-    {REDUCTION("ReduceProd", 1), .reduce_initial = "CONST(1)", .reduce_combine = "x * y", .reduce_map = "a",
-     .reduce_finish = "y", .gradient = gradient_reduce_prod},
+    {REDUCTION("ReduceProd", 1), .reduce_initial = "CONST(1)", .reduce_combine = "x * y", .reduce_map = "a", .reduce_finish = "y",
+     .gradient = gradient_reduce_prod},
     {REDUCTION("ReduceL1", 1), SUMMED, .reduce_map = "SELECT(LT(a, CONST(0)), -a, a)", .reduce_finish = "y",
      .gradient = gradient_reduce_l1},
     {REDUCTION("ReduceL2", 1), SUMMED, .reduce_map = "a * a", .reduce_finish = "sqrt(y)", .gradient = gradient_reduce_l2},
-    {REDUCTION("ReduceLogSum", 1), SUMMED, .reduce_map = "a", .reduce_finish = "log(y)",
-     .gradient = gradient_reduce_log_sum},
+    {REDUCTION("ReduceLogSum", 1), SUMMED, .reduce_map = "a", .reduce_finish = "log(y)", .gradient = gradient_reduce_log_sum},
     {REDUCTION("ReduceSumSquare", 1), SUMMED, .reduce_map = "a * a", .reduce_finish = "y",
      .gradient = gradient_reduce_sum_square},
 };

@@ -6,8 +6,8 @@
 static socle_status check_value(const socle_graph *graph, socle_value value, const char *call)
 {
     if (value < 0 || value >= graph->value_count)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "%s: %d is no value of graph '%s' (an earlier call may have failed)", call, value,
-                          graph->name);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "%s: %d is no value of graph '%s' (an earlier call may have failed)", call,
+                          value, graph->name);
     return SOCLE_OK;
 }
 
@@ -28,7 +28,7 @@ socle_status socle_graph_input(socle_graph *graph, const char *name, socle_dtype
         return socle_fail(SOCLE_INVALID_ARGUMENT, "graph '%s' has a value named '%s' already", graph->name, name);
     const value_id made = graph_add_input(graph, name, &type);
     if (made == GRAPH_NONE)
-        return dtype <= SOCLE_NONE || dtype >= SOCLE_DTYPE_COUNT ? SOCLE_INVALID_ARGUMENT : SOCLE_OUT_OF_MEMORY;
+        return socle_last_status();
     *value = made;
     return SOCLE_OK;
 }
@@ -39,13 +39,15 @@ socle_status socle_graph_initializer(socle_graph *graph, const char *name, const
     if (graph == NULL || name == NULL || name[0] == 0 || data == NULL || value == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_graph_initializer: no graph, name, data or place for the value (NULL)");
     if (data->dtype <= SOCLE_NONE || data->dtype >= SOCLE_DTYPE_COUNT || data->rank < 0 || data->rank > SOCLE_MAX_RANK)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "initializer '%s': element type %d, rank %d", name, (int)data->dtype, data->rank);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "initializer '%s': element type %d, rank %d", name, (int)data->dtype,
+                          data->rank);
     graph_type type = {.dtype = data->dtype, .rank = data->rank};
     int64_t bytes = (int64_t)socle_dtype_size_bytes(data->dtype);
     for (int d = 0; d < data->rank; d++) {
         type.dims[d] = data->dims[d];
         if (data->dims[d] < 0 || !multiply_fits(bytes, data->dims[d], &bytes))
-            return socle_fail(SOCLE_INVALID_ARGUMENT, "initializer '%s': dimension %d is %lld", name, d, (long long)data->dims[d]);
+            return socle_fail(SOCLE_INVALID_ARGUMENT, "initializer '%s': dimension %d is %lld", name, d,
+                              (long long)data->dims[d]);
     }
     if ((uint64_t)bytes > data->size_bytes || (data->data == NULL && bytes > 0))
         return socle_fail(SOCLE_INVALID_ARGUMENT, "initializer '%s': its shape needs %lld bytes, the tensor has %zu", name,
@@ -68,11 +70,13 @@ socle_status socle_graph_output(socle_graph *graph, socle_value value, const cha
     return status == SOCLE_OK ? graph_add_output(graph, value, name) : status;
 }
 
-static socle_status check_node_inputs(const socle_graph *graph, const char *op, const char *name, const socle_value *inputs, int count)
+static socle_status check_node_inputs(const socle_graph *graph, const char *op, const char *name, const socle_value *inputs,
+                                      int count)
 {
     for (int i = 0; i < count; i++)
         if (inputs[i] >= graph->value_count)
-            return socle_fail(SOCLE_INVALID_ARGUMENT, "node '%s' (%s): input %d is no value of the graph", name != NULL ? name : "", op, i);
+            return socle_fail(SOCLE_INVALID_ARGUMENT, "node '%s' (%s): input %d is no value of the graph",
+                              name != NULL ? name : "", op, i);
     return SOCLE_OK;
 }
 
@@ -82,14 +86,17 @@ socle_status socle_graph_node(socle_graph *graph, const char *op, const char *do
 {
     if (graph == NULL || op == NULL || outputs == NULL || output_count < 1 || input_count < 0 || attribute_count < 0 ||
         (input_count > 0 && inputs == NULL) || (attribute_count > 0 && attributes == NULL))
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_graph_node: no graph, operator, inputs, attributes or place for outputs");
+        return socle_fail(SOCLE_INVALID_ARGUMENT,
+                          "socle_graph_node: no graph, operator, inputs, attributes or place for outputs");
     for (int i = 0; i < attribute_count; i++)
         if (attributes[i].name == NULL || attributes[i].count > INT32_MAX)
-            return socle_fail(SOCLE_INVALID_ARGUMENT, "node '%s' (%s): attribute %d has no name", name != NULL ? name : "", op, i);
+            return socle_fail(SOCLE_INVALID_ARGUMENT, "node '%s' (%s): attribute %d has no name", name != NULL ? name : "", op,
+                              i);
     socle_status status = check_node_inputs(graph, op, name, inputs, input_count);
     if (status != SOCLE_OK)
         return status;
-    const node_id node = graph_add_node(graph, domain, op, name, inputs, input_count, attributes, attribute_count, output_count, &status);
+    const node_id node =
+        graph_add_node(graph, domain, op, name, inputs, input_count, attributes, attribute_count, output_count, &status);
     if (node == GRAPH_NONE)
         return status;
     for (int i = 0; i < output_count; i++)

@@ -117,13 +117,15 @@ socle_status gradient_custom(graph_gradient *g)
 static socle_status check_custom(const socle_custom_operator *op)
 {
     if (op->size != sizeof(*op))
-        return socle_fail(SOCLE_INVALID_ARGUMENT,
-                          "socle_operator_register: the description's size is %zu, not %zu: start from SOCLE_CUSTOM_OPERATOR_INIT",
-                          op->size, sizeof(*op));
+        return socle_fail(
+            SOCLE_INVALID_ARGUMENT,
+            "socle_operator_register: the description's size is %zu, not %zu: start from SOCLE_CUSTOM_OPERATOR_INIT", op->size,
+            sizeof(*op));
     if (op->name == NULL || op->name[0] == 0 || op->domain == NULL || op->domain[0] == 0)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_operator_register: an operator needs a name and a domain");
     if (strcmp(op->domain, "ai.onnx") == 0 || strcmp(op->domain, "socle") == 0)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_operator_register: the domain '%s' is taken: use one of your own", op->domain);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_operator_register: the domain '%s' is taken: use one of your own",
+                          op->domain);
     if (op->source == NULL || op->kernel == NULL || op->infer == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "operator %s.%s: it needs OpenCL source, a kernel's name and a shape rule",
                           op->domain, op->name);
@@ -143,14 +145,22 @@ static registered *entry_create(const socle_custom_operator *op)
     entry->custom.domain = memory_copy_string(op->domain);
     entry->custom.source = memory_copy_string(op->source);
     entry->custom.kernel = memory_copy_string(op->kernel);
-    if (entry->custom.name == NULL || entry->custom.domain == NULL || entry->custom.source == NULL || entry->custom.kernel == NULL) {
+    if (entry->custom.name == NULL || entry->custom.domain == NULL || entry->custom.source == NULL ||
+        entry->custom.kernel == NULL) {
         entry_free(entry);
         return NULL;
     }
-    entry->op = (graph_operator){.name = entry->custom.name, .domain = entry->custom.domain, .since = 1, .kind = OPERATOR_CUSTOM,
-                                 .min_inputs = op->input_count, .max_inputs = op->input_count,
-                                 .min_outputs = op->output_count, .max_outputs = op->output_count, .infer = infer_custom,
-                                 .gradient = op->gradient != NULL ? gradient_custom : NULL, .custom = &entry->custom};
+    entry->op = (graph_operator){.name = entry->custom.name,
+                                 .domain = entry->custom.domain,
+                                 .since = 1,
+                                 .kind = OPERATOR_CUSTOM,
+                                 .min_inputs = op->input_count,
+                                 .max_inputs = op->input_count,
+                                 .min_outputs = op->output_count,
+                                 .max_outputs = op->output_count,
+                                 .infer = infer_custom,
+                                 .gradient = op->gradient != NULL ? gradient_custom : NULL,
+                                 .custom = &entry->custom};
     return entry;
 }
 

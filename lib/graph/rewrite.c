@@ -62,7 +62,7 @@ void graph_replace_value(socle_graph *graph, value_id from, value_id to)
 
 typedef struct sorting {
     const socle_graph *graph;
-    int *order;      /* nodes in their new order */
+    int *order; /* nodes in their new order */
     int sorted;
     uint8_t *state;  /* 0: not seen, 1: on the stack, 2: placed */
     int *stack;      /* nodes being visited */

@@ -20,9 +20,10 @@ static socle_status check_value(const socle_graph *graph, value_id v)
     }
     if (value->kind == VALUE_NODE && value->producer != GRAPH_NONE) {
         const node_id n = value->producer;
-        if (n < 0 || n >= graph->node_count || graph->nodes[n].op == NULL || value->producer_output >= graph->nodes[n].output_count ||
-            graph->nodes[n].outputs[value->producer_output] != v)
-            return socle_fail(SOCLE_INVALID_ARGUMENT, "value '%s' says that it is made by a node which does not make it", value->name);
+        if (n < 0 || n >= graph->node_count || graph->nodes[n].op == NULL ||
+            value->producer_output >= graph->nodes[n].output_count || graph->nodes[n].outputs[value->producer_output] != v)
+            return socle_fail(SOCLE_INVALID_ARGUMENT, "value '%s' says that it is made by a node which does not make it",
+                              value->name);
     }
     return SOCLE_OK;
 }
@@ -35,7 +36,8 @@ static socle_status check_use(const socle_graph *graph, value_id v, node_id user
         return socle_fail(SOCLE_INVALID_ARGUMENT, "graph '%s': %s uses value %d, which is none", graph->name, where, v);
     const graph_value *value = &graph->values[v];
     if (value->kind == VALUE_NODE && value->producer == GRAPH_NONE)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "graph '%s': %s uses '%s', which no node makes", graph->name, where, value->name);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "graph '%s': %s uses '%s', which no node makes", graph->name, where,
+                          value->name);
     if (value->kind == VALUE_NODE && value->producer >= user)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "graph '%s': %s uses '%s' before it is made: a cycle, or nodes out of order",
                           graph->name, where, value->name);

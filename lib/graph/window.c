@@ -99,8 +99,9 @@ socle_status window_output(const graph_infer *infer, window *w, int d, int64_t i
     }
     const int64_t room = input + w->pad_begin[d] + w->pad_end[d] - reach;
     if (room < 0)
-        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "a window of %lld does not fit into %lld elements (dimension %d, with padding)",
-                          (long long)reach, (long long)(input + w->pad_begin[d] + w->pad_end[d]), d + 2);
+        return infer_fail(infer, SOCLE_SHAPE_MISMATCH,
+                          "a window of %lld does not fit into %lld elements (dimension %d, with padding)", (long long)reach,
+                          (long long)(input + w->pad_begin[d] + w->pad_end[d]), d + 2);
     *output = (w->ceil ? ceil_div(room, w->stride[d]) : room / w->stride[d]) + 1;
     /* a window that would begin behind the input and its first padding is left out */
     if (w->ceil && (*output - 1) * w->stride[d] >= input + w->pad_begin[d])
@@ -122,6 +123,8 @@ socle_status window_transposed_output(const graph_infer *infer, window *w, int d
         *output = given > 0 ? shape[given - w->spatial + d] : DIM_UNKNOWN;
         return SOCLE_OK;
     }
+    if (input > INT32_MAX)
+        return infer_fail(infer, SOCLE_UNSUPPORTED, "dimension %d is %lld", d + 2, (long long)input);
     const int64_t covered = w->stride[d] * (input - 1) + extra[d] + (w->kernel[d] - 1) * w->dilation[d] + 1;
     const bool same = w->padding == WINDOW_SAME_UPPER || w->padding == WINDOW_SAME_LOWER;
     if (given > 0 || same) {

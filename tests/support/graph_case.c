@@ -81,8 +81,8 @@ value_id graph_case_ints(graph_case *c, int count, const int64_t *elements)
     return value;
 }
 
-value_id graph_case_node(graph_case *c, const char *op, const value_id *inputs, int input_count, const socle_attribute *attributes,
-                   int attribute_count)
+value_id graph_case_node(graph_case *c, const char *op, const value_id *inputs, int input_count,
+                         const socle_attribute *attributes, int attribute_count)
 {
     const value_id y = graph_add(c->graph, "", op, inputs, input_count, attributes, attribute_count, 1);
     cr_assert(y != GRAPH_NONE, "%s: %s", op, socle_error_message());
@@ -126,7 +126,8 @@ static void assert_close(const char *name, int64_t i, double before, double afte
         cr_assert(isnan(before) ? isnan(after) : before == after, "%s[%lld]: %g became %g", name, (long long)i, before, after);
         return;
     }
-    cr_assert_leq(fabs(before - after), tolerance * (1 + fabs(before)), "%s[%lld]: %.9g became %.9g", name, (long long)i, before, after);
+    cr_assert_leq(fabs(before - after), tolerance * (1 + fabs(before)), "%s[%lld]: %.9g became %.9g", name, (long long)i, before,
+                  after);
 }
 
 void graph_case_assert_kept(graph_case *c, socle_status (*pass)(socle_graph *graph), double tolerance)

@@ -14,7 +14,11 @@ typedef struct graph_case {
     uint32_t random;
 } graph_case;
 
-#define SHAPE(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define SHAPE(...)                                                                                                               \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                                                       \
+    {                                                                                                                            \
+        __VA_ARGS__                                                                                                              \
+    }
 #define SCALAR 0, NULL
 
 void graph_case_start(graph_case *c);
@@ -27,16 +31,16 @@ value_id graph_case_input(graph_case *c, socle_dtype dtype, double low, double h
 value_id graph_case_constant(graph_case *c, socle_dtype dtype, double low, double high, int rank, const int64_t *dims);
 value_id graph_case_ints(graph_case *c, int rank, const int64_t *elements); /* a list of int64 */
 /* One node, asserted to be added; its first output. */
-value_id graph_case_node(graph_case *c, const char *op, const value_id *inputs, int input_count, const socle_attribute *attributes,
-                   int attribute_count);
-#define CASE_NODE(c, op, ...)                                                                                \
+value_id graph_case_node(graph_case *c, const char *op, const value_id *inputs, int input_count,
+                         const socle_attribute *attributes, int attribute_count);
+#define CASE_NODE(c, op, ...)                                                                                                    \
     graph_case_node(c, op, (const value_id[]){__VA_ARGS__}, (int)(sizeof((value_id[]){__VA_ARGS__}) / sizeof(value_id)), NULL, 0)
-#define ATTRIBUTES(...)                                                                                      \
+#define ATTRIBUTES(...)                                                                                                          \
     (const socle_attribute[]){__VA_ARGS__}, (int)(sizeof((socle_attribute[]){__VA_ARGS__}) / sizeof(socle_attribute))
 
 int graph_case_count_nodes(const graph_case *c, const char *op); /* op NULL: all */
-/* Asserts that every output of the graph (its number of elements and, within the relative tolerance, their values) survives the pass, and that the
- * graph is valid afterwards. */
+/* Asserts that every output of the graph (its number of elements and, within the relative tolerance, their values) survives the
+ * pass, and that the graph is valid afterwards. */
 void graph_case_assert_kept(graph_case *c, socle_status (*pass)(socle_graph *graph), double tolerance);
 
 #endif

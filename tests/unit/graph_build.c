@@ -20,8 +20,9 @@ static socle_graph *new_graph(void)
 static socle_value input_2d(socle_graph *graph, const char *name, int64_t columns)
 {
     socle_value value = SOCLE_NO_VALUE;
-    cr_assert_eq(socle_graph_input(graph, name, SOCLE_FLOAT32, 2, (int64_t[]){-1, columns}, (const char *const[]){"batch", NULL}, &value),
-                 SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(
+        socle_graph_input(graph, name, SOCLE_FLOAT32, 2, (int64_t[]){-1, columns}, (const char *const[]){"batch", NULL}, &value),
+        SOCLE_OK, "%s", socle_error_message());
     return value;
 }
 
@@ -60,7 +61,8 @@ Test(graph_build, dense_weights_are_he_uniform_and_follow_seed_and_name)
     const socle_value x = input_2d(graph, "x", 600);
     socle_graph_dense(graph, "a", x, 50, 1);
     socle_graph_dense(graph, "b", x, 50, 1);
-    const float *a = graph->values[graph_find_value(graph, "a.weight")].data, *b = graph->values[graph_find_value(graph, "b.weight")].data;
+    const float *a = graph->values[graph_find_value(graph, "a.weight")].data,
+                *b = graph->values[graph_find_value(graph, "b.weight")].data;
     const float *bias = graph->values[graph_find_value(graph, "a.bias")].data;
     const double bound = sqrt(6.0 / 600);
     double sum = 0, squares = 0, most = 0;
@@ -105,9 +107,11 @@ Test(graph_build, a_failed_call_is_handed_on_with_its_message)
 {
     socle_graph *graph = new_graph();
     const socle_value x = input_2d(graph, "x", 4), z = input_2d(graph, "z", 5);
-    const socle_value y = socle_graph_unary(graph, "Relu", socle_graph_binary(graph, "Mul", socle_graph_binary(graph, "Add", x, z), x));
+    const socle_value y =
+        socle_graph_unary(graph, "Relu", socle_graph_binary(graph, "Mul", socle_graph_binary(graph, "Add", x, z), x));
     cr_assert_eq(y, SOCLE_NO_VALUE);
-    cr_assert(strstr(socle_error_message(), "float32[batch, 4] and float32[batch, 5] do not broadcast") != NULL, "%s", socle_error_message());
+    cr_assert(strstr(socle_error_message(), "float32[batch, 4] and float32[batch, 5] do not broadcast") != NULL, "%s",
+              socle_error_message());
     cr_assert_eq(socle_graph_dense(graph, "fc", y, 3, 1), SOCLE_NO_VALUE);
     cr_assert_eq(socle_graph_output(graph, y, "y"), SOCLE_INVALID_ARGUMENT);
     socle_graph_destroy(graph);
@@ -157,7 +161,7 @@ Test(graph_build, names_are_found_after_growth_removal_and_renaming)
 {
     socle_graph *graph = new_graph();
     const graph_type type = {SOCLE_FLOAT32, 1, {1}};
-    char name[16];
+    char name[32];
     for (int i = 0; i < 1000; i++) {
         snprintf(name, sizeof(name), "v%d", i);
         cr_assert_eq(graph_add_input(graph, name, &type), i);
@@ -264,7 +268,8 @@ Test(graph_build, a_registered_operator_infers_and_differentiates)
     const graph_type type = {SOCLE_FLOAT32, 2, {2, 3}};
     const value_id x = graph_add_input(graph, "x", &type);
     socle_value y;
-    cr_assert_eq(socle_graph_node(graph, "Swap", "my.company", "s", &x, 1, NULL, 0, &y, 1), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(socle_graph_node(graph, "Swap", "my.company", "s", &x, 1, NULL, 0, &y, 1), SOCLE_OK, "%s",
+                 socle_error_message());
     assert_dims(graph, y, 2, (int64_t[]){3, 2});
     cr_assert_eq(calls, 1);
     const socle_attribute flat = ATTRIBUTE_INT("keepdims", 0);
@@ -310,7 +315,8 @@ static socle_status build_and_simplify(void)
     socle_value x = SOCLE_NO_VALUE;
     socle_status status = socle_graph_create(NULL, "net", &graph);
     if (status == SOCLE_OK)
-        status = socle_graph_input(graph, "x", SOCLE_FLOAT32, 4, (int64_t[]){-1, 3, 8, 8}, (const char *const[]){"N", NULL, NULL, NULL}, &x);
+        status = socle_graph_input(graph, "x", SOCLE_FLOAT32, 4, (int64_t[]){-1, 3, 8, 8},
+                                   (const char *const[]){"N", NULL, NULL, NULL}, &x);
     if (status == SOCLE_OK) {
         const socle_value conv = socle_graph_conv2d(graph, "conv", x, 4, 3, 1, 1, 1);
         const socle_value scale = graph_constant_scalar(graph, SOCLE_FLOAT32, 2);

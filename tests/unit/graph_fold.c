@@ -1,4 +1,5 @@
-/* Constant folding: every operator that folds gives what the oracle gives, for several types; and what must not be folded is not. */
+/* Constant folding: every operator that folds gives what the oracle gives, for several types; and what must not be folded is not.
+ */
 #include "../support/graph_case.h"
 
 #include <criterion/criterion.h>
@@ -92,7 +93,8 @@ Test(graph_fold, of_an_integer_division_by_zero_does_not_trap)
 {
     graph_case c;
     graph_case_start(&c);
-    const value_id zero = graph_case_ints(&c, 1, (const int64_t[]){0}), low = graph_case_ints(&c, 1, (const int64_t[]){INT64_MIN});
+    const value_id zero = graph_case_ints(&c, 1, (const int64_t[]){0}),
+                   low = graph_case_ints(&c, 1, (const int64_t[]){INT64_MIN});
     CASE_NODE(&c, "Div", low, zero);
     CASE_NODE(&c, "Mod", low, zero);
     CASE_NODE(&c, "Div", low, graph_case_ints(&c, 1, (const int64_t[]){-1}));
@@ -121,17 +123,17 @@ Test(graph_fold, of_cast_between_all_types_equals_the_oracle)
 
 /* ---- movement ---- */
 
-#define FOLD_CASE(name, expression)                                                                          \
-    Test(graph_fold, name)                                                                                   \
-    {                                                                                                        \
-        for (int k = 0; k < 4; k++) {                                                                        \
-            static const socle_dtype types[] = {SOCLE_FLOAT32, SOCLE_INT64, SOCLE_UINT8, SOCLE_FLOAT16};     \
-            graph_case made, *c = &made;                                                                     \
-            graph_case_start(c);                                                                                   \
-            const value_id x = graph_case_constant(c, types[k], 0, 90, SHAPE(2, 3, 4));                            \
-            assert_folds(c, expression, types[k] == SOCLE_FLOAT16 ? 1e-3 : 1e-6); \
-            graph_case_finish(c);                                                                                  \
-        }                                                                                                    \
+#define FOLD_CASE(name, expression)                                                                                              \
+    Test(graph_fold, name)                                                                                                       \
+    {                                                                                                                            \
+        for (int k = 0; k < 4; k++) {                                                                                            \
+            static const socle_dtype types[] = {SOCLE_FLOAT32, SOCLE_INT64, SOCLE_UINT8, SOCLE_FLOAT16};                         \
+            graph_case made, *c = &made;                                                                                         \
+            graph_case_start(c);                                                                                                 \
+            const value_id x = graph_case_constant(c, types[k], 0, 90, SHAPE(2, 3, 4));                                          \
+            assert_folds(c, expression, types[k] == SOCLE_FLOAT16 ? 1e-3 : 1e-6);                                                \
+            graph_case_finish(c);                                                                                                \
+        }                                                                                                                        \
     }
 
 #define LIST(...) graph_case_ints(c, SHAPE(__VA_ARGS__))
@@ -144,15 +146,15 @@ FOLD_CASE(of_unsqueeze_and_squeeze, CASE_NODE(c, "Squeeze", CASE_NODE(c, "Unsque
 FOLD_CASE(of_transpose_without_perm, CASE_NODE(c, "Transpose", x))
 FOLD_CASE(of_transpose, WITH("Transpose", 1, ATTRIBUTES(ATTRIBUTE_INTS("perm", ((const int64_t[]){1, 2, 0}), 3)), x))
 FOLD_CASE(of_concat_in_the_middle, WITH("Concat", 3, ATTRIBUTES(ATTRIBUTE_INT("axis", 1)), x, x, x))
-FOLD_CASE(of_slice_backwards_and_strided,
-          CASE_NODE(c, "Slice", x, LIST(-1, 0), LIST(INT64_MIN, 100), LIST(1, -1), LIST(-2, 3)))
+FOLD_CASE(of_slice_backwards_and_strided, CASE_NODE(c, "Slice", x, LIST(-1, 0), LIST(INT64_MIN, 100), LIST(1, -1), LIST(-2, 3)))
 FOLD_CASE(of_slice_without_axes, CASE_NODE(c, "Slice", x, LIST(1, 1), LIST(2, -1)))
 FOLD_CASE(of_constant_pad, CASE_NODE(c, "Pad", x, LIST(0, 1, 2, 1, 0, -1)))
 FOLD_CASE(of_constant_pad_of_some_axes, CASE_NODE(c, "Pad", x, LIST(1, 2), GRAPH_NONE, LIST(-2)))
 FOLD_CASE(of_reflect_pad, WITH("Pad", 2, ATTRIBUTES(ATTRIBUTE_STRING("mode", "reflect")), x, LIST(0, 1, 2, 1, 2, 3)))
 FOLD_CASE(of_edge_pad, WITH("Pad", 2, ATTRIBUTES(ATTRIBUTE_STRING("mode", "edge")), x, LIST(0, 5, 2, 1, 2, 7)))
 FOLD_CASE(of_wrap_pad, WITH("Pad", 2, ATTRIBUTES(ATTRIBUTE_STRING("mode", "wrap")), x, LIST(0, 1, 2, 1, 2, 3)))
-FOLD_CASE(of_expand_to_a_higher_rank, CASE_NODE(c, "Expand", CASE_NODE(c, "Slice", x, LIST(0), LIST(1), LIST(1)), LIST(5, 1, 3, 1)))
+FOLD_CASE(of_expand_to_a_higher_rank,
+          CASE_NODE(c, "Expand", CASE_NODE(c, "Slice", x, LIST(0), LIST(1), LIST(1)), LIST(5, 1, 3, 1)))
 FOLD_CASE(of_tile, CASE_NODE(c, "Tile", x, LIST(2, 1, 3)))
 FOLD_CASE(of_gather_on_the_middle_axis,
           WITH("Gather", 2, ATTRIBUTES(ATTRIBUTE_INT("axis", 1)), x, CASE_NODE(c, "Reshape", LIST(0, -1, 2, 1), LIST(2, 2))))
@@ -161,13 +163,17 @@ FOLD_CASE(of_gather_elements, WITH("GatherElements", 2, ATTRIBUTES(ATTRIBUTE_INT
                                    CASE_NODE(c, "Reshape", LIST(3, 0, -1, 1, 2, 0), LIST(1, 3, 2))))
 FOLD_CASE(of_scatter_elements,
           WITH("ScatterElements", 3, ATTRIBUTES(ATTRIBUTE_INT("axis", 2), ATTRIBUTE_STRING("reduction", "none")), x,
-               CASE_NODE(c, "Reshape", LIST(3, 0, -2, 1, 2, 0), LIST(1, 3, 2)), CASE_NODE(c, "Slice", x, LIST(0, 0), LIST(1, 2), LIST(0, 2))))
+               CASE_NODE(c, "Reshape", LIST(3, 0, -2, 1, 2, 0), LIST(1, 3, 2)),
+               CASE_NODE(c, "Slice", x, LIST(0, 0), LIST(1, 2), LIST(0, 2))))
 FOLD_CASE(of_scatter_elements_that_add,
           WITH("ScatterElements", 3, ATTRIBUTES(ATTRIBUTE_INT("axis", 2), ATTRIBUTE_STRING("reduction", "add")), x,
-               CASE_NODE(c, "Reshape", LIST(3, 3, 2, 2, 2, 0), LIST(1, 3, 2)), CASE_NODE(c, "Slice", x, LIST(0, 0), LIST(1, 2), LIST(0, 2))))
+               CASE_NODE(c, "Reshape", LIST(3, 3, 2, 2, 2, 0), LIST(1, 3, 2)),
+               CASE_NODE(c, "Slice", x, LIST(0, 0), LIST(1, 2), LIST(0, 2))))
 FOLD_CASE(of_argmax_takes_the_first_of_equals,
-          WITH("ArgMax", 1, ATTRIBUTES(ATTRIBUTE_INT("axis", -1)), CASE_NODE(c, "Min", x, CASE_NODE(c, "Slice", x, LIST(0, 0, 0), LIST(1, 1, 1)))))
-FOLD_CASE(of_argmin_without_the_dimension, WITH("ArgMin", 1, ATTRIBUTES(ATTRIBUTE_INT("axis", 1), ATTRIBUTE_INT("keepdims", 0)), x))
+          WITH("ArgMax", 1, ATTRIBUTES(ATTRIBUTE_INT("axis", -1)),
+               CASE_NODE(c, "Min", x, CASE_NODE(c, "Slice", x, LIST(0, 0, 0), LIST(1, 1, 1)))))
+FOLD_CASE(of_argmin_without_the_dimension,
+          WITH("ArgMin", 1, ATTRIBUTES(ATTRIBUTE_INT("axis", 1), ATTRIBUTE_INT("keepdims", 0)), x))
 
 Test(graph_fold, of_split_with_a_smaller_last_part)
 {
@@ -258,11 +264,10 @@ Test(graph_fold, of_size_constant_range_and_constant_of_shape)
     const socle_attribute list = {.name = "value_floats", .kind = SOCLE_ATTRIBUTE_FLOATS, .floats = floats, .count = 2};
     const value_id shape = LIST(2, 3);
     const value_id outputs[] = {
-        CASE_NODE(c, "Size", x),
-        graph_case_node(c, "ConstantOfShape", &shape, 1, &filled, 1),
+        CASE_NODE(c, "Size", x), graph_case_node(c, "ConstantOfShape", &shape, 1, &filled, 1),
         graph_case_node(c, "Constant", NULL, 0, &list, 1),
-        CASE_NODE(c, "Range", graph_constant_scalar(c->graph, SOCLE_FLOAT32, 3), graph_constant_scalar(c->graph, SOCLE_FLOAT32, -1),
-                  graph_constant_scalar(c->graph, SOCLE_FLOAT32, -1.5)),
+        CASE_NODE(c, "Range", graph_constant_scalar(c->graph, SOCLE_FLOAT32, 3),
+                  graph_constant_scalar(c->graph, SOCLE_FLOAT32, -1), graph_constant_scalar(c->graph, SOCLE_FLOAT32, -1.5)),
         CASE_NODE(c, "Range", graph_constant_scalar(c->graph, SOCLE_INT64, 2), graph_constant_scalar(c->graph, SOCLE_INT64, 9),
                   graph_constant_scalar(c->graph, SOCLE_INT64, 3))};
     for (size_t i = 0; i < COUNT_OF(outputs); i++)

@@ -1,4 +1,5 @@
-/* Types and shapes of every operator, by the text of the result; symbols through chains; and the messages of what does not fit. */
+/* Types and shapes of every operator, by the text of the result; symbols through chains; and the messages of what does not fit.
+ */
 #include "../../lib/graph/infer.h"
 #include "../support/graph_case.h"
 
@@ -79,7 +80,8 @@ static int attributes_from(const char *text, socle_attribute *out, char names[8]
                 numbers[count][n++] = strtoll(at, (char **)&at, 10);
                 list = list || *at == ',';
             }
-            out[count] = list ? ATTRIBUTE_INTS(names[count], numbers[count], (size_t)n) : ATTRIBUTE_INT(names[count], numbers[count][0]);
+            out[count] =
+                list ? ATTRIBUTE_INTS(names[count], numbers[count], (size_t)n) : ATTRIBUTE_INT(names[count], numbers[count][0]);
         }
         count++;
     }
@@ -167,7 +169,11 @@ static const shape_case cases[] = {
     {"Conv", "", {F "[N, 1, 5, 5, 5]", F "[2, 1, 3, 3, 3]"}, "", {F "[N, 2, 3, 3, 3]"}},
     {"Conv", "", {F "[N, 3, 5, 6]", F "[4, 3, 3, 3]"}, "auto_pad='SAME_UPPER' strides=2,2", {F "[N, 4, 3, 3]"}},
     {"Conv", "", {F "[N, 3, H, 6]", F "[4, 3, 3, 3]"}, "auto_pad='VALID'", {F "[N, 4, ?, 4]"}},
-    {"ConvTranspose", "", {F "[N, 3, 4, 4]", F "[3, 5, 3, 3]"}, "strides=2,2 pads=1,1,1,1 output_padding=1,1", {F "[N, 5, 8, 8]"}},
+    {"ConvTranspose",
+     "",
+     {F "[N, 3, 4, 4]", F "[3, 5, 3, 3]"},
+     "strides=2,2 pads=1,1,1,1 output_padding=1,1",
+     {F "[N, 5, 8, 8]"}},
     {"ConvTranspose", "", {F "[N, 4, 5]", F "[4, 3, 3]"}, "group=2 strides=3,", {F "[N, 6, 15]"}},
     {"ConvTranspose", "", {F "[1, 1, 3, 3]", F "[1, 2, 3, 3]"}, "strides=3,2 output_shape=10,8", {F "[1, 2, 10, 8]"}},
     {"MaxPool", "", {F "[N, 3, 7, 7]"}, "kernel_shape=3,3 strides=2,2", {F "[N, 3, 3, 3]", "int64[N, 3, 3, 3]"}},
@@ -175,7 +181,11 @@ static const shape_case cases[] = {
     {"AveragePool", "", {F "[1, 1, 2, 2]"}, "kernel_shape=1,1 strides=2,2 ceil_mode=1", {F "[1, 1, 1, 1]"}},
     {"AveragePool", "", {F "[N, 3, 8]"}, "kernel_shape=2, pads=1,1", {F "[N, 3, 9]"}},
     {"GlobalAveragePool", "", {F "[N, 3, 7, 7]"}, "", {F "[N, 3, 1, 1]"}},
-    {"BatchNormalization", "", {F "[N, 3, 2]", F "[3]", F "[3]", F "[3]", F "[3]"}, "training_mode=1", {F "[N, 3, 2]", F "[3]", F "[3]"}},
+    {"BatchNormalization",
+     "",
+     {F "[N, 3, 2]", F "[3]", F "[3]", F "[3]", F "[3]"},
+     "training_mode=1",
+     {F "[N, 3, 2]", F "[3]", F "[3]"}},
     {"LayerNormalization", "", {"float16[N, 3, 4]", "float16[4]"}, "", {"float16[N, 3, 4]", F "[N, 3, 1]", F "[N, 3, 1]"}},
     {"GroupNormalization", "", {F "[N, 4, 2]", F "[4]", F "[4]"}, "num_groups=2", {F "[N, 4, 2]"}},
     {"InstanceNormalization", "", {F "[N, 4, 2]", F "[4]", F "[4]"}, "", {F "[N, 4, 2]"}},
@@ -324,10 +334,13 @@ Test(graph_infer, geometry_of_a_convolution_with_automatic_padding)
     const shape_case s = {"Conv", "", {F "[2, 6, 5, 8]", F "[4, 3, 3, 2]"}, "auto_pad='SAME_LOWER' strides=2,3 group=2", {F}};
     const value_id y = add_case(c.graph, &s);
     conv_geometry g;
-    cr_assert_eq(graph_conv_geometry(c.graph, &c.graph->nodes[c.graph->values[y].producer], &g), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(graph_conv_geometry(c.graph, &c.graph->nodes[c.graph->values[y].producer], &g), SOCLE_OK, "%s",
+                 socle_error_message());
     cr_assert(g.spatial == 2 && g.batch == 2 && g.channels == 6 && g.out_channels == 4 && g.groups == 2);
-    cr_assert(g.input[0] == 5 && g.kernel[0] == 3 && g.stride[0] == 2 && g.output[0] == 3 && g.pad_begin[0] == 1 && g.pad_end[0] == 1);
-    cr_assert(g.input[1] == 8 && g.kernel[1] == 2 && g.stride[1] == 3 && g.output[1] == 3 && g.pad_begin[1] == 0 && g.pad_end[1] == 0);
+    cr_assert(g.input[0] == 5 && g.kernel[0] == 3 && g.stride[0] == 2 && g.output[0] == 3 && g.pad_begin[0] == 1 &&
+              g.pad_end[0] == 1);
+    cr_assert(g.input[1] == 8 && g.kernel[1] == 2 && g.stride[1] == 3 && g.output[1] == 3 && g.pad_begin[1] == 0 &&
+              g.pad_end[1] == 0);
     cr_assert(g.input[2] == 1 && g.kernel[2] == 1 && g.output[2] == 1);
     graph_case_finish(&c);
 }
@@ -339,8 +352,10 @@ Test(graph_infer, geometry_of_a_transposed_convolution_is_that_of_the_convolutio
     const shape_case s = {"ConvTranspose", "", {F "[2, 3, 4]", F "[3, 5, 3]"}, "strides=2, pads=1,0", {F}};
     const value_id y = add_case(c.graph, &s);
     conv_geometry g;
-    cr_assert_eq(graph_conv_geometry(c.graph, &c.graph->nodes[c.graph->values[y].producer], &g), SOCLE_OK, "%s", socle_error_message());
-    cr_assert(g.channels == 5 && g.out_channels == 3 && g.input[0] == 8 && g.output[0] == 4 && g.pad_begin[0] == 1 && g.pad_end[0] == 0);
+    cr_assert_eq(graph_conv_geometry(c.graph, &c.graph->nodes[c.graph->values[y].producer], &g), SOCLE_OK, "%s",
+                 socle_error_message());
+    cr_assert(g.channels == 5 && g.out_channels == 3 && g.input[0] == 8 && g.output[0] == 4 && g.pad_begin[0] == 1 &&
+              g.pad_end[0] == 0);
     graph_case_finish(&c);
 }
 
@@ -354,4 +369,22 @@ Test(graph_infer, geometry_needs_known_dimensions)
     cr_assert_eq(graph_conv_geometry(c.graph, &c.graph->nodes[c.graph->values[y].producer], &g), SOCLE_SHAPE_MISMATCH);
     cr_assert(strstr(socle_error_message(), "bind") != NULL);
     graph_case_finish(&c);
+}
+
+Test(graph_infer, claims_of_enormous_sizes_are_refused)
+{
+    static const shape_case enormous[] = {
+        {"Concat", "", {F "[4, 1000000000000000000]", F "[4, 1000000000000000000]"}, "axis=1", {F}},
+        {"Pad", "", {F "[3]", "=9223372036854775807,9223372036854775807"}, "", {F}},
+        {"Split", "", {F "[3]", "=9223372036854775807,9223372036854775807"}, "", {F, F}},
+        {"Reshape", "", {F "[3]", "=4611686018427387904,4"}, "", {F}},
+        {"ConstantOfShape", "", {"=9223372036854775807,2"}, "", {F}},
+        {"ConvTranspose", "", {F "[1, 1, 100000000000000]", F "[1, 1, 3]"}, "strides=2147483647,", {F}},
+    };
+    for (size_t i = 0; i < COUNT_OF(enormous); i++) {
+        graph_case c;
+        graph_case_start(&c);
+        cr_expect_eq(add_case(c.graph, &enormous[i]), GRAPH_NONE, "case %zu, %s", i, enormous[i].op);
+        graph_case_finish(&c);
+    }
 }

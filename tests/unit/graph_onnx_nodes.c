@@ -1,5 +1,6 @@
-/* ONNX's own node tests (Debian: libonnx-testdata) without a device: each test's inputs become constants, the graph is simplified, which folds
- * what can be folded and lowers the rest, and the oracle evaluates what is left. Types and values must be ONNX's. */
+/* ONNX's own node tests (Debian: libonnx-testdata) without a device: each test's inputs become constants, the graph is
+ * simplified, which folds what can be folded and lowers the rest, and the oracle evaluates what is left. Types and values must be
+ * ONNX's. */
 #include "../../lib/graph/build.h"
 #include "../../lib/model/model.h"
 #include "../support/evaluate.h"
@@ -109,7 +110,6 @@ static void run_test(const char *test, outcome *o)
     if (loaded != SOCLE_OK) {
         cr_expect(loaded == SOCLE_UNSUPPORTED || loaded == SOCLE_INVALID_FILE || loaded == SOCLE_INVALID_ARGUMENT, "%s: %s", test,
                   socle_error_message());
-
         return;
     }
     if (has_expected_values(model->graph) && feed(model->graph, folder)) {

@@ -27,17 +27,17 @@ static bool has_kind(const graph_case *c, operator_kind kind)
 
 /* ---- lowering: each case ends in graph_simplify, after which no composite and no host operator is left ---- */
 
-#define LOWER_CASE(name, tolerance, ...)                                                                     \
-    Test(graph_rewrite, name)                                                                                \
-    {                                                                                                        \
-        graph_case made, *c = &made;                                                                         \
-        graph_case_start(c);                                                                                 \
-        __VA_ARGS__;                                                                                         \
-        graph_case_assert_kept(c, graph_lower, tolerance);                                                   \
-        cr_assert_not(has_kind(c, OPERATOR_COMPOSITE), "a composite is left");                               \
-        graph_case_assert_kept(c, graph_simplify, tolerance);                                                \
-        cr_assert_not(has_kind(c, OPERATOR_HOST), "a host operator is left");                                \
-        graph_case_finish(c);                                                                                \
+#define LOWER_CASE(name, tolerance, ...)                                                                                         \
+    Test(graph_rewrite, name)                                                                                                    \
+    {                                                                                                                            \
+        graph_case made, *c = &made;                                                                                             \
+        graph_case_start(c);                                                                                                     \
+        __VA_ARGS__;                                                                                                             \
+        graph_case_assert_kept(c, graph_lower, tolerance);                                                                       \
+        cr_assert_not(has_kind(c, OPERATOR_COMPOSITE), "a composite is left");                                                   \
+        graph_case_assert_kept(c, graph_simplify, tolerance);                                                                    \
+        cr_assert_not(has_kind(c, OPERATOR_HOST), "a host operator is left");                                                    \
+        graph_case_finish(c);                                                                                                    \
     }
 
 LOWER_CASE(sum_and_mean_become_chains, 1e-6, const value_id a = INPUT(2, 3), b = INPUT(3), d = INPUT(2, 1);
@@ -57,26 +57,30 @@ LOWER_CASE(gelu_both_forms, 1e-6, const value_id a = INPUT(9); output(c, CASE_NO
 LOWER_CASE(cast_like_becomes_cast, 0, output(c, CASE_NODE(c, "CastLike", INPUT(4), LIST(1))))
 LOWER_CASE(dropout_in_inference_is_nothing, 0, const value_id a = INPUT(4, 2); output(c, CASE_NODE(c, "Dropout", a));
            output(c, CASE_NODE(c, "Relu", CASE_NODE(c, "Dropout", a))))
-LOWER_CASE(global_pools_become_reductions, 1e-6, const value_id a = INPUT(2, 3, 4, 5); output(c, CASE_NODE(c, "GlobalAveragePool", a));
-           output(c, CASE_NODE(c, "GlobalMaxPool", a)))
+LOWER_CASE(global_pools_become_reductions, 1e-6, const value_id a = INPUT(2, 3, 4, 5);
+           output(c, CASE_NODE(c, "GlobalAveragePool", a)); output(c, CASE_NODE(c, "GlobalMaxPool", a)))
 LOWER_CASE(transposed_convolutions, 1e-5, const value_id x = INPUT(2, 4, 5);
-           output(c, WITH("ConvTranspose", 3, ATTRIBUTES(ATTRIBUTE_INTS("strides", ((const int64_t[]){3}), 1), ATTRIBUTE_INT("group", 2),
-                                                         ATTRIBUTE_INTS("pads", ((const int64_t[]){1, 0}), 2)),
+           output(c, WITH("ConvTranspose", 3,
+                          ATTRIBUTES(ATTRIBUTE_INTS("strides", ((const int64_t[]){3}), 1), ATTRIBUTE_INT("group", 2),
+                                     ATTRIBUTE_INTS("pads", ((const int64_t[]){1, 0}), 2)),
                           x, FLOATS(4, 3, 3), FLOATS(6)));
-           output(c, WITH("ConvTranspose", 2, ATTRIBUTES(ATTRIBUTE_STRING("auto_pad", "SAME_LOWER"),
-                                                         ATTRIBUTE_INTS("strides", ((const int64_t[]){2}), 1)),
+           output(c, WITH("ConvTranspose", 2,
+                          ATTRIBUTES(ATTRIBUTE_STRING("auto_pad", "SAME_LOWER"),
+                                     ATTRIBUTE_INTS("strides", ((const int64_t[]){2}), 1)),
                           x, FLOATS(4, 3, 3))))
 LOWER_CASE(batch_normalization_in_inference, 1e-6,
            output(c, CASE_NODE(c, "BatchNormalization", INPUT(2, 3, 4), FLOATS(3), FLOATS(3), FLOATS(3), FLOATS(3)));
            output(c, CASE_NODE(c, "BatchNormalization", INPUT(2, 3), FLOATS(3), FLOATS(3), FLOATS(3), FLOATS(3))))
 LOWER_CASE(reduce_log_sum_exp, 1e-6, const value_id a = INPUT(3, 4); output(c, CASE_NODE(c, "ReduceLogSumExp", a, LIST(1)));
            output(c, WITH("ReduceLogSumExp", 1, ATTRIBUTES(ATTRIBUTE_INT("keepdims", 0)), a)))
-LOWER_CASE(depth_to_space_and_back, 0, const value_id a = INPUT(2, 8, 2, 3); const socle_attribute block = ATTRIBUTE_INT("blocksize", 2);
+LOWER_CASE(depth_to_space_and_back, 0, const value_id a = INPUT(2, 8, 2, 3);
+           const socle_attribute block = ATTRIBUTE_INT("blocksize", 2);
            output(c, graph_case_node(c, "DepthToSpace", &a, 1, &block, 1));
            output(c, WITH("DepthToSpace", 1, ATTRIBUTES(block, ATTRIBUTE_STRING("mode", "CRD")), a));
            output(c, WITH("SpaceToDepth", 1, ATTRIBUTES(block), CASE_NODE(c, "Transpose", INPUT(2, 4, 6, 8)))))
 LOWER_CASE(trilu_upper_and_lower, 0, const value_id a = INPUT(2, 3, 4); output(c, CASE_NODE(c, "Trilu", a));
-           output(c, WITH("Trilu", 2, ATTRIBUTES(ATTRIBUTE_INT("upper", 0)), a, graph_constant_scalar(c->graph, SOCLE_INT64, -1))))
+           output(c,
+                  WITH("Trilu", 2, ATTRIBUTES(ATTRIBUTE_INT("upper", 0)), a, graph_constant_scalar(c->graph, SOCLE_INT64, -1))))
 LOWER_CASE(a_large_constant_of_shape_becomes_an_expanded_scalar, 0, output(c, CASE_NODE(c, "ConstantOfShape", LIST(300, 300))))
 
 Test(graph_rewrite, batch_normalization_in_training_makes_running_statistics)
@@ -158,13 +162,13 @@ static void assert_norm_folds(graph_case *c, const char *producer)
     graph_case_finish(c);
 }
 
-#define NORM_CASE(name, producer, channels, expression)                                                      \
-    Test(graph_rewrite, name)                                                                                \
-    {                                                                                                        \
-        graph_case made, *c = &made;                                                                         \
-        graph_case_start(c);                                                                                 \
-        output(c, norm_of(c, expression, channels));                                                         \
-        assert_norm_folds(c, producer);                                                                      \
+#define NORM_CASE(name, producer, channels, expression)                                                                          \
+    Test(graph_rewrite, name)                                                                                                    \
+    {                                                                                                                            \
+        graph_case made, *c = &made;                                                                                             \
+        graph_case_start(c);                                                                                                     \
+        output(c, norm_of(c, expression, channels));                                                                             \
+        assert_norm_folds(c, producer);                                                                                          \
     }
 
 NORM_CASE(batch_norm_folds_into_a_convolution, "Conv", 4, CASE_NODE(c, "Conv", INPUT(2, 3, 5, 5), FLOATS(4, 3, 3, 3)))
@@ -173,7 +177,8 @@ NORM_CASE(batch_norm_folds_into_a_grouped_convolution_with_bias, "Conv", 6,
 NORM_CASE(batch_norm_folds_into_a_grouped_transposed_convolution, "ConvTranspose", 6,
           WITH("ConvTranspose", 2, ATTRIBUTES(ATTRIBUTE_INT("group", 2)), INPUT(2, 4, 5), FLOATS(4, 3, 3)))
 NORM_CASE(batch_norm_folds_into_a_product, "Gemm", 5,
-          WITH("Gemm", 3, ATTRIBUTES(ATTRIBUTE_FLOAT("alpha", 0.5), ATTRIBUTE_FLOAT("beta", 2)), INPUT(2, 3), FLOATS(3, 5), FLOATS(1, 5)))
+          WITH("Gemm", 3, ATTRIBUTES(ATTRIBUTE_FLOAT("alpha", 0.5), ATTRIBUTE_FLOAT("beta", 2)), INPUT(2, 3), FLOATS(3, 5),
+               FLOATS(1, 5)))
 NORM_CASE(batch_norm_folds_into_a_product_with_transposed_weights, "Gemm", 5,
           WITH("Gemm", 2, ATTRIBUTES(ATTRIBUTE_INT("transB", 1)), INPUT(2, 3), FLOATS(5, 3)))
 
@@ -234,7 +239,8 @@ Test(graph_rewrite, equal_expressions_are_computed_once)
     graph_case made, *c = &made;
     graph_case_start(c);
     const value_id x = INPUT(4, 3);
-    const value_id a = CASE_NODE(c, "ReduceSum", CASE_NODE(c, "Exp", x), LIST(1)), b = CASE_NODE(c, "ReduceSum", CASE_NODE(c, "Exp", x), LIST(1));
+    const value_id a = CASE_NODE(c, "ReduceSum", CASE_NODE(c, "Exp", x), LIST(1)),
+                   b = CASE_NODE(c, "ReduceSum", CASE_NODE(c, "Exp", x), LIST(1));
     output(c, CASE_NODE(c, "Mul", a, b));
     output(c, b);
     graph_case_assert_kept(c, graph_merge_common, 0);
@@ -309,8 +315,9 @@ Test(graph_rewrite, nodes_that_look_idle_and_are_not_stay)
 static value_id symbolic_input(graph_case *c, const char *name, const char *first, const char *second)
 {
     socle_value value;
-    cr_assert_eq(socle_graph_input(c->graph, name, SOCLE_FLOAT32, 2, (int64_t[]){-1, -1}, (const char *const[]){first, second}, &value),
-                 SOCLE_OK);
+    cr_assert_eq(
+        socle_graph_input(c->graph, name, SOCLE_FLOAT32, 2, (int64_t[]){-1, -1}, (const char *const[]){first, second}, &value),
+        SOCLE_OK);
     return value;
 }
 
@@ -327,7 +334,8 @@ Test(graph_rewrite, binding_gives_the_first_open_dimension_the_batch_and_the_oth
     const value_id y = CASE_NODE(c, "MatMul", a, b);
     output(c, y);
     cr_assert_eq(graph_bind_shapes(c->graph, NULL, 0, 32), SOCLE_OK, "%s", socle_error_message());
-    cr_assert(type_of(c, a)->dims[0] == 32 && type_of(c, a)->dims[1] == 1 && type_of(c, b)->dims[0] == 1 && type_of(c, b)->dims[1] == 32);
+    cr_assert(type_of(c, a)->dims[0] == 32 && type_of(c, a)->dims[1] == 1 && type_of(c, b)->dims[0] == 1 &&
+              type_of(c, b)->dims[1] == 32);
     cr_assert(type_of(c, y)->dims[0] == 32 && type_of(c, y)->dims[1] == 32);
     graph_case_finish(c);
 }
@@ -350,7 +358,8 @@ Test(graph_rewrite, bindings_that_contradict_each_other_or_name_nothing_are_refu
     graph_case_start(c);
     const value_id a = symbolic_input(c, "a", "N", "S");
     output(c, CASE_NODE(c, "Relu", a));
-    const socle_shape_binding unknown[] = {{"M", 1, {7}}}, contradiction[] = {{"S", 1, {7}}, {"a", 2, {2, 8}}}, rank[] = {{"a", 3, {2, 8, 1}}};
+    const socle_shape_binding unknown[] = {{"M", 1, {7}}}, contradiction[] = {{"S", 1, {7}}, {"a", 2, {2, 8}}},
+                              rank[] = {{"a", 3, {2, 8, 1}}};
     cr_assert_eq(graph_bind_shapes(c->graph, unknown, 1, 1), SOCLE_INVALID_ARGUMENT);
     cr_assert_str_eq(socle_error_message(), "'M' is no symbolic dimension and no input of 'case'");
     cr_assert_eq(graph_bind_shapes(c->graph, contradiction, 2, 1), SOCLE_SHAPE_MISMATCH);
