@@ -50,7 +50,7 @@ static socle_status build(socle_device *device, cl_program made, const char *nam
     socle_status status = SOCLE_OUT_OF_MEMORY;
     if (given != NULL) {
         const cl_int code = clBuildProgram(made, 1, &device->cl_device, given, NULL, NULL);
-        status = code == CL_SUCCESS ? SOCLE_OK : fail_build(device, made, code, name, given);
+        status = code == CL_SUCCESS ? SOCLE_OK : fail_build(device, made, code, name, options != NULL ? options : "");
     }
     memory_free(given);
     if (status == SOCLE_OK)
