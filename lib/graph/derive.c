@@ -142,7 +142,8 @@ static term parse_call(parser *p, const char *op)
     for (int i = 0; i < count; i++)
         inputs[i] = typed(p, arguments[i], dtype);
     socle_graph *graph = p->context->graph;
-    const char *domain = operator_find(graph->context, "", op) == NULL && operator_find(graph->context, "socle", op) != NULL ? "socle" : "";
+    const char *domain =
+        operator_find(graph->context, "", op) == NULL && operator_find(graph->context, "socle", op) != NULL ? "socle" : "";
     return of_value(p, compose_node(graph, domain, op, inputs, count, NULL, 0));
 }
 

@@ -1,5 +1,6 @@
-/* Differentiation in reverse: nodes are visited last first; each hands the gradients of its outputs on to its inputs by the rule of its
- * operator; what reaches a value on several ways is added up. The backward nodes are appended, so the result is one larger graph. */
+/* Differentiation in reverse: nodes are visited last first; each hands the gradients of its outputs on to its inputs by the rule
+ * of its operator; what reaches a value on several ways is added up. The backward nodes are appended, so the result is one larger
+ * graph. */
 #include "differentiate.h"
 
 #include "gradient_derive.h"
@@ -30,8 +31,9 @@ static void read_attributes(derive_context *c, const graph_operator *op, const g
         if (sscanf(at, " %31[^= ]=%lf%n", name, &standard, &length) != 2)
             break;
         const graph_attribute *given = node_attribute(node, name);
-        c->attribute_values[c->attribute_count++] =
-            given == NULL ? standard : given->kind == SOCLE_ATTRIBUTE_INT ? (double)given->i : given->f;
+        c->attribute_values[c->attribute_count++] = given == NULL                        ? standard
+                                                    : given->kind == SOCLE_ATTRIBUTE_INT ? (double)given->i
+                                                                                         : given->f;
         at += length;
     }
 }
@@ -177,8 +179,8 @@ static socle_status run_backwards(differentiation *d, const value_id *wrt, int c
     return status;
 }
 
-socle_status graph_propagate(socle_graph *graph, const value_id *from, const value_id *seeds, int from_count,
-                             const value_id *wrt, int count, value_id *gradients)
+socle_status graph_propagate(socle_graph *graph, const value_id *from, const value_id *seeds, int from_count, const value_id *wrt,
+                             int count, value_id *gradients)
 {
     socle_status status = graph_lower_for_gradient(graph);
     if (status != SOCLE_OK)

@@ -4,9 +4,9 @@
 
 #include "gradients.h"
 
-/* Adds the backward nodes that carry the gradients seeds[] of the values from[] to wrt[]; gradients[i] is GRAPH_NONE where none of
- * from[] depends on wrt[i]. Nodes made of others are lowered first. */
-socle_status graph_propagate(socle_graph *graph, const value_id *from, const value_id *seeds, int from_count,
-                             const value_id *wrt, int count, value_id *gradients);
+/* Adds the backward nodes that carry the gradients seeds[] of the values from[] to wrt[]; gradients[i] is GRAPH_NONE where none
+ * of from[] depends on wrt[i]. Nodes made of others are lowered first. */
+socle_status graph_propagate(socle_graph *graph, const value_id *from, const value_id *seeds, int from_count, const value_id *wrt,
+                             int count, value_id *gradients);
 
 #endif

@@ -1,5 +1,5 @@
-/* Short forms in which gradient rules are written. Each adds a node (or none, where it would do nothing) and returns its value; each hands
- * GRAPH_NONE on, so that a rule checks once, at its end. Types are copied: adding nodes moves the graph's arrays. */
+/* Short forms in which gradient rules are written. Each adds a node (or none, where it would do nothing) and returns its value;
+ * each hands GRAPH_NONE on, so that a rule checks once, at its end. Types are copied: adding nodes moves the graph's arrays. */
 #ifndef SOCLE_LIB_GRAPH_GRADIENT_COMPOSE_H
 #define SOCLE_LIB_GRAPH_GRADIENT_COMPOSE_H
 

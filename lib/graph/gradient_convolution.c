@@ -1,5 +1,5 @@
-/* Gradients of convolutions. A convolution is linear in its input and in its weights, so its two gradients and theirs stay among three
- * operators: Conv, ConvGradInput and ConvGradWeight, all with the same geometry. */
+/* Gradients of convolutions. A convolution is linear in its input and in its weights, so its two gradients and theirs stay among
+ * three operators: Conv, ConvGradInput and ConvGradWeight, all with the same geometry. */
 #include "gradients.h"
 
 #include "gradient_compose.h"
@@ -46,8 +46,7 @@ static value_id convolve(socle_graph *graph, const conv_attributes *a, value_id 
 static value_id gradient_of_input(socle_graph *graph, const conv_attributes *a, value_id dy, value_id w)
 {
     conv_attributes with_shape = *a;
-    with_shape.items[with_shape.count++] =
-        ATTRIBUTE_INTS("input_shape", a->input_shape, (size_t)(2 + a->geometry.spatial));
+    with_shape.items[with_shape.count++] = ATTRIBUTE_INTS("input_shape", a->input_shape, (size_t)(2 + a->geometry.spatial));
     return compose_node(graph, "socle", "ConvGradInput", (value_id[]){dy, w}, 2, with_shape.items, with_shape.count);
 }
 

@@ -105,7 +105,8 @@ static bool read_cuts(const graph_gradient *g, const graph_type *type, cut *cuts
     return true;
 }
 
-/* Puts step - 1 zeros behind each element along an axis: [.., n, ..] -> [.., n, 1, ..] -> [.., n, step, ..] -> [.., n * step, ..]. */
+/* Puts step - 1 zeros behind each element along an axis: [.., n, ..] -> [.., n, 1, ..] -> [.., n, step, ..] -> [.., n * step,
+ * ..]. */
 static value_id spread(socle_graph *graph, value_id a, int axis, int64_t step)
 {
     if (a == GRAPH_NONE || step == 1)
@@ -184,7 +185,8 @@ static value_id fold_border(socle_graph *graph, value_id border, int axis, int64
     if (mode == PAD_WRAP)
         return front ? compose_pad(graph, border, axis, size - width, 0) : compose_pad(graph, border, axis, 0, size - width);
     const value_id mirrored = reverse(graph, border, axis);
-    return front ? compose_pad(graph, mirrored, axis, 1, size - 1 - width) : compose_pad(graph, mirrored, axis, size - 1 - width, 1);
+    return front ? compose_pad(graph, mirrored, axis, 1, size - 1 - width)
+                 : compose_pad(graph, mirrored, axis, size - 1 - width, 1);
 }
 
 static value_id undo_pad(socle_graph *graph, value_id dy, int axis, int64_t before, int64_t after, int64_t size, pad_mode mode)
@@ -220,7 +222,8 @@ socle_status gradient_pad(graph_gradient *g)
         return socle_fail(SOCLE_UNSUPPORTED, "%s: its pads must be constant to be differentiated",
                           graph_node_label(graph, g->node));
     if (compose_wanted(g, 2))
-        return socle_fail(SOCLE_UNSUPPORTED, "%s: no gradient is known for the value that pads", graph_node_label(graph, g->node));
+        return socle_fail(SOCLE_UNSUPPORTED, "%s: no gradient is known for the value that pads",
+                          graph_node_label(graph, g->node));
     value_id dx = g->output_gradients[0];
     for (int i = 0; i < count; i++) {
         const int axis = compose_axis(axes[i], type.rank);

@@ -173,9 +173,11 @@ static value_id per_channel(socle_graph *graph, value_id list, int rank)
 static void add_batch_statistics(socle_graph *graph, normalized *n, int rank, double epsilon)
 {
     n->mean = per_channel(graph, compose_reduce(graph, "ReduceMean", n->x, n->axes, n->axis_count, false), rank);
-    const value_id centered = compose_binary(graph, "Sub", n->x, n->mean), square = compose_binary(graph, "Mul", centered, centered);
+    const value_id centered = compose_binary(graph, "Sub", n->x, n->mean),
+                   square = compose_binary(graph, "Mul", centered, centered);
     const value_id variance = compose_reduce(graph, "ReduceMean", square, n->axes, n->axis_count, false);
-    const value_id deviation = compose_unary(graph, "Sqrt", compose_binary(graph, "Add", variance, compose_number(graph, variance, epsilon)));
+    const value_id deviation =
+        compose_unary(graph, "Sqrt", compose_binary(graph, "Add", variance, compose_number(graph, variance, epsilon)));
     n->inverse = per_channel(graph, compose_unary(graph, "Reciprocal", deviation), rank);
 }
 

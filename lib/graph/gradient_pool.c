@@ -5,15 +5,16 @@
 
 #define MAX_ATTRIBUTES 12
 
-/* The node's own attributes, borrowed: valid until nodes are added to the graph, since names and arrays stay but may move with it. */
+/* The node's own attributes, borrowed: valid until nodes are added to the graph, since names and arrays stay but may move with
+ * it. */
 static int own_attributes(const graph_node *node, socle_attribute *out)
 {
     int count = 0;
     for (int i = 0; i < node->attribute_count && count < MAX_ATTRIBUTES - 1; i++) {
         const graph_attribute *a = &node->attributes[i];
         if (a->kind == SOCLE_ATTRIBUTE_INT || a->kind == SOCLE_ATTRIBUTE_INTS || a->kind == SOCLE_ATTRIBUTE_STRING)
-            out[count++] = (socle_attribute){.name = a->name, .kind = a->kind, .i = a->i, .s = a->s, .ints = a->ints,
-                                             .count = (size_t)a->count};
+            out[count++] = (socle_attribute){
+                .name = a->name, .kind = a->kind, .i = a->i, .s = a->s, .ints = a->ints, .count = (size_t)a->count};
     }
     return count;
 }

@@ -13,11 +13,13 @@ socle_status gradient_gemm(graph_gradient *g)
     const value_id a = node->inputs[0], b = node->inputs[1], dy = g->output_gradients[0];
     socle_status status = SOCLE_OK;
     if (compose_wanted(g, 0))
-        status = compose_set(g, 0, transpose_a ? compose_product(g->graph, b, transpose_b, dy, true, alpha)
-                                               : compose_product(g->graph, dy, false, b, !transpose_b, alpha));
+        status = compose_set(g, 0,
+                             transpose_a ? compose_product(g->graph, b, transpose_b, dy, true, alpha)
+                                         : compose_product(g->graph, dy, false, b, !transpose_b, alpha));
     if (status == SOCLE_OK && compose_wanted(g, 1))
-        status = compose_set(g, 1, transpose_b ? compose_product(g->graph, dy, true, a, transpose_a, alpha)
-                                               : compose_product(g->graph, a, !transpose_a, dy, false, alpha));
+        status = compose_set(g, 1,
+                             transpose_b ? compose_product(g->graph, dy, true, a, transpose_a, alpha)
+                                         : compose_product(g->graph, a, !transpose_a, dy, false, alpha));
     if (status == SOCLE_OK && compose_wanted(g, 2)) {
         const graph_type type = compose_type(g->graph, compose_input(g, 2));
         status = compose_set(g, 2, compose_scale(g->graph, graph_reduce_to(g->graph, dy, &type), beta));

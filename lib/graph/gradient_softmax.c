@@ -110,8 +110,8 @@ static value_id label_gradients(graph_gradient *g, value_id labels, value_id one
 socle_status gradient_softmax_cross_entropy_loss(graph_gradient *g)
 {
     socle_graph *graph = g->graph;
-    const value_id scores = compose_input(g, 0), through_log = graph->nodes[g->node].output_count > 1 ?
-                                                                    g->output_gradients[1] : GRAPH_NONE;
+    const value_id scores = compose_input(g, 0),
+                   through_log = graph->nodes[g->node].output_count > 1 ? g->output_gradients[1] : GRAPH_NONE;
     const graph_type type = compose_type(graph, scores);
     const socle_attribute axis = ATTRIBUTE_INT("axis", 1);
     value_id log_prob = compose_output(g, 1), gradient = GRAPH_NONE;

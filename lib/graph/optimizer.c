@@ -1,6 +1,7 @@
-/* Optimizers as graph updates. Each weight's update is a chain of pointwise nodes that reads and writes its states element by element, so
- * that it becomes one kernel in place. What changes from step to step are inputs of rank 0: a kernel reads them directly, and the host
- * writes only those that changed. Definitions as in PyTorch's torch.optim (SGD, Adam, AdamW) and torch.nn.utils.clip_grad_norm_. */
+/* Optimizers as graph updates. Each weight's update is a chain of pointwise nodes that reads and writes its states element by
+ * element, so that it becomes one kernel in place. What changes from step to step are inputs of rank 0: a kernel reads them
+ * directly, and the host writes only those that changed. Definitions as in PyTorch's torch.optim (SGD, Adam, AdamW) and
+ * torch.nn.utils.clip_grad_norm_. */
 #include "training.h"
 
 #include <string.h>
@@ -73,7 +74,8 @@ static socle_status set_state(const optimization *o, value_id state, value_id va
 
 /* ---- accumulation ---- */
 
-/* Sum of the batches' gradients, each weighted by its rows; it starts again after an update. The mean of it replaces *gradient. */
+/* Sum of the batches' gradients, each weighted by its rows; it starts again after an update. The mean of it replaces *gradient.
+ */
 static socle_status accumulate(const optimization *o, value_id weight, value_id *gradient)
 {
     const value_id state = state_beside(o, "accumulated", weight), update = hyper(o->graph, HYPER_UPDATE);
@@ -94,9 +96,8 @@ static value_id clip_factor(const optimization *o, const value_id *gradients, in
     value_id squares = GRAPH_NONE;
     for (int i = 0; i < count; i++) {
         const int rank = compose_type(o->graph, gradients[i]).rank;
-        const value_id square =
-            rank > 0 ? compose_reduce(o->graph, "ReduceSumSquare", gradients[i], axes, rank, false)
-                     : multiply(o, gradients[i], gradients[i]);
+        const value_id square = rank > 0 ? compose_reduce(o->graph, "ReduceSumSquare", gradients[i], axes, rank, false)
+                                         : multiply(o, gradients[i], gradients[i]);
         const value_id own = compose_cast(o->graph, square, SOCLE_FLOAT32);
         squares = i == 0 ? own : add(o, squares, own);
     }
@@ -137,8 +138,8 @@ static socle_status update_sgd(const optimization *o, value_id weight, value_id 
     return set_state(o, weight, compose_binary(o->graph, "Sub", weight, change), o->apply);
 }
 
-/* m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon). AdamW shrinks the weight by
- * lr * weight_decay first, Adam adds weight_decay w to g. */
+/* m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= lr / (1 - b1^t) * m / (sqrt(v / (1 - b2^t)) + epsilon). AdamW shrinks the
+ * weight by lr * weight_decay first, Adam adds weight_decay w to g. */
 static socle_status update_adam(const optimization *o, value_id weight, value_id g)
 {
     const double b1 = o->options->beta1, b2 = o->options->beta2, decay = o->options->weight_decay;
@@ -167,8 +168,8 @@ static socle_status update_adam(const optimization *o, value_id weight, value_id
 
 /* ---- conditions ---- */
 
-/* A loss that is no number changes nothing, so that the weights before it stay and its cause can be looked for. Running statistics of
- * BatchNormalization are held back in the same way. */
+/* A loss that is no number changes nothing, so that the weights before it stay and its cause can be looked for. Running
+ * statistics of BatchNormalization are held back in the same way. */
 static socle_status add_conditions(optimization *o, value_id loss)
 {
     socle_graph *graph = o->graph;
@@ -216,8 +217,8 @@ socle_status graph_add_optimizer(socle_graph *graph, const socle_trainer_options
     if (status == SOCLE_OK && options->clip_norm > 0)
         status = clip(&o, present, count);
     for (int i = 0; i < count && status == SOCLE_OK; i++)
-        status = options->optimizer == SOCLE_SGD ? update_sgd(&o, weights[i], present[i])
-                                                 : update_adam(&o, weights[i], present[i]);
+        status =
+            options->optimizer == SOCLE_SGD ? update_sgd(&o, weights[i], present[i]) : update_adam(&o, weights[i], present[i]);
     memory_free(present);
     return status;
 }

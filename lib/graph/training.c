@@ -1,4 +1,5 @@
-/* One step of training as a graph: the network in its training form, the loss of its first output, the gradients of its weights. */
+/* One step of training as a graph: the network in its training form, the loss of its first output, the gradients of its weights.
+ */
 #include "training.h"
 
 #include "differentiate.h"

@@ -1,6 +1,6 @@
-/* The forms in which layers are trained. Weights become states; BatchNormalization takes the batch's statistics and updates the running
- * ones; Dropout multiplies by a mask that depends on a seed, an input of the graph; LayerNormalization hands its statistics out, so that
- * the backward pass need not compute them again. */
+/* The forms in which layers are trained. Weights become states; BatchNormalization takes the batch's statistics and updates the
+ * running ones; Dropout multiplies by a mask that depends on a seed, an input of the graph; LayerNormalization hands its
+ * statistics out, so that the backward pass need not compute them again. */
 #include "training.h"
 
 #include <string.h>
@@ -55,7 +55,8 @@ static socle_status take_place(socle_graph *graph, value_id old, value_id value)
     return status;
 }
 
-/* The node once more, with `output_count` outputs and with `extra` as one more attribute; its first output takes the old one's place. */
+/* The node once more, with `output_count` outputs and with `extra` as one more attribute; its first output takes the old one's
+ * place. */
 static socle_status replace_node(socle_graph *graph, node_id n, const socle_attribute *extra, int output_count, node_id *made)
 {
     socle_attribute attributes[MAX_ATTRIBUTES];
@@ -67,8 +68,14 @@ static socle_status replace_node(socle_graph *graph, node_id n, const socle_attr
         const graph_attribute *a = &node->attributes[i];
         if (extra != NULL && strcmp(a->name, extra->name) == 0)
             continue;
-        attributes[count++] = (socle_attribute){.name = a->name, .kind = a->kind, .i = a->i, .f = a->f, .s = a->s,
-                                                .ints = a->ints, .floats = a->floats, .count = (size_t)a->count};
+        attributes[count++] = (socle_attribute){.name = a->name,
+                                                .kind = a->kind,
+                                                .i = a->i,
+                                                .f = a->f,
+                                                .s = a->s,
+                                                .ints = a->ints,
+                                                .floats = a->floats,
+                                                .count = (size_t)a->count};
     }
     if (extra != NULL)
         attributes[count++] = *extra;
@@ -118,8 +125,8 @@ static value_id seed_input(socle_graph *graph)
 static value_id dropout_mask(socle_graph *graph, const graph_type *type, double ratio, int salt)
 {
     const value_id seed = seed_input(graph);
-    const socle_attribute attributes[] = {ATTRIBUTE_INTS("shape", type->dims, (size_t)type->rank), ATTRIBUTE_FLOAT("ratio", ratio),
-                                          ATTRIBUTE_INT("salt", salt)};
+    const socle_attribute attributes[] = {ATTRIBUTE_INTS("shape", type->dims, (size_t)type->rank),
+                                          ATTRIBUTE_FLOAT("ratio", ratio), ATTRIBUTE_INT("salt", salt)};
     return compose_cast(graph, compose_node(graph, "socle", "DropoutMask", &seed, 1, attributes, 3), type->dtype);
 }
 

@@ -1,5 +1,5 @@
-/* Losses with their gradients in closed form, both stable for large logits: cross entropy is softmax minus one-hot, binary cross entropy
- * sigmoid minus label. The loss is a by-product, of which no gradient is taken. */
+/* Losses with their gradients in closed form, both stable for large logits: cross entropy is softmax minus one-hot, binary cross
+ * entropy sigmoid minus label. The loss is a by-product, of which no gradient is taken. */
 #include "training.h"
 
 static value_id mean_of(socle_graph *graph, value_id a, double count)
@@ -76,8 +76,8 @@ socle_status training_loss(socle_graph *graph, socle_loss kind, value_id output,
         return socle_fail(SOCLE_UNSUPPORTED, "output '%s' cannot be trained: its shape must be known and its type floating point",
                           graph->output_names[0]);
     if (type.dtype == SOCLE_FLOAT16 || type.dtype == SOCLE_BFLOAT16)
-        return socle_fail(SOCLE_UNSUPPORTED, "output '%s' cannot be trained as %s: cast it to float32",
-                          graph->output_names[0], socle_dtype_name(type.dtype));
+        return socle_fail(SOCLE_UNSUPPORTED, "output '%s' cannot be trained as %s: cast it to float32", graph->output_names[0],
+                          socle_dtype_name(type.dtype));
     socle_status status = rules[kind](graph, output, loss, gradient);
     return status == SOCLE_OK && (*loss == GRAPH_NONE || *gradient == GRAPH_NONE) ? socle_last_status() : status;
 }

@@ -92,7 +92,16 @@ static bool is_shardable(const device_plan *plan, int64_t rows)
     return plan->input_count > 0;
 }
 
-/* In training the loss is one number and labels may be anything: rows alone decide. */
+/* In training the loss is one number and labels may be anything: rows alone decide. But batch normalization takes its statistics from the
+ * whole batch: what is trained must not depend on where. */
+static bool is_trainable_in_shards(const socle_graph *graph, int64_t rows)
+{
+    for (int n = 0; n < graph->node_count; n++)
+        if (graph->nodes[n].op != NULL && strcmp(graph->nodes[n].op->name, "BatchNormalization") == 0)
+            return false;
+    return rows > 1;
+}
+
 static socle_status estimate_alone(const placement_work *work, socle_device *device, int64_t batch,
                                    placement *candidate, bool *shardable)
 {
@@ -106,7 +115,7 @@ static socle_status estimate_alone(const placement_work *work, socle_device *dev
     candidate->rows[0] = batch;
     candidate->estimated_ms = (part->estimated_us + transfer_us(part)) * 1e-3;
     candidate->peak_bytes = part->peak_bytes;
-    *shardable = work->training != NULL ? batch > 1 : is_shardable(part, batch);
+    *shardable = work->training != NULL ? is_trainable_in_shards(work->model->graph, batch) : is_shardable(part, batch);
     device_plan_destroy(part);
     return SOCLE_OK;
 }

@@ -64,20 +64,10 @@ static socle_status take_options(socle_trainer *t, const socle_trainer_options *
 
 /* ---- placement ---- */
 
-/* "auto": what measured fastest. Devices that are named are all used where they can be, by their shares. */
 static socle_status decide(socle_trainer *t)
 {
     const placement_work work = {t->context, t->model, &t->plan_options, &t->options};
-    socle_status status = placement_decide(&work, t->plan);
-    if (status != SOCLE_OK)
-        return status;
-    const placement *chosen = &t->plan->candidates[t->plan->chosen];
-    t->device_count = chosen->device_count;
-    for (int i = 0; i < chosen->device_count; i++) {
-        t->devices[i] = chosen->devices[i];
-        t->shares[i] = chosen->share[i];
-    }
-    return SOCLE_OK;
+    return placement_decide(&work, t->plan);
 }
 
 static socle_status describe_placement(socle_trainer *t)
@@ -90,7 +80,8 @@ static socle_status describe_placement(socle_trainer *t)
     text_addf(&line, "; %s", chosen->reason != NULL ? chosen->reason : "");
     for (int i = 0; i < plan->candidate_count; i++)
         if (i != plan->chosen)
-            text_addf(&line, "; %s: %s", plan->candidates[i].text, plan->candidates[i].reason != NULL ? plan->candidates[i].reason : "");
+            text_addf(&line, "; %s: %s", plan->candidates[i].text,
+                      plan->candidates[i].reason != NULL ? plan->candidates[i].reason : "");
     t->placement = text_take(&line);
     return t->placement != NULL ? SOCLE_OK : SOCLE_OUT_OF_MEMORY;
 }
@@ -110,22 +101,57 @@ static void note_times(socle_trainer *t, double total_ms)
     times->load_ms = total_ms - times->compile_ms;
 }
 
-static socle_status prepare(socle_trainer *t)
+/* Executors that borrow states go before the one that owns them. */
+static void drop_variants(socle_trainer *t)
 {
-    const double start_s = time_now_s();
+    for (evaluation_variant *v = t->evaluations, *next; v != NULL; v = next) {
+        next = v->next;
+        executor_destroy(v->executor);
+        memory_free(v);
+    }
+    t->evaluations = NULL;
+    trainer_finish_together(t);
+    for (training_variant *v = t->first != NULL ? t->first->next : NULL, *next; v != NULL; v = next) {
+        next = v->next;
+        training_variant_destroy(v);
+    }
+    training_variant_destroy(t->first);
+    t->first = NULL;
+    for (int i = 0; i < t->state_count; i++)
+        memory_free(t->states[i].name);
+    t->state_count = 0;
+}
+
+static socle_status show_parts(socle_trainer *t)
+{
     device_plan *parts[PLACEMENT_MAX_DEVICES];
-    socle_status status = decide(t);
-    if (status == SOCLE_OK)
-        status = training_variant_create(t, NULL, t->options.batch, &t->first);
+    for (int i = 0; i < t->first->count; i++)
+        parts[i] = t->first->executors[i]->plan;
+    return plan_show_parts(t->plan, parts, t->first->count);
+}
+
+socle_status trainer_place(socle_trainer *t, const placement *chosen)
+{
+    drop_variants(t);
+    t->device_count = chosen->device_count;
+    for (int i = 0; i < chosen->device_count; i++) {
+        t->devices[i] = chosen->devices[i];
+        t->shares[i] = chosen->share[i];
+    }
+    socle_status status = training_variant_create(t, NULL, t->options.batch, &t->first);
     if (status == SOCLE_OK && t->device_count > 1)
         status = trainer_prepare_together(t);
     if (status == SOCLE_OK)
         status = trainer_list_states(t);
-    if (status != SOCLE_OK)
-        return status;
-    for (int i = 0; i < t->first->count; i++)
-        parts[i] = t->first->executors[i]->plan;
-    status = plan_show_parts(t->plan, parts, t->first->count);
+    return status == SOCLE_OK ? show_parts(t) : status;
+}
+
+static socle_status prepare(socle_trainer *t)
+{
+    const double start_s = time_now_s();
+    socle_status status = decide(t);
+    if (status == SOCLE_OK)
+        status = trainer_place(t, &t->plan->candidates[t->plan->chosen]);
     if (status == SOCLE_OK)
         status = describe_placement(t);
     if (status == SOCLE_OK)
@@ -139,7 +165,8 @@ static socle_status check_model(const socle_model *model)
     if (graph->input_count < 1 || graph->output_count < 1)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "the model has no input or no output: it cannot be trained");
     if (graph->input_count > TRAINER_MAX_INPUTS)
-        return socle_fail(SOCLE_UNSUPPORTED, "the model has %d inputs: at most %d can be trained", graph->input_count, TRAINER_MAX_INPUTS);
+        return socle_fail(SOCLE_UNSUPPORTED, "the model has %d inputs: at most %d can be trained", graph->input_count,
+                          TRAINER_MAX_INPUTS);
     return SOCLE_OK;
 }
 
@@ -166,22 +193,6 @@ socle_status socle_trainer_create(socle_context *context, const socle_model *mod
     return status;
 }
 
-/* Executors that borrow states go before the one that owns them. */
-static void destroy_variants(socle_trainer *t)
-{
-    for (evaluation_variant *v = t->evaluations, *next; v != NULL; v = next) {
-        next = v->next;
-        executor_destroy(v->executor);
-        memory_free(v);
-    }
-    trainer_finish_together(t);
-    for (training_variant *v = t->first != NULL ? t->first->next : NULL, *next; v != NULL; v = next) {
-        next = v->next;
-        training_variant_destroy(v);
-    }
-    training_variant_destroy(t->first);
-}
-
 void socle_trainer_destroy(socle_trainer *t)
 {
     if (t == NULL)
@@ -189,12 +200,10 @@ void socle_trainer_destroy(socle_trainer *t)
     if (t->pending_count > 0)
         executor_wait(t->first->executors[0]);
     socle_plan_destroy(t->plan); /* shows parts of the variants: goes first */
-    destroy_variants(t);
+    drop_variants(t);
     for (int i = 0; i < TRAINER_AHEAD; i++)
         for (int k = 0; k <= TRAINER_MAX_INPUTS; k++)
             memory_free(t->pending[i].copies[k]);
-    for (int i = 0; i < t->state_count; i++)
-        memory_free(t->states[i].name);
     memory_free(t->states);
     memory_free((void *)t->options.devices);
     memory_free(t->placement);

@@ -1,7 +1,7 @@
-/* Inside run/: a trainer. One set of weights lives on each device; plans for every batch size, for evaluation and for updates share it. On
- * one device a step is one run of one plan: forward, backward and update. On several, each runs forward and backward on its rows; the host
- * averages the gradients, weighted by rows; the first device updates, and its weights are copied to the others, so that all stay equal bit
- * by bit. */
+/* Inside run/: a trainer. One set of weights lives on each device; plans for every batch size, for evaluation and for updates
+ * share it. On one device a step is one run of one plan: forward, backward and update. On several, each runs forward and backward
+ * on its rows; the host averages the gradients, weighted by rows; the first device updates, and its weights are copied to the
+ * others, so that all stay equal bit by bit. */
 #ifndef SOCLE_LIB_RUN_TRAINER_H
 #define SOCLE_LIB_RUN_TRAINER_H
 
@@ -70,13 +70,13 @@ typedef struct pending_step {
 
 /* Gradients and statistics of several devices, averaged on the host. */
 typedef struct gradient_sum {
-    char *name;         /* of the weight or the statistic */
+    char *name; /* of the weight or the statistic */
     bool is_statistic;
     graph_type type;
     size_t size_bytes;
     void *parts[PLACEMENT_MAX_DEVICES];
-    void *mean;         /* of one batch */
-    void *accumulated;  /* of the batches since the last update; NULL without accumulation */
+    void *mean;        /* of one batch */
+    void *accumulated; /* of the batches since the last update; NULL without accumulation */
 } gradient_sum;
 
 struct socle_trainer {
@@ -95,10 +95,10 @@ struct socle_trainer {
     int sum_count;
     trainer_state *states;
     int state_count, state_capacity;
-    int64_t steps;      /* updates done */
-    int64_t batches;    /* batches seen: with the seed, it makes the masks of dropout */
-    int accumulated;    /* batches since the last update */
-    double weight;      /* their rows, in full batches */
+    int64_t steps;   /* updates done */
+    int64_t batches; /* batches seen: with the seed, it makes the masks of dropout */
+    int accumulated; /* batches since the last update */
+    double weight;   /* their rows, in full batches */
     pending_step pending[TRAINER_AHEAD];
     int pending_count;
     double load_ms;
@@ -106,9 +106,13 @@ struct socle_trainer {
     socle_session_times times;
 };
 
-/* trainer_plan.c: executors in every form. inputs: the types with the rows of that device; NULL: as the model's with `batch` rows. */
-socle_status trainer_executor(const socle_trainer *t, training_form form, socle_device *device, const graph_type *inputs, int64_t rows,
-                              const executor *lender, graph_type *output, executor **out);
+/* trainer.c: makes the plans for a placement; those of another one, with all that was learnt, are dropped. */
+socle_status trainer_place(socle_trainer *t, const placement *chosen);
+
+/* trainer_plan.c: executors in every form. inputs: the types with the rows of that device; NULL: as the model's with `batch`
+ * rows. */
+socle_status trainer_executor(const socle_trainer *t, training_form form, socle_device *device, const graph_type *inputs,
+                              int64_t rows, const executor *lender, graph_type *output, executor **out);
 socle_status trainer_update_executor(const socle_trainer *t, const executor *lender, executor **out);
 
 /* trainer_variant.c */

@@ -1,5 +1,5 @@
-/* Checkpoints: one safetensors file in a folder, with every state as it is and the counters in its metadata, so that a run goes on bit by bit.
- * The file is written beside and renamed: whoever reads finds the old one or the new one whole. */
+/* Checkpoints: one safetensors file in a folder, with every state as it is and the counters in its metadata, so that a run goes
+ * on bit by bit. The file is written beside and renamed: whoever reads finds the old one or the new one whole. */
 #include "trainer.h"
 
 #include <inttypes.h>
@@ -107,13 +107,16 @@ static socle_status check_tensor(const checkpoint *c, const char *name, const gr
 {
     const socle_tensor *tensor = find(c, name);
     if (tensor == NULL)
-        return socle_fail(SOCLE_INVALID_FILE, "%s: '%s' is missing: it is a checkpoint of another model or optimizer", c->path, name);
+        return socle_fail(SOCLE_INVALID_FILE, "%s: '%s' is missing: it is a checkpoint of another model or optimizer", c->path,
+                          name);
     bool same = tensor->dtype == type->dtype && tensor->rank == type->rank;
     for (int i = 0; same && i < type->rank; i++)
         same = tensor->dims[i] == type->dims[i];
     if (!same)
-        return socle_fail(SOCLE_SHAPE_MISMATCH, "%s: '%s' has another type or shape than the model's: it is a checkpoint of another "
-                          "model", c->path, name);
+        return socle_fail(SOCLE_SHAPE_MISMATCH,
+                          "%s: '%s' has another type or shape than the model's: it is a checkpoint of another "
+                          "model",
+                          c->path, name);
     return SOCLE_OK;
 }
 

@@ -1,5 +1,6 @@
-/* Evaluation: the network in inference form with the present weights, over data of any number of rows, in chunks of a batch. The last chunk is
- * filled up with zeros, whose outputs are not looked at. Loss and accuracy are computed from the outputs, in float64. */
+/* Evaluation: the network in inference form with the present weights, over data of any number of rows, in chunks of a batch. The
+ * last chunk is filled up with zeros, whose outputs are not looked at. Loss and accuracy are computed from the outputs, in
+ * float64. */
 #include "trainer.h"
 
 #include <math.h>
@@ -148,8 +149,8 @@ static socle_status evaluate_all(evaluation *e)
     return status;
 }
 
-socle_status socle_trainer_evaluate(socle_trainer *trainer, const socle_tensor *inputs, int input_count, const socle_tensor *labels,
-                                    double *loss, double *accuracy)
+socle_status socle_trainer_evaluate(socle_trainer *trainer, const socle_tensor *inputs, int input_count,
+                                    const socle_tensor *labels, double *loss, double *accuracy)
 {
     if (trainer == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_trainer_evaluate: the trainer must not be NULL");
@@ -158,8 +159,8 @@ socle_status socle_trainer_evaluate(socle_trainer *trainer, const socle_tensor *
     if (declared->rank > 0 && declared->dims[0] >= 0 && inputs != NULL && input_count == graph->input_count)
         for (int i = 0; i < input_count; i++)
             if (inputs[i].rank > 0 && inputs[i].dims[0] != declared->dims[0])
-                return socle_fail(SOCLE_SHAPE_MISMATCH, "the model takes %lld rows, %lld were given", (long long)declared->dims[0],
-                                  (long long)inputs[i].dims[0]);
+                return socle_fail(SOCLE_SHAPE_MISMATCH, "the model takes %lld rows, %lld were given",
+                                  (long long)declared->dims[0], (long long)inputs[i].dims[0]);
     socle_status status = trainer_check_inputs(trainer, inputs, input_count);
     if (status != SOCLE_OK)
         return status;

@@ -1,5 +1,5 @@
-/* The trained model: the model's graph with the present content of the states that have its initializers' names. Its layers never took their
- * training form in there, so it is in inference form. */
+/* The trained model: the model's graph with the present content of the states that have its initializers' names. Its layers never
+ * took their training form in there, so it is in inference form. */
 #include "trainer.h"
 
 #include <string.h>

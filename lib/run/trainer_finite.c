@@ -1,5 +1,5 @@
-/* A loss that is no number: what was it? The update held its states back, so the weights are those before the step: its inputs are looked at,
- * then the weights, then every value of the forward pass in order, which takes a plan of its own. */
+/* A loss that is no number: what was it? The update held its states back, so the weights are those before the step: its inputs
+ * are looked at, then the weights, then every value of the forward pass in order, which takes a plan of its own. */
 #include "trainer.h"
 
 #include <math.h>
@@ -18,8 +18,10 @@ static bool all_finite(socle_dtype dtype, const void *data, int64_t count)
 
 static socle_status stop_at(const pending_step *step, const char *kind, const char *name)
 {
-    return socle_fail(SOCLE_NOT_FINITE, "step %lld: the loss is not finite; the first tensor that is not is %s '%s': use a smaller "
-                      "learning rate, clip gradients, or look at the data", (long long)step->number, kind, name);
+    return socle_fail(SOCLE_NOT_FINITE,
+                      "step %lld: the loss is not finite; the first tensor that is not is %s '%s': use a smaller "
+                      "learning rate, clip gradients, or look at the data",
+                      (long long)step->number, kind, name);
 }
 
 static socle_status check_given(const socle_trainer *t, const pending_step *step)
@@ -79,7 +81,8 @@ static socle_status inspect(socle_trainer *t, const pending_step *step)
     graph_type types[TRAINER_MAX_INPUTS];
     executor *e = NULL;
     memcpy(types, v->inputs, sizeof(types));
-    socle_status status = trainer_executor(t, FORM_INSPECTION, t->devices[0], types, types[0].dims[0], t->first->executors[0], NULL, &e);
+    socle_status status =
+        trainer_executor(t, FORM_INSPECTION, t->devices[0], types, types[0].dims[0], t->first->executors[0], NULL, &e);
     if (status != SOCLE_OK)
         return status;
     const void **inputs = memory_alloc_array((size_t)e->plan->input_count, sizeof(*inputs));

@@ -114,15 +114,16 @@ static socle_status make_graph(const socle_trainer *t, training_form form, const
 static socle_status plan_graph(const socle_trainer *t, socle_device *device, socle_graph *graph, bool training, bool compact,
                                const executor *lender, executor **out)
 {
-    const device_plan_options options = {.training = training, .deterministic = t->options.deterministic != 0, .compact = compact};
+    const device_plan_options options = {
+        .training = training, .deterministic = t->options.deterministic != 0, .compact = compact};
     device_plan *plan = NULL;
     socle_status status = device_plan_create(device, graph, &options, &plan);
     return status == SOCLE_OK ? executor_create_sharing(plan, lender, out) : status;
 }
 
 /* When the device's memory does not suffice: unused blocks are given back, then weights stay as they are. */
-socle_status trainer_executor(const socle_trainer *t, training_form form, socle_device *device, const graph_type *inputs, int64_t rows,
-                              const executor *lender, graph_type *output, executor **out)
+socle_status trainer_executor(const socle_trainer *t, training_form form, socle_device *device, const graph_type *inputs,
+                              int64_t rows, const executor *lender, graph_type *output, executor **out)
 {
     socle_status status = SOCLE_OK;
     for (int attempt = 0; attempt < 3; attempt++) {

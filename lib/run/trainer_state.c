@@ -1,5 +1,5 @@
-/* The states that a trainer is made of, by name: weights and running statistics, which every device has, and the optimizer's, which the
- * first one has. */
+/* The states that a trainer is made of, by name: weights and running statistics, which every device has, and the optimizer's,
+ * which the first one has. */
 #include "trainer.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* A step on one device: one run of one plan. Where the host does not ask for the loss, its data is copied aside and the step enqueued behind
- * those before it; every few steps all are waited for, and their losses looked at. */
+/* A step on one device: one run of one plan. Where the host does not ask for the loss, its data is copied aside and the step
+ * enqueued behind those before it; every few steps all are waited for, and their losses looked at. */
 #include "trainer.h"
 
 #include <math.h>

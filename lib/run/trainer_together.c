@@ -1,5 +1,5 @@
-/* A step on several devices: each runs forward and backward on its rows at the same time; the host averages what they found, weighted by
- * their rows; the first device updates its weights, which the others get. */
+/* A step on several devices: each runs forward and backward on its rows at the same time; the host averages what they found,
+ * weighted by their rows; the first device updates its weights, which the others get. */
 #include "trainer.h"
 
 #include <math.h>
@@ -54,6 +54,9 @@ void trainer_finish_together(socle_trainer *t)
     }
     memory_free(t->sums);
     executor_destroy(t->update);
+    t->sums = NULL;
+    t->sum_count = 0;
+    t->update = NULL;
 }
 
 /* to = to * keep + from * factor */

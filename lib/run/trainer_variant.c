@@ -1,4 +1,5 @@
-/* Variants of a trainer: the plans for one set of input shapes, made at their first use and kept. All work on the same weights. */
+/* Variants of a trainer: the plans for one set of input shapes, made at their first use and kept. All work on the same weights.
+ */
 #include "trainer.h"
 
 #include <math.h>
@@ -151,7 +152,8 @@ socle_status evaluation_variant_find(socle_trainer *t, const graph_type *inputs,
     evaluation_variant *v = memory_alloc(sizeof(*v));
     if (v == NULL)
         return SOCLE_OUT_OF_MEMORY;
-    socle_status status = trainer_executor(t, FORM_EVALUATION, t->devices[0], inputs, rows, t->first->executors[0], &v->output, &v->executor);
+    socle_status status =
+        trainer_executor(t, FORM_EVALUATION, t->devices[0], inputs, rows, t->first->executors[0], &v->output, &v->executor);
     if (status != SOCLE_OK) {
         memory_free(v);
         return status;

@@ -115,8 +115,8 @@ static void compare(gradient_check *c, evaluation *e, value_id loss, int input, 
         *element = middle;
         const double expected = (above - below) / (2 * STEP);
         cr_assert(fabs(gradient[i] - expected) <= TOLERANCE * (1 + fabs(expected)),
-                  "input %d, element %lld: the gradient is %.9g, finite differences say %.9g", input, (long long)i,
-                  gradient[i], expected);
+                  "input %d, element %lld: the gradient is %.9g, finite differences say %.9g", input, (long long)i, gradient[i],
+                  expected);
     }
     evaluation_set(e, c->inputs[input], c->elements[input]);
 }

@@ -1,5 +1,5 @@
-/* Gradients against central finite differences in float64: a small graph is built, its output weighed into one number, differentiated, and
- * both are evaluated by the oracle. */
+/* Gradients against central finite differences in float64: a small graph is built, its output weighed into one number,
+ * differentiated, and both are evaluated by the oracle. */
 #ifndef SOCLE_TESTS_CHECK_GRADIENT_H
 #define SOCLE_TESTS_CHECK_GRADIENT_H
 
@@ -19,7 +19,11 @@ void check_start(gradient_check *c);
 void check_finish(gradient_check *c);
 double check_random(gradient_check *c, double low, double high);
 
-#define DIMS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                                                \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                                                       \
+    {                                                                                                                            \
+        __VA_ARGS__                                                                                                              \
+    }
 
 /* A float input whose gradient is checked, of random elements in low..high that are no multiples of 1/8 (where kinks are). */
 value_id check_input(gradient_check *c, double low, double high, int rank, const int64_t *dims);

@@ -1,5 +1,6 @@
-/* The oracle: graphs interpreted in float64, one element at a time, straight from the definitions of ONNX. Shares no arithmetic with the
- * library; only the types and shapes of the values are taken from the graph. Values of every type are doubles here (integers up to 2^53). */
+/* The oracle: graphs interpreted in float64, one element at a time, straight from the definitions of ONNX. Shares no arithmetic
+ * with the library; only the types and shapes of the values are taken from the graph. Values of every type are doubles here
+ * (integers up to 2^53). */
 #ifndef SOCLE_TESTS_EVALUATE_H
 #define SOCLE_TESTS_EVALUATE_H
 
@@ -7,9 +8,9 @@
 
 typedef struct evaluation {
     const socle_graph *graph;
-    double **values;  /* per value: its elements; NULL: not known yet */
+    double **values; /* per value: its elements; NULL: not known yet */
     int value_count;
-    char error[256];  /* why the last run failed */
+    char error[256]; /* why the last run failed */
 } evaluation;
 
 /* Starts with the content of constants and states. */

@@ -35,8 +35,7 @@ static void walk_channel(const products *p, int64_t n, int64_t channel)
             const int64_t place = evaluate_window_place(w, o, k);
             if (place >= 0)
                 add_product(p, (n * p->large->dims[1] + first + c) * inputs + place,
-                            (n * p->small->dims[1] + channel) * outputs + i / taps,
-                            (channel * per_group + c) * taps + i % taps);
+                            (n * p->small->dims[1] + channel) * outputs + i / taps, (channel * per_group + c) * taps + i % taps);
         }
     }
 }
@@ -73,7 +72,8 @@ static void transposed(operation *o)
     const bool sized = node_ints(o->node, "output_shape", shape, WINDOW_AXES) == axes;
     for (int i = 0; i < axes && (sized || strncmp(automatic, "SAME", 4) == 0); i++) {
         const int a = WINDOW_AXES - axes + i;
-        const int64_t full = (p.window.out[a] - 1) * p.window.stride[a] + extra[i] + (p.window.kernel[a] - 1) * p.window.dilation[a] + 1;
+        const int64_t full =
+            (p.window.out[a] - 1) * p.window.stride[a] + extra[i] + (p.window.kernel[a] - 1) * p.window.dilation[a] + 1;
         const int64_t total = full > p.window.in[a] ? full - p.window.in[a] : 0;
         p.window.before[a] = strcmp(automatic, "SAME_UPPER") == 0 ? total / 2 : total - total / 2;
     }

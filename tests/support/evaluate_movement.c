@@ -143,8 +143,7 @@ static void depth_to_space(operation *o)
     for (int64_t i = 0; i < o->out[0].count; i++) {
         evaluate_coordinates(&o->out[0], i, at);
         const int64_t channel = blocked_channel(at[1], at[2] % block, at[3] % block, o->out[0].dims[1], block, crd);
-        o->out[0].data[i] =
-            o->in[0].data[evaluate_offset(&o->in[0], (int64_t[]){at[0], channel, at[2] / block, at[3] / block})];
+        o->out[0].data[i] = o->in[0].data[evaluate_offset(&o->in[0], (int64_t[]){at[0], channel, at[2] / block, at[3] / block})];
     }
 }
 
@@ -155,8 +154,7 @@ static void space_to_depth(operation *o)
     for (int64_t i = 0; i < o->in[0].count; i++) {
         evaluate_coordinates(&o->in[0], i, at);
         const int64_t channel = blocked_channel(at[1], at[2] % block, at[3] % block, o->in[0].dims[1], block, false);
-        o->out[0].data[evaluate_offset(&o->out[0], (int64_t[]){at[0], channel, at[2] / block, at[3] / block})] =
-            o->in[0].data[i];
+        o->out[0].data[evaluate_offset(&o->out[0], (int64_t[]){at[0], channel, at[2] / block, at[3] / block})] = o->in[0].data[i];
     }
 }
 
@@ -235,11 +233,27 @@ bool evaluate_movement(operation *o)
     static const struct {
         const char *name;
         void (*rule)(operation *o);
-    } rules[] = {{"Identity", copy}, {"Reshape", copy}, {"Flatten", copy}, {"Squeeze", copy}, {"Unsqueeze", copy},
-                 {"Transpose", transpose}, {"Concat", concatenate}, {"Split", split}, {"Slice", slice}, {"Pad", pad},
-                 {"Expand", expand}, {"Tile", tile}, {"DepthToSpace", depth_to_space}, {"SpaceToDepth", space_to_depth},
-                 {"Trilu", triangle}, {"Shape", shape}, {"Size", size}, {"Range", range}, {"ConstantOfShape", fill},
-                 {"Constant", constant}, {"Dropout", dropout}};
+    } rules[] = {{"Identity", copy},
+                 {"Reshape", copy},
+                 {"Flatten", copy},
+                 {"Squeeze", copy},
+                 {"Unsqueeze", copy},
+                 {"Transpose", transpose},
+                 {"Concat", concatenate},
+                 {"Split", split},
+                 {"Slice", slice},
+                 {"Pad", pad},
+                 {"Expand", expand},
+                 {"Tile", tile},
+                 {"DepthToSpace", depth_to_space},
+                 {"SpaceToDepth", space_to_depth},
+                 {"Trilu", triangle},
+                 {"Shape", shape},
+                 {"Size", size},
+                 {"Range", range},
+                 {"ConstantOfShape", fill},
+                 {"Constant", constant},
+                 {"Dropout", dropout}};
     for (size_t i = 0; i < COUNT_OF(rules); i++) {
         if (!evaluate_is(o, rules[i].name))
             continue;

@@ -15,10 +15,10 @@ typedef struct point {
 #define X (p->x[0])
 #define Y (p->x[1])
 #define ATTRIBUTE(name, absent) node_float(p->node, name, absent)
-#define RULE(name, value)                                                                                    \
-    static double rule_##name(const point *p)                                                                \
-    {                                                                                                        \
-        return value;                                                                                        \
+#define RULE(name, value)                                                                                                        \
+    static double rule_##name(const point *p)                                                                                    \
+    {                                                                                                                            \
+        return value;                                                                                                            \
     }
 
 static double softplus(double x)
@@ -93,7 +93,8 @@ static double gelu(const point *p)
     return strcmp(node_string(p->node, "approximate", "none"), "tanh") == 0 ? gelu_tanh(X) : gelu_erf(X);
 }
 
-/* "lowbias32" of Wellons over the index, with a key from seed and salt: the definition that the kernels follow, in float32 as there. */
+/* "lowbias32" of Wellons over the index, with a key from seed and salt: the definition that the kernels follow, in float32 as
+ * there. */
 static double evaluate_dropout(uint32_t seed, uint32_t salt, uint32_t index, double ratio)
 {
     uint32_t key = seed * 0x9e3779b9u + salt * 0x85ebca6bu;
@@ -115,7 +116,7 @@ static double dropout_mask(const point *p)
 
 RULE(add, X + Y)
 RULE(sub, X - Y)
-RULE(mul, X * Y)
+RULE(mul, X *Y)
 RULE(div, divide(p))
 RULE(mod, modulo(p))
 RULE(pow, pow(X, Y))
@@ -153,16 +154,14 @@ RULE(leaky_relu, X < 0 ? ATTRIBUTE("alpha", 0.01) * X : X)
 RULE(prelu, X < 0 ? Y * X : X)
 RULE(elu, X < 0 ? ATTRIBUTE("alpha", 1) * (exp(X) - 1) : X)
 RULE(celu, fmax(X, 0) + fmin(0, ATTRIBUTE("alpha", 1) * (exp(X / ATTRIBUTE("alpha", 1)) - 1)))
-RULE(selu, ATTRIBUTE("gamma", 1.05070102214813232421875) *
-               (X > 0 ? X : ATTRIBUTE("alpha", 1.67326319217681884765625) * (exp(X) - 1)))
+RULE(selu,
+     ATTRIBUTE("gamma", 1.05070102214813232421875) * (X > 0 ? X : ATTRIBUTE("alpha", 1.67326319217681884765625) * (exp(X) - 1)))
 RULE(hard_sigmoid, unit_clamp(ATTRIBUTE("alpha", 0.2) * X + ATTRIBUTE("beta", 0.5)))
 RULE(hard_swish, X *unit_clamp(X / 6 + 0.5))
 RULE(mish, X *tanh(softplus(X)))
 RULE(softplus, softplus(X))
 RULE(softsign, X / (1 + fabs(X)))
-RULE(shrink, X < -ATTRIBUTE("lambd", 0.5)  ? X + ATTRIBUTE("bias", 0)
-             : X > ATTRIBUTE("lambd", 0.5) ? X - ATTRIBUTE("bias", 0)
-                                           : 0)
+RULE(shrink, X<-ATTRIBUTE("lambd", 0.5) ? X + ATTRIBUTE("bias", 0) : X> ATTRIBUTE("lambd", 0.5) ? X - ATTRIBUTE("bias", 0) : 0)
 RULE(thresholded_relu, X > ATTRIBUTE("alpha", 1) ? X : 0)
 RULE(equal, X == Y)
 RULE(greater, X > Y)
@@ -188,20 +187,73 @@ static const struct {
     const char *name;
     double (*rule)(const point *p);
 } rules[] = {
-    {"Add", rule_add}, {"Sub", rule_sub}, {"Mul", rule_mul}, {"Div", rule_div}, {"Mod", rule_mod}, {"Pow", rule_pow},
-    {"Max", rule_max}, {"Min", rule_min}, {"Sum", rule_sum}, {"Mean", rule_mean}, {"Abs", rule_abs}, {"Neg", rule_neg},
-    {"Sign", rule_sign}, {"Reciprocal", rule_reciprocal}, {"Sqrt", rule_sqrt}, {"Ceil", rule_ceil}, {"Floor", rule_floor},
-    {"Round", rule_round}, {"Clip", rule_clip}, {"Exp", rule_exp}, {"Log", rule_log}, {"Erf", rule_erf}, {"Sin", rule_sin},
-    {"Cos", rule_cos}, {"Tan", rule_tan}, {"Asin", rule_asin}, {"Acos", rule_acos}, {"Atan", rule_atan},
-    {"Sinh", rule_sinh}, {"Cosh", rule_cosh}, {"Asinh", rule_asinh}, {"Acosh", rule_acosh}, {"Atanh", rule_atanh},
-    {"Relu", rule_relu}, {"Sigmoid", rule_sigmoid}, {"Tanh", rule_tanh}, {"LeakyRelu", rule_leaky_relu},
-    {"PRelu", rule_prelu}, {"Elu", rule_elu}, {"Celu", rule_celu}, {"Selu", rule_selu}, {"HardSigmoid", rule_hard_sigmoid},
-    {"HardSwish", rule_hard_swish}, {"Mish", rule_mish}, {"Softplus", rule_softplus}, {"Softsign", rule_softsign},
-    {"Shrink", rule_shrink}, {"ThresholdedRelu", rule_thresholded_relu}, {"Equal", rule_equal}, {"Greater", rule_greater},
-    {"GreaterOrEqual", rule_greater_or_equal}, {"Less", rule_less}, {"LessOrEqual", rule_less_or_equal}, {"And", rule_and},
-    {"Or", rule_or}, {"Xor", rule_xor}, {"Not", rule_not}, {"IsInf", rule_is_inf}, {"IsNaN", rule_is_nan},
-    {"Where", rule_where}, {"WherePositive", rule_where_positive}, {"Cast", rule_same}, {"CastLike", rule_same}, {"Gelu", rule_gelu}, {"GeluErf", rule_gelu_erf},
-    {"GeluTanh", rule_gelu_tanh}, {"DropoutMask", rule_dropout_mask},
+    {"Add", rule_add},
+    {"Sub", rule_sub},
+    {"Mul", rule_mul},
+    {"Div", rule_div},
+    {"Mod", rule_mod},
+    {"Pow", rule_pow},
+    {"Max", rule_max},
+    {"Min", rule_min},
+    {"Sum", rule_sum},
+    {"Mean", rule_mean},
+    {"Abs", rule_abs},
+    {"Neg", rule_neg},
+    {"Sign", rule_sign},
+    {"Reciprocal", rule_reciprocal},
+    {"Sqrt", rule_sqrt},
+    {"Ceil", rule_ceil},
+    {"Floor", rule_floor},
+    {"Round", rule_round},
+    {"Clip", rule_clip},
+    {"Exp", rule_exp},
+    {"Log", rule_log},
+    {"Erf", rule_erf},
+    {"Sin", rule_sin},
+    {"Cos", rule_cos},
+    {"Tan", rule_tan},
+    {"Asin", rule_asin},
+    {"Acos", rule_acos},
+    {"Atan", rule_atan},
+    {"Sinh", rule_sinh},
+    {"Cosh", rule_cosh},
+    {"Asinh", rule_asinh},
+    {"Acosh", rule_acosh},
+    {"Atanh", rule_atanh},
+    {"Relu", rule_relu},
+    {"Sigmoid", rule_sigmoid},
+    {"Tanh", rule_tanh},
+    {"LeakyRelu", rule_leaky_relu},
+    {"PRelu", rule_prelu},
+    {"Elu", rule_elu},
+    {"Celu", rule_celu},
+    {"Selu", rule_selu},
+    {"HardSigmoid", rule_hard_sigmoid},
+    {"HardSwish", rule_hard_swish},
+    {"Mish", rule_mish},
+    {"Softplus", rule_softplus},
+    {"Softsign", rule_softsign},
+    {"Shrink", rule_shrink},
+    {"ThresholdedRelu", rule_thresholded_relu},
+    {"Equal", rule_equal},
+    {"Greater", rule_greater},
+    {"GreaterOrEqual", rule_greater_or_equal},
+    {"Less", rule_less},
+    {"LessOrEqual", rule_less_or_equal},
+    {"And", rule_and},
+    {"Or", rule_or},
+    {"Xor", rule_xor},
+    {"Not", rule_not},
+    {"IsInf", rule_is_inf},
+    {"IsNaN", rule_is_nan},
+    {"Where", rule_where},
+    {"WherePositive", rule_where_positive},
+    {"Cast", rule_same},
+    {"CastLike", rule_same},
+    {"Gelu", rule_gelu},
+    {"GeluErf", rule_gelu_erf},
+    {"GeluTanh", rule_gelu_tanh},
+    {"DropoutMask", rule_dropout_mask},
 };
 
 static bool is_integer(socle_dtype dtype)
@@ -216,8 +268,8 @@ static double wrap(double value, int bits, bool is_signed)
     return is_signed && value >= range / 2 ? value - range : value;
 }
 
-/* The element as its type holds it: integers wrap, floats become integers towards zero, narrow floats are rounded. float32 is not: this
- * is the reference of float32 arithmetic. */
+/* The element as its type holds it: integers wrap, floats become integers towards zero, narrow floats are rounded. float32 is
+ * not: this is the reference of float32 arithmetic. */
 static double stored(socle_dtype dtype, double value)
 {
     switch (dtype) {

@@ -18,8 +18,9 @@ static int attributes_of(const geometry *g, socle_attribute *out)
 }
 
 static const geometry geometries[] = {
-    {1, {1, 1}, {1, 1}, {0, 0, 0, 0}, NULL}, {1, {1, 1}, {1, 1}, {1, 1, 1, 1}, NULL}, {1, {2, 2}, {1, 1}, {1, 0, 0, 1}, NULL},
-    {1, {1, 2}, {2, 1}, {2, 0, 1, 1}, NULL}, {2, {2, 1}, {1, 2}, {1, 1, 1, 1}, NULL}, {4, {1, 1}, {1, 1}, {1, 1, 1, 1}, NULL},
+    {1, {1, 1}, {1, 1}, {0, 0, 0, 0}, NULL},         {1, {1, 1}, {1, 1}, {1, 1, 1, 1}, NULL},
+    {1, {2, 2}, {1, 1}, {1, 0, 0, 1}, NULL},         {1, {1, 2}, {2, 1}, {2, 0, 1, 1}, NULL},
+    {2, {2, 1}, {1, 2}, {1, 1, 1, 1}, NULL},         {4, {1, 1}, {1, 1}, {1, 1, 1, 1}, NULL},
     {1, {2, 2}, {1, 1}, {0, 0, 0, 0}, "SAME_UPPER"}, {2, {2, 2}, {1, 1}, {0, 0, 0, 0}, "SAME_LOWER"},
 };
 
@@ -101,8 +102,10 @@ static void check_pool(const char *op, const geometry *g, bool ceil, bool includ
     check_finish(&c);
 }
 
-static const geometry pools[] = {{1, {1, 1}, {1, 1}, {0, 0, 0, 0}, NULL}, {1, {2, 2}, {1, 1}, {1, 0, 1, 1}, NULL},
-                                 {1, {3, 2}, {1, 2}, {1, 1, 0, 1}, NULL}, {1, {2, 2}, {1, 1}, {0, 0, 0, 0}, "SAME_UPPER"}};
+static const geometry pools[] = {{1, {1, 1}, {1, 1}, {0, 0, 0, 0}, NULL},
+                                 {1, {2, 2}, {1, 1}, {1, 0, 1, 1}, NULL},
+                                 {1, {3, 2}, {1, 2}, {1, 1, 0, 1}, NULL},
+                                 {1, {2, 2}, {1, 1}, {0, 0, 0, 0}, "SAME_UPPER"}};
 
 Test(gradient_convolution, of_max_pool_goes_to_the_maximum)
 {

@@ -11,9 +11,9 @@ typedef struct domain {
 } domain;
 
 /* Operators that are defined, or invertible, on a part of the line only. */
-static const domain domains[] = {{"Log", 0.2, 3}, {"Sqrt", 0.2, 3}, {"Asin", -0.9, 0.9}, {"Acos", -0.9, 0.9},
-                                 {"Acosh", 1.1, 3}, {"Atanh", -0.9, 0.9}, {"Tan", -1.2, 1.2}, {"Reciprocal", 0.3, 2},
-                                 {"Pow", 0.3, 2}, {"Div", 0.3, 2}, {"Mod", 0.3, 2}};
+static const domain domains[] = {{"Log", 0.2, 3},   {"Sqrt", 0.2, 3},     {"Asin", -0.9, 0.9}, {"Acos", -0.9, 0.9},
+                                 {"Acosh", 1.1, 3}, {"Atanh", -0.9, 0.9}, {"Tan", -1.2, 1.2},  {"Reciprocal", 0.3, 2},
+                                 {"Pow", 0.3, 2},   {"Div", 0.3, 2},      {"Mod", 0.3, 2}};
 
 static domain domain_of(const char *op)
 {

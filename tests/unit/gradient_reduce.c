@@ -3,8 +3,8 @@
 
 #include <criterion/criterion.h>
 
-static const char *const reductions[] = {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1",
-                                         "ReduceL2", "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"};
+static const char *const reductions[] = {"ReduceSum", "ReduceMean", "ReduceMax",    "ReduceMin",       "ReduceProd",
+                                         "ReduceL1",  "ReduceL2",   "ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"};
 
 static void check_reduction(const char *op, const int64_t *axes, int count, bool keep)
 {
@@ -32,7 +32,7 @@ Test(gradient_reduce, of_a_product_with_a_zero_reaches_that_element_alone)
     check_start(&c);
     const int64_t axes[] = {1};
     const value_id inputs[] = {check_input(&c, 0.5, 2, DIMS(3, 3)), graph_constant_ints(c.graph, axes, 1)};
-    c.elements[0][1] = 0; /* one zero in the first row */
+    c.elements[0][1] = 0;                    /* one zero in the first row */
     c.elements[0][3] = c.elements[0][5] = 0; /* two in the second */
     check_gradients(&c, graph_add(c.graph, "", "ReduceProd", inputs, 2, NULL, 0, 1));
     check_finish(&c);

@@ -1,5 +1,5 @@
-/* Optimizers as graph updates, over several steps, against PyTorch's definitions written down plainly in float64: a linear model with mean
- * squared error, whose gradients are known in closed form. */
+/* Optimizers as graph updates, over several steps, against PyTorch's definitions written down plainly in float64: a linear model
+ * with mean squared error, whose gradients are known in closed form. */
 #include "../support/evaluate.h"
 
 #include <socle/trainer.h>
@@ -137,7 +137,8 @@ static void update(reference *r, const socle_trainer_options *o)
             g += o->weight_decay * r->p[i];
         r->first[i] = o->beta1 * r->first[i] + (1 - o->beta1) * g;
         r->second[i] = o->beta2 * r->second[i] + (1 - o->beta2) * g * g;
-        const double m = r->first[i] / (1 - pow(o->beta1, (double)r->steps)), v = r->second[i] / (1 - pow(o->beta2, (double)r->steps));
+        const double m = r->first[i] / (1 - pow(o->beta1, (double)r->steps)),
+                     v = r->second[i] / (1 - pow(o->beta2, (double)r->steps));
         r->p[i] -= o->lr * m / (sqrt(v) + o->epsilon);
     }
     memset(r->g, 0, sizeof(r->g));
