@@ -42,7 +42,7 @@ socle_status socle_buffer_write(socle_span to, const void *from)
                                                  to.size_bytes, from, 0, NULL, NULL);
         return device_status(to.buffer->device, code, "clEnqueueWriteBuffer");
     }
-    void *mapped;
+    void *mapped = NULL;
     status = map_span(to, CL_MAP_WRITE_INVALIDATE_REGION, &mapped);
     if (status != SOCLE_OK)
         return status;
@@ -62,7 +62,7 @@ socle_status socle_buffer_read(socle_span from, void *to)
                                                 from.size_bytes, to, 0, NULL, NULL);
         return device_status(from.buffer->device, code, "clEnqueueReadBuffer");
     }
-    void *mapped;
+    void *mapped = NULL;
     status = map_span(from, CL_MAP_READ, &mapped);
     if (status != SOCLE_OK)
         return status;
