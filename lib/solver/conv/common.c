@@ -75,3 +75,35 @@ void conv_add_options(text *options, const problem *p)
     conv_add_triple(options, "E", g.pad_end);
     conv_add_triple(options, "O", g.output);
 }
+
+/* ---- chunks of a gradient of weights ---- */
+
+static int64_t weight_count(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    return g.out_channels * (g.channels / g.groups) * conv_volume(g.kernel);
+}
+
+size_t conv_weight_partial_bytes(const problem *p, int chunks)
+{
+    return chunks > 1 ? (size_t)(chunks * weight_count(p)) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float)) : 0;
+}
+
+socle_status conv_weight_reduce(const problem *p, const socle_device *device, const char *algorithm,
+                                const solver_operands *operands, int chunks, step_list *steps)
+{
+    const int block = device_is_cpu_shaped(device) ? 256 : 16; /* elements of a work-item */
+    const int64_t count = weight_count(p);
+    solver_launch launch = {.algorithm = algorithm,
+                            .source = "conv/reduce",
+                            .kernel = "conv_weight_reduce",
+                            .dims = 1,
+                            .global = {(size_t)ceil_div(count, block)},
+                            .flops = (double)(count * chunks),
+                            .bytes = 4.0 * (double)(count * (chunks + 1))};
+    text_addf(&launch.options, "-DSTORAGE=%s -DCHUNKS=%d -DBLOCK=%d", storage_name(p->dtype), chunks, block);
+    launch_arg(&launch, ARG_OPERAND(operands->workspace));
+    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
+    launch_arg(&launch, ARG_INT(count));
+    return launch_emit(&launch, p, operands, steps);
+}

@@ -17,4 +17,10 @@ void conv_add_triple(text *options, const char *name, const int64_t values[3]);
 /* Appends -D options: the storage type and the whole geometry under the names of kernels/conv/geometry.cl. */
 void conv_add_options(text *options, const problem *p);
 
+/* Gradients of weights whose work is cut into chunks: bytes of the partial sums (0 for one chunk), and the step that adds them
+ * from the workspace to the result, always in the same order. */
+size_t conv_weight_partial_bytes(const problem *p, int chunks);
+socle_status conv_weight_reduce(const problem *p, const socle_device *device, const char *algorithm,
+                                const solver_operands *operands, int chunks, step_list *steps);
+
 #endif

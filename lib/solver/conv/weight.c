@@ -195,45 +195,18 @@ static double weight_estimate(const problem *p, const socle_device *device, cons
 
 /* ---- steps ---- */
 
-static int64_t weight_count(const problem *p)
-{
-    const conv_geometry g = conv_geometry_3d(p);
-    return g.out_channels * (g.channels / g.groups) * conv_volume(g.kernel);
-}
-
 static size_t weight_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning resolved = resolve(p, device, t);
-    const int chunks = resolved.value[WEIGHT_CHUNKS];
-    return chunks > 1 ? (size_t)(chunks * weight_count(p)) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float)) : 0;
+    return conv_weight_partial_bytes(p, resolved.value[WEIGHT_CHUNKS]);
 }
-
-#define REDUCE_BLOCK 256
 
 static void add_options(text *options, const problem *p, const model *m, const tuning *t)
 {
     tap_conv_add_options(options, p, &m->c);
-    text_addf(options, " -DBATCH=%lld -DMR=%d -DNC=%d -DROWS=%d -DUNITS=%d -DTO_SLICE=%d -DFROM_SLICE=%d -DCHUNKS=%d -DBLOCK=%d",
+    text_addf(options, " -DBATCH=%lld -DMR=%d -DNC=%d -DROWS=%d -DUNITS=%d -DTO_SLICE=%d -DFROM_SLICE=%d -DCHUNKS=%d",
               (long long)m->c.batch, t->value[WEIGHT_CHANNELS], t->value[WEIGHT_COLUMNS], t->value[WEIGHT_ROWS],
-              t->value[WEIGHT_UNITS], t->value[WEIGHT_TO], t->value[WEIGHT_FROM], t->value[WEIGHT_CHUNKS], REDUCE_BLOCK);
-}
-
-static socle_status emit_reduce(const problem *p, const model *m, const tuning *t, const solver_operands *operands,
-                                step_list *steps)
-{
-    const int64_t count = weight_count(p), chunks = t->value[WEIGHT_CHUNKS];
-    solver_launch launch = {.algorithm = "conv_weight/direct",
-                            .source = "conv/weight",
-                            .kernel = "conv_weight_reduce",
-                            .dims = 1,
-                            .global = {(size_t)ceil_div(count, REDUCE_BLOCK)},
-                            .flops = (double)(count * chunks),
-                            .bytes = 4.0 * (double)(count * (chunks + 1))};
-    add_options(&launch.options, p, m, t);
-    launch_arg(&launch, ARG_OPERAND(operands->workspace));
-    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
-    launch_arg(&launch, ARG_INT(count));
-    return launch_emit(&launch, p, operands, steps);
+              t->value[WEIGHT_UNITS], t->value[WEIGHT_TO], t->value[WEIGHT_FROM], t->value[WEIGHT_CHUNKS]);
 }
 
 static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -258,7 +231,7 @@ static socle_status weight_emit(const problem *p, const socle_device *device, co
     launch_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
     socle_status status = launch_emit(&launch, p, operands, steps);
     if (status == SOCLE_OK && split)
-        status = emit_reduce(p, &m, &chosen, operands, steps);
+        status = conv_weight_reduce(p, device, "conv_weight/direct", operands, value[WEIGHT_CHUNKS], steps);
     return status;
 }
 
