@@ -1,12 +1,13 @@
 /* The tuner for a host's own kernels: candidates are measured in turns, so that a disturbance of the machine hits all of them alike,
- * and those far behind the best drop out after the first turn. */
+ * and those far behind the best drop out after a few turns. */
 #include "kernel.h"
 
 #include <math.h>
 #include <string.h>
 
 #define MAX_TURNS 15
-#define HOPELESS 2.0 /* times the best */
+#define TURNS_FOR_ALL 3 /* one slow turn may be the machine's fault */
+#define HOPELESS 2.0    /* times the best */
 
 typedef struct contender {
     const socle_tune_candidate *candidate;
@@ -66,21 +67,23 @@ static bool read_record(socle_device *device, hash128 key, int count, tune_recor
 static void enter(socle_device *device, const char *source, const char *name, socle_tune_bind bind, int index, void *user,
                   contender *c)
 {
-    double first = 0;
+    double one = 0, fastest = INFINITY;
     socle_kernel *kernel = NULL;
     const socle_tune_candidate *candidate = c->candidate;
     socle_status status = socle_kernel_create(device, source, candidate->options, name, &kernel);
     if (status == SOCLE_OK)
         status = bind(kernel, index, user);
-    for (int run = 0; run < 2 && status == SOCLE_OK; run++) /* the first may compile */
-        status = kernel_time(kernel, candidate->dims, candidate->global, local_of(candidate), 1, &first);
+    for (int run = 0; run < 3 && status == SOCLE_OK; run++) { /* the first may compile */
+        status = kernel_time(kernel, candidate->dims, candidate->global, local_of(candidate), 1, &one);
+        fastest = fmin(fastest, one);
+    }
     if (status != SOCLE_OK) {
         log_write(&device->context->log, SOCLE_LOG_INFO, "tuning: candidate %d is left out: %s", index, socle_error_message());
         socle_kernel_destroy(kernel);
         return;
     }
     c->kernel = kernel;
-    c->launches = kernel_launches_for(first);
+    c->launches = kernel_launches_for(fastest);
 }
 
 static void leave(contender *c)
@@ -159,7 +162,7 @@ static socle_status measure_all(socle_device *device, const char *source, const 
     for (int turn = 0; turn < MAX_TURNS && entered > 0; turn++) {
         if (!measure_turn(contenders, count, end_s))
             break;
-        if (turn == 0)
+        if (turn == TURNS_FOR_ALL - 1)
             drop_hopeless(contenders, count);
     }
     socle_status status = choose(contenders, count, record);
