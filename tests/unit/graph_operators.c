@@ -20,21 +20,20 @@
         return (value);                                                                                                          \
     }
 DEFINE(add, a + b)
-DEFINE(sub, a - b) DEFINE(mul, a *b) DEFINE(quotient, a / b) DEFINE(modulo, fmod(a, b)) DEFINE(power, pow(a, b))
-    DEFINE(absolute, fabs(a)) DEFINE(negative, -a) DEFINE(sign, isnan(a) ? a : (a > 0) - (a < 0)) DEFINE(inverse, 1 / a)
-        DEFINE(root, sqrt(a)) DEFINE(up, ceil(a)) DEFINE(down, floor(a)) DEFINE(nearest, rint(a)) DEFINE(exponential, exp(a))
-            DEFINE(logarithm, log(a)) DEFINE(error, erf(a)) DEFINE(sine, sin(a)) DEFINE(cosine, cos(a)) DEFINE(tangent, tan(a))
-                DEFINE(arcsine, asin(a)) DEFINE(arccosine, acos(a)) DEFINE(arctangent, atan(a)) DEFINE(hsine, sinh(a))
-                    DEFINE(hcosine, cosh(a)) DEFINE(htangent, tanh(a)) DEFINE(ahsine, asinh(a)) DEFINE(ahcosine, acosh(a))
-                        DEFINE(ahtangent, atanh(a)) DEFINE(maximum, isnan(a) || isnan(b) ? NAN : fmax(a, b)) DEFINE(
-                            minimum, isnan(a) || isnan(b) ? NAN : fmin(a, b)) DEFINE(clip, isnan(a) ? a : fmin(fmax(a, b), c))
-                            DEFINE(relu, isnan(a) ? a : fmax(a, 0)) DEFINE(sigmoid, 1 / (1 + exp(-a)))
-                                DEFINE(leaky, a < 0 ? 0.01 * a : a) DEFINE(prelu, a < 0 ? b * a
-                                                                                        : a) DEFINE(elu, a < 0 ? exp(a) - 1 : a)
-                                    DEFINE(selu,
-                                           1.05070102214813232421875 *
-                                               (a < 0 ? 1.67326319217681884765625 * (exp(a) - 1)
-                                                      : a)) DEFINE(hard_sigmoid, isnan(a) ? a : fmax(0, fmin(1, 0.2 * a + 0.5)))
+DEFINE(sub, a - b)
+DEFINE(mul, a *b) DEFINE(quotient, a / b) DEFINE(modulo, fmod(a, b)) DEFINE(power, pow(a, b)) DEFINE(absolute, fabs(a)) DEFINE(
+    negative, -a) DEFINE(sign, isnan(a) ? a : (a > 0) - (a < 0)) DEFINE(inverse, 1 / a) DEFINE(root, sqrt(a)) DEFINE(up, ceil(a))
+    DEFINE(down, floor(a)) DEFINE(nearest, rint(a)) DEFINE(exponential, exp(a)) DEFINE(logarithm, log(a)) DEFINE(error, erf(a))
+        DEFINE(sine, sin(a)) DEFINE(cosine, cos(a)) DEFINE(tangent, tan(a)) DEFINE(arcsine, asin(a)) DEFINE(arccosine, acos(a))
+            DEFINE(arctangent,
+                   atan(a)) DEFINE(hsine, sinh(a)) DEFINE(hcosine, cosh(a)) DEFINE(htangent, tanh(a)) DEFINE(ahsine, asinh(a))
+                DEFINE(ahcosine, acosh(a)) DEFINE(ahtangent, atanh(a)) DEFINE(maximum, isnan(a) || isnan(b) ? NAN : fmax(a, b))
+                    DEFINE(minimum, isnan(a) || isnan(b) ? NAN : fmin(a, b)) DEFINE(clip, isnan(a) ? a : fmin(fmax(a, b), c))
+                        DEFINE(relu, isnan(a) ? a : fmax(a, 0)) DEFINE(sigmoid,
+                                                                       1 / (1 + exp(-a))) DEFINE(leaky, a < 0 ? 0.01 * a : a)
+                            DEFINE(prelu, a < 0 ? b * a : a) DEFINE(elu, a < 0 ? exp(a) - 1 : a)
+                                DEFINE(selu, 1.05070102214813232421875 * (a < 0 ? 1.67326319217681884765625 * (exp(a) - 1) : a))
+                                    DEFINE(hard_sigmoid, isnan(a) ? a : fmax(0, fmin(1, 0.2 * a + 0.5)))
                                         DEFINE(hard_swish, isnan(a) ? a : a *fmax(0, fmin(1, a / 6 + 0.5)))
                                             DEFINE(softplus, a > 500 ? a : log(exp(a) + 1)) DEFINE(softsign, a / (1 + fabs(a)))
                                                 DEFINE(mish, a *tanh(a > 500 ? a : log(exp(a) + 1)))
@@ -110,7 +109,8 @@ static const definition definitions[] = {{"Add", add},
                                          {"IsNaN", not_number},
                                          {"Where", choose},
                                          {"GeluErf", gelu},
-                                         {"GeluTanh", gelu_tanh}};
+                                         {"GeluTanh", gelu_tanh},
+                                         {"WherePositive", where_positive}};
 
 static const definition *definition_of(const char *op)
 {
