@@ -140,7 +140,7 @@ socle_status device_set_id(const socle_context *context, socle_device *device, c
 #endif
 
 /* A CPU driver may call every processor by the same name, yet its binaries hold one processor's instructions: what else tells them
- * apart goes in too. */
+ * apart goes in too. Equal parts of one device are alike: what was compiled and measured for one serves the others. */
 socle_status device_set_identity(socle_device *device)
 {
     const socle_device_info *info = &device->info;
@@ -151,9 +151,10 @@ socle_status device_set_identity(socle_device *device)
         memset(uuid, 0, sizeof(uuid));
     for (size_t i = 0; i < sizeof(uuid); i++)
         snprintf(uuid_text + 2 * i, 3, "%02x", uuid[i]);
-    char *identity = memory_format("%s|%s|%s|%s|%s|%s|units %d|vector %d|%s", info->id, info->name, info->vendor, info->platform,
-                                   info->driver_version, info->opencl_version, info->compute_units,
-                                   device->capabilities.vector_width_float, uuid_text);
+    const char *id = device->parent != NULL ? device->parent->info.id : info->id;
+    char *identity = memory_format("%s%s|%s|%s|%s|%s|%s|units %d|vector %d|%s", device->parent != NULL ? "part of " : "", id,
+                                   info->name, info->vendor, info->platform, info->driver_version, info->opencl_version,
+                                   info->compute_units, device->capabilities.vector_width_float, uuid_text);
     if (identity == NULL)
         return SOCLE_OUT_OF_MEMORY;
     memory_free(device->identity);

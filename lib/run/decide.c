@@ -76,7 +76,7 @@ static socle_status measure_candidate(const placement_work *work, placement *c, 
 
 static socle_status measure_best(const placement_work *work, socle_plan *plan, double budget_s)
 {
-    const double deadline_s = time_now_s() + budget_s;
+    double deadline_s = 0; /* the budget is for comparing: the first candidate's programs would have been compiled anyway */
     const double least_ms = plan->candidates[0].estimated_ms;
     int measured = 0;
     for (int i = 0; i < plan->candidate_count && measured < MAX_MEASURED; i++) {
@@ -87,6 +87,8 @@ static socle_status measure_best(const placement_work *work, socle_plan *plan, d
         if (status != SOCLE_OK)
             return status;
         measured += !c->ruled_out;
+        if (measured == 1 && deadline_s == 0)
+            deadline_s = time_now_s() + budget_s;
     }
     return SOCLE_OK;
 }
