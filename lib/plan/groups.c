@@ -132,7 +132,7 @@ static socle_status combine(const partition *p, const codegen_group *a, const co
                             bool *fits)
 {
     int i = 0, k = 0;
-    *both = (codegen_group){.graph = p->graph};
+    *both = (codegen_group){.graph = p->graph, .uses = p->uses};
     *fits = true;
     while (i < a->node_count || k < b->node_count) {
         const bool from_a = k == b->node_count || (i < a->node_count && a->nodes[i] < b->nodes[k]);
@@ -176,7 +176,7 @@ static socle_status merge(partition *p, int into, int from)
     codegen_group_free(&a->group);
     codegen_group_free(&b->group);
     a->group = both;
-    b->group = (codegen_group){.graph = p->graph};
+    b->group = (codegen_group){.graph = p->graph, .uses = p->uses};
     if (b->first_node < a->first_node)
         a->first_node = b->first_node;
     return SOCLE_OK;

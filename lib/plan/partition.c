@@ -15,6 +15,7 @@ unit *partition_add(partition *p, unit_kind kind, int first_node)
     u->first_node = first_node;
     u->node = u->from = u->to_state = u->to_operand = GRAPH_NONE;
     u->group.graph = p->graph;
+    u->group.uses = p->uses;
     p->units[p->unit_count++] = u;
     return u;
 }
