@@ -217,7 +217,7 @@ static bool feeds_group(const partition *p, int index, value_id value)
 static socle_status release_views(partition *p, int index)
 {
     unit *u = p->units[index];
-    codegen_group kept = {.graph = p->graph};
+    codegen_group kept = {.graph = p->graph, .uses = p->uses};
     socle_status status = SOCLE_OK;
     bool changed = false;
     for (int i = u->group.node_count - 1; i >= 0; i--) {
