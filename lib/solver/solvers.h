@@ -21,6 +21,8 @@ extern const solver solver_conv_plain;
 extern const solver solver_conv_input_plain;
 extern const solver solver_conv_weight_plain;
 
+extern const solver solver_pool_rows;
+extern const solver solver_pool_grad_planes;
 extern const solver solver_pool_plain;
 extern const solver solver_pool_grad_plain;
 

@@ -1,8 +1,8 @@
 /* pool/plain and pool_grad/plain: one work-item per result, from the definition. They run every problem on every device; on a GPU
  * they are also the shape that fits. */
-#include "../conv/conv.h"
+#include "pool.h"
 
-static void add_pool_options(text *options, const problem *p)
+void pool_add_options(text *options, const problem *p)
 {
     conv_add_options(options, p);
     if (p->pool.maximum)
@@ -32,7 +32,7 @@ static socle_status emit_pool(const problem *p, const solver_operands *operands,
                               const int64_t extent[3], step_list *steps)
 {
     const conv_geometry g = conv_geometry_3d(p);
-    add_pool_options(&launch->options, p);
+    pool_add_options(&launch->options, p);
     launch->source = "pool/plain";
     launch->dims = 3;
     launch->global[0] = (size_t)extent[2];
