@@ -66,41 +66,44 @@ static inline void stage_image(__global const element *image, __local real *stag
         }
 }
 
-static inline void spread(__local const real *pixels, __local const real *gradient, __local real *sums)
+/* Tap by tap over all windows: the sums of neighbouring taps overlap, and reading what was just written in other pieces stalls a core. What is
+ * left of dy after the first maximum is 0. */
+static inline void spread(__local const real *pixels, __local real *gradient, __local real *sums)
 {
+    __local real *best = sums + STAGED;
     for (int v = 0; v < VECTORS; v++) {
-        real16 best = (real16)(-INFINITY), left = vload16(0, gradient + v * 16);
+        real16 largest = (real16)(-INFINITY);
         for (int kh = 0; kh < KH; kh++)
             UNROLL_BY(4) for (int kw = 0; kw < KW; kw++)
             {
                 const real16 x = vload16(0, pixels + OFFSET(kh, kw) + v * 16);
-                best = x > best || x != x ? x : best;
+                largest = x > largest || x != x ? x : largest;
             }
-        for (int kh = 0; kh < KH; kh++)
-            UNROLL_BY(4) for (int kw = 0; kw < KW; kw++)
-            {
-                __local real *to = sums + OFFSET(kh, kw) + v * 16;
-                const real16 x = vload16(0, pixels + OFFSET(kh, kw) + v * 16);
-                const real16 taken = x == best || x != x ? left : (real16)(0);
-                left = x == best || x != x ? (real16)(0) : left;
-                vstore16(vload16(0, to) + taken, 0, to);
-            }
+        vstore16(largest, 0, best + v * 16);
     }
+    for (int kh = 0; kh < KH; kh++)
+        for (int kw = 0; kw < KW; kw++)
+            for (int v = 0; v < VECTORS; v++) {
+                __local real *to = sums + OFFSET(kh, kw) + v * 16;
+                const real16 x = vload16(0, pixels + OFFSET(kh, kw) + v * 16), left = vload16(0, gradient + v * 16);
+                const real16 largest = vload16(0, best + v * 16);
+                vstore16(vload16(0, to) + (x == largest || x != x ? left : (real16)(0)), 0, to);
+                vstore16(x == largest || x != x ? (real16)(0) : left, 0, gradient + v * 16);
+            }
 }
 #else
 #include "pool/share.cl"
 
-static inline void spread(__local const real *share, __local const real *gradient, __local real *sums)
+static inline void spread(__local const real *share, __local real *gradient, __local real *sums)
 {
-    for (int v = 0; v < VECTORS; v++) {
-        const real16 part = vload16(0, gradient + v * 16) * vload16(0, share + v * 16);
-        for (int kh = 0; kh < KH; kh++)
-            UNROLL_BY(4) for (int kw = 0; kw < KW; kw++)
-            {
+    for (int v = 0; v < VECTORS; v++)
+        vstore16(vload16(0, gradient + v * 16) * vload16(0, share + v * 16), 0, gradient + v * 16);
+    for (int kh = 0; kh < KH; kh++)
+        for (int kw = 0; kw < KW; kw++)
+            for (int v = 0; v < VECTORS; v++) {
                 __local real *to = sums + OFFSET(kh, kw) + v * 16;
-                vstore16(vload16(0, to) + part, 0, to);
+                vstore16(vload16(0, to) + vload16(0, gradient + v * 16), 0, to);
             }
-    }
 }
 #endif
 
@@ -118,9 +121,10 @@ static inline void write_row(__local const real *sums, __global element *row, in
 #if SW == 1
     for (; w + 16 <= IW && w + PW + 16 <= PITCH; w += 16)
         STOREV(vload16(0, from + w + PW), row + w);
-#elif SW == 2 && PW == 0 && PHASES_W == 2 && PHASE_W == 1
-    for (; w + 32 <= IW && w / 2 + 16 <= PITCH; w += 32) {
-        const real16 even = vload16(0, from + w / 2), odd = vload16(0, from + PLANE + w / 2);
+#elif SW == 2 && PHASES_W == 2 && PHASE_W == 1
+    for (; w + 32 <= IW && (w + 1 + PW) / 2 + 16 <= PITCH; w += 32) {
+        const real16 even = vload16(0, from + PW % 2 * PLANE + (w + PW) / 2);
+        const real16 odd = vload16(0, from + (PW + 1) % 2 * PLANE + (w + 1 + PW) / 2);
         real16 low, high;
         low.even = even.lo;
         low.odd = odd.lo;
@@ -145,7 +149,11 @@ __kernel void pool_grad_planes(__global const element *restrict dy
 #endif
                                , __global element *restrict dx)
 {
+#ifdef MAXIMUM
+    __local real sums[STAGED + VECTORS * 16] __attribute__((aligned(64))); /* and behind them the windows' maxima */
+#else
     __local real sums[STAGED] __attribute__((aligned(64)));
+#endif
     __local real gradient[VECTORS * 16] __attribute__((aligned(64)));
 #ifdef MAXIMUM
     __local real pixels[STAGED] __attribute__((aligned(64)));

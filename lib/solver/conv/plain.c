@@ -70,7 +70,7 @@ static size_t plain_workspace_bytes(const problem *p, const socle_device *device
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
-    return estimate_s(device, problem_flops(p), 0.02, problem_bytes(p), 1, 0);
+    return estimate_s(device, problem_flops(p), device_is_cpu_shaped(device) ? 0.008 : 0.05, problem_bytes(p), 1, 0);
 }
 
 static socle_status plain_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,

@@ -74,11 +74,22 @@ static bool rows_applicable(const problem *p, const socle_device *device)
     return !p->pool.indices && is_flat(p, device) && rows_candidates(p, device, &t, 1) > 0;
 }
 
-static double vector_estimate(const problem *p, const socle_device *device, const tuning *t)
+/* Seconds for `vectors` loads, operations or stores of vectors in each image. */
+static double vector_estimate(const problem *p, const socle_device *device, const staging *s, double vectors)
+{
+    const double cycles = (double)(s->g.batch * s->g.channels) * (vectors + 60);
+    const double slower = device_is_cpu_shaped(device) ? 1 : 200;
+    return estimate_s(device, 0, 1, problem_bytes(p), 1, 0) + slower * cycles / 3e9 / device_units(device);
+}
+
+static double rows_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
-    const double share = device_is_cpu_shaped(device) ? 0.3 : 0.002;
-    return estimate_s(device, problem_flops(p), share, 2 * problem_bytes(p), 1, 0);
+    const staging s = staging_of(p, device);
+    const double staged = (double)(s.g.input[1] * (s.g.stride[2] > 2 ? s.g.input[2] : s.pitch * s.phases_w / 4 + 4));
+    const double across = (double)(s.g.kernel[2] * s.g.input[1] * s.pitch) / 16;
+    const double down = (double)((s.g.kernel[1] + 2) * s.g.output[1] * ceil_div(s.g.output[2], 16));
+    return vector_estimate(p, device, &s, staged + across + down);
 }
 
 static void add_options(text *options, const problem *p, const staging *s)
@@ -116,7 +127,7 @@ const solver solver_pool_rows = {
     .kind = PROBLEM_POOL,
     .applicable = rows_applicable,
     .candidates = rows_candidates,
-    .estimate = vector_estimate,
+    .estimate = rows_estimate,
     .emit = rows_emit,
 };
 
@@ -126,7 +137,7 @@ static int64_t planes_floats(const staging *s, bool maximum)
 {
     const int64_t staged = s->phases_h * s->phases_w * (s->g.output[1] + tap_conv_shift(&s->c, 1)) * s->pitch + 64 + s->pitch;
     const int64_t windows = s->g.output[1] * s->pitch + 32;
-    return staged + windows + (maximum ? staged : windows);
+    return staged + windows + (maximum ? staged + windows : windows);
 }
 
 static bool planes_applicable(const problem *p, const socle_device *device)
@@ -143,6 +154,17 @@ static int planes_candidates(const problem *p, const socle_device *device, tunin
     tuning t = {{0}};
     t.value[POOL_PLANES] = planes_per_group(&s, device, 1);
     return add_candidate(out, 0, capacity, t);
+}
+
+static double planes_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)t;
+    const staging s = staging_of(p, device);
+    const bool scalar = s.g.stride[2] > 2 || s.g.output[2] < 16;
+    const double moved = (double)conv_volume(s.g.input) * (scalar ? 3 : 0.5) + (double)planes_floats(&s, p->pool.maximum) / 16;
+    const double windows = (double)ceil_div(s.g.output[1] * s.pitch, 16) * (p->pool.maximum ? 6 : 3);
+    /* Neighbouring taps overlap: the first vector of one waits for what the last one wrote. */
+    return vector_estimate(p, device, &s, moved + (windows + 15) * (double)conv_volume(s.g.kernel));
 }
 
 static socle_status planes_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -170,6 +192,6 @@ const solver solver_pool_grad_planes = {
     .kind = PROBLEM_POOL_GRAD,
     .applicable = planes_applicable,
     .candidates = planes_candidates,
-    .estimate = vector_estimate,
+    .estimate = planes_estimate,
     .emit = planes_emit,
 };
