@@ -132,5 +132,6 @@ socle_status trainer_step_alone(socle_trainer *t, pending_step *step, const socl
                                 bool wait, double *loss)
 {
     const void *ends[TRAINER_MAX_INPUTS + HYPER_COUNT + 2];
-    return wait ? run(t, step, inputs, labels, ends, loss) : enqueue(t, step, inputs, labels, ends);
+    const bool shared = step->variant->executors[0]->exchange == EXCHANGE_SHARED;
+    return wait || shared ? run(t, step, inputs, labels, ends, loss) : enqueue(t, step, inputs, labels, ends);
 }
