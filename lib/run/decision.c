@@ -54,7 +54,7 @@ static void write_candidate(text *t, const placement *c)
     text_add(t, "], \"rows\": [");
     for (int i = 0; i < c->device_count; i++)
         text_addf(t, "%s%lld", i > 0 ? ", " : "", (long long)c->rows[i]);
-    text_addf(t, "], \"estimated_ms\": %.9g, \"measured_ms\": %.9g, \"peak_bytes\": %lld, \"ruled_out\": %d, \"failure\": %d, ",
+    text_addf(t, "], \"estimated_ms\": %.17g, \"measured_ms\": %.17g, \"peak_bytes\": %lld, \"ruled_out\": %d, \"failure\": %d, ",
               c->estimated_ms, c->measured_ms, (long long)c->peak_bytes, c->ruled_out, (int)c->failure);
     text_addf(t, "\"chosen\": %d, \"reason\": ", c->chosen);
     text_add_json(t, c->reason != NULL ? c->reason : "");
