@@ -140,6 +140,55 @@ double training_case_step(training_case *c, socle_trainer *trainer, int batch, i
     return loss;
 }
 
+/* ---- trainers ---- */
+
+socle_trainer *training_case_open(training_case *c, const socle_trainer_options *options)
+{
+    socle_trainer *trainer = NULL;
+    cr_assert_eq(socle_trainer_create(c->context, c->model, options, &trainer), SOCLE_OK, "%s", socle_error_message());
+    return trainer;
+}
+
+const trainer_state *training_case_state(const socle_trainer *t, const char *name)
+{
+    for (int i = 0; i < t->state_count; i++)
+        if (strcmp(t->states[i].name, name) == 0)
+            return &t->states[i];
+    cr_assert_fail("no state '%s'", name);
+    return NULL;
+}
+
+void training_case_read(socle_trainer *t, const char *name, float *to)
+{
+    cr_assert_eq(trainer_drain(t), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(trainer_state_read(t, training_case_state(t, name), to), SOCLE_OK, "%s", socle_error_message());
+}
+
+/* Moves the trainer to these devices with these shares, as socle_trainer_create does with what measured fastest. */
+void training_case_place(socle_trainer *t, int count, socle_device *const *devices, const double *shares)
+{
+    placement *chosen = placement_add(t->plan);
+    cr_assert_not_null(chosen);
+    chosen->device_count = count;
+    for (int i = 0; i < count; i++) {
+        chosen->devices[i] = devices[i];
+        chosen->share[i] = shares[i];
+    }
+    cr_assert(placement_split_rows(t->options.batch, shares, count, chosen->rows));
+    cr_assert_eq(placement_name(chosen), SOCLE_OK);
+    cr_assert_eq(trainer_place(t, chosen), SOCLE_OK, "%s", socle_error_message());
+}
+
+/* On the first of the devices alone: masks of dropout depend on how rows are shared out. */
+socle_trainer *training_case_open_alone(training_case *c, const socle_trainer_options *options)
+{
+    socle_trainer *t = training_case_open(c, options);
+    socle_device *device = t->devices[0]->parent != NULL ? t->devices[0]->parent : t->devices[0];
+    if (t->device_count > 1)
+        training_case_place(t, 1, &device, (const double[]){1});
+    return t;
+}
+
 /* ---- the oracle ---- */
 
 static void set(evaluation *e, const char *name, double value)
