@@ -14,7 +14,6 @@
 #else
 #define BEATS(a, b) (MINIMUM ? (a) < (b) : (a) > (b))
 #endif
-#define SLICE 32768 /* some drivers end a loop after 65,535 turns */
 
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 __kernel void arg_plain(__global const element *restrict x_all, __global long *restrict y, long axis, long inner)
@@ -24,13 +23,11 @@ __kernel void arg_plain(__global const element *restrict x_all, __global long *r
     __global const element *x = x_all + row / inner * axis * inner + row % inner;
     real best = MINIMUM ? HIGHEST : LOWEST;
     long at = -1;
-    for (long start = 0; start < axis; start += (long)SLICE * ITEMS) {
-        for (long i = start + item, end = min(axis, start + (long)SLICE * ITEMS); i < end; i += ITEMS) {
-            const real value = LOAD1(x + i * inner);
-            if (BEATS(value, best)) {
-                best = value;
-                at = i;
-            }
+    for (long i = item; i < axis; i += ITEMS) {
+        const real value = LOAD1(x + i * inner);
+        if (BEATS(value, best)) {
+            best = value;
+            at = i;
         }
     }
 #if ITEMS > 1

@@ -2,9 +2,7 @@
 #ifndef ELEMENT
 #define ELEMENT uint
 #endif
-#ifndef INDEX
-#define INDEX long
-#endif
+#include "common/index.cl"
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void gather_blocks(__global const ELEMENT *restrict data, __global const INDEX *restrict indices, __global ELEMENT *restrict y,
@@ -12,7 +10,7 @@ __kernel void gather_blocks(__global const ELEMENT *restrict data, __global cons
 {
     const long first = get_group_id(0) * group_rows, end = min(rows, first + group_rows);
     for (long row = first; row < end; row++) {
-        const long given = indices[row % count], index = clamp(given < 0 ? given + axis : given, 0L, axis - 1);
+        const long index = index_inside(indices[row % count], axis);
         __global const ELEMENT *from = data + (row / count * axis + index) * inner;
         __global ELEMENT *to = y + row * inner;
         long i = 0;

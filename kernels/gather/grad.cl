@@ -3,19 +3,7 @@
  * gather_grad_rows: a work-group owns `share` rows along the axis and walks through all indices; its work-items share out the columns.
  * gather_grad_plain: one work-item per element of dx. gather_grad_elements: one work-item per line along the axis (GatherElements). */
 #include "common/storage.cl"
-#ifndef INDEX
-#define INDEX long
-#endif
-#define SLICE 32768 /* some drivers end a loop after 65,535 turns */
-#define FOR(i, first, last, step, body)                                                                               \
-    for (long start_##i = (first); start_##i < (last); start_##i += (long)SLICE * (step))                               \
-        for (long i = start_##i, end_##i = min((long)(last), start_##i + (long)SLICE * (step)); i < end_##i; i += (step)) \
-            body
-
-static long inside(long index, long axis)
-{
-    return clamp(index < 0 ? index + axis : index, 0L, axis - 1);
-}
+#include "common/index.cl"
 
 #if STORAGE != FLOAT16 && STORAGE != BFLOAT16 /* sums in between stand in dx, which must not round them */
 __kernel void gather_grad_rows(__global const element *restrict dy, __global const INDEX *restrict indices,
@@ -25,9 +13,11 @@ __kernel void gather_grad_rows(__global const element *restrict dy, __global con
     const long item = get_local_id(0), items = get_local_size(0);
     __global element *to = dx + outer * axis * inner;
     __global const element *from = dy + outer * count * inner;
-    FOR(i, first, last, 1, FOR(j, item, inner, items, to[i * inner + j] = 0;))
-    FOR(k, 0, count, 1, {
-        const long index = inside(indices[k], axis);
+    for (long i = first; i < last; i++)
+        for (long j = item; j < inner; j += items)
+            to[i * inner + j] = 0;
+    for (long k = 0; k < count; k++) {
+        const long index = index_inside(indices[k], axis);
         if (index >= first && index < last) {
             long i = item;
 #if STORAGE == FLOAT32 && WIDTH > 1
@@ -36,9 +26,10 @@ __kernel void gather_grad_rows(__global const element *restrict dy, __global con
                     STOREV(LOADV(to + index * inner + i) + LOADV(from + k * inner + i), to + index * inner + i);
             }
 #endif
-            FOR(j, i, inner, items, to[index * inner + j] += from[k * inner + j];)
+            for (; i < inner; i += items)
+                to[index * inner + i] += from[k * inner + i];
         }
-    })
+    }
 }
 #endif
 
@@ -51,10 +42,9 @@ __kernel void gather_grad_plain(__global const element *restrict dy, __global co
     const long column = i % inner, place = i / inner % axis, outer = i / inner / axis;
     __global const element *from = dy + outer * count * inner + column;
     real sum = 0;
-    FOR(k, 0, count, 1, {
-        if (inside(indices[k], axis) == place)
+    for (long k = 0; k < count; k++)
+        if (index_inside(indices[k], axis) == place)
             sum += LOAD1(from + k * inner);
-    })
     STORE1(sum, dx + i);
 }
 
@@ -77,9 +67,9 @@ __kernel void gather_grad_elements(__global const element *restrict dy, __global
         return;
     __global element *to = dx + DATA_OFFSET(line);
     const long first = INDEX_OFFSET(line);
-    FOR(k, 0, count, 1, {
-        __global element *here = to + inside(indices[first + k * index_inner], axis) * inner;
+    for (long k = 0; k < count; k++) {
+        __global element *here = to + index_inside(indices[first + k * index_inner], axis) * inner;
         const real sum = LOAD1(here) + LOAD1(dy + first + k * index_inner);
         STORE1(sum, here);
-    })
+    }
 }

@@ -4,14 +4,7 @@
 #ifndef ELEMENT
 #define ELEMENT uint
 #endif
-#ifndef INDEX
-#define INDEX long
-#endif
-
-static long inside(long index, long axis)
-{
-    return clamp(index < 0 ? index + axis : index, 0L, axis - 1);
-}
+#include "common/index.cl"
 
 __kernel void gather_plain(__global const ELEMENT *restrict data, __global const INDEX *restrict indices, __global ELEMENT *restrict y,
                            long size, long axis, long inner, long count)
@@ -20,7 +13,7 @@ __kernel void gather_plain(__global const ELEMENT *restrict data, __global const
     if (i >= size)
         return;
     const long column = i % inner, row = i / inner, outer = row / count;
-    const long index = inside(indices[row % count], axis);
+    const long index = index_inside(indices[row % count], axis);
     y[i] = data[(outer * axis + index) * inner + column];
 }
 
@@ -33,5 +26,5 @@ __kernel void gather_elements(__global const ELEMENT *restrict data, __global co
 {
     const long i = get_global_id(0);
     if (i < size)
-        y[i] = data[OFFSET(i) + inside(indices[i], axis) * inner];
+        y[i] = data[OFFSET(i) + index_inside(indices[i], axis) * inner];
 }

@@ -25,11 +25,7 @@
 #ifndef ITEMS
 #define ITEMS 1
 #endif
-#define SLICE 32768 /* some drivers end a loop after 65,535 turns */
-#define FOR_ROW(body)                                                                                                 \
-    for (long start = 0; start < length; start += (long)SLICE * ITEMS)                                                  \
-        for (long i = start + item, end = min(length, start + (long)SLICE * ITEMS); i < end; i += ITEMS)                \
-            body
+#define FOR_ROW for (long i = item; i < length; i += ITEMS)
 
 #if ITEMS > 1
 #define SUM_ITEMS(value)                                                                                              \
@@ -71,10 +67,13 @@ __kernel void norm_plain(__global const element *restrict x_all,
     __global const element *x = x_all + row * length;
     __global element *y = y_all + row * length;
     real mean = 0, variance = 0;
-    FOR_ROW(mean += LOAD1(x + i);)
+    FOR_ROW mean += LOAD1(x + i);
     SUM_ITEMS(mean)
     mean /= length;
-    FOR_ROW({ const real d = LOAD1(x + i) - mean; variance += d * d; })
+    FOR_ROW {
+        const real d = LOAD1(x + i) - mean;
+        variance += d * d;
+    }
     SUM_ITEMS(variance)
     const real inverse = 1 / sqrt(variance / length + (real)epsilon);
 #if HAS_MEAN
@@ -85,9 +84,9 @@ __kernel void norm_plain(__global const element *restrict x_all,
     if (item == 0)
         inverses[row] = inverse;
 #endif
-    FOR_ROW({
+    FOR_ROW {
         const size_t channel = ((row % scale_rows) * length + i) / scale_block;
         const real value = (LOAD1(x + i) - mean) * inverse * SCALE(channel) + BIAS(channel);
         STORE1(value, y + i);
-    })
+    }
 }

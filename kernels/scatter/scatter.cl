@@ -2,13 +2,10 @@
  * along the axis, so that updates of one element meet in one work-item, in order. scatter_plain: one work-item per element of y looks through
  * its line's indices. Indices out of range are ignored. */
 #include "common/storage.cl"
-#ifndef INDEX
-#define INDEX long
-#endif
+#include "common/index.cl"
 #ifndef REDUCTION
 #define REDUCTION 0
 #endif
-#define SLICE 32768 /* some drivers end a loop after 65,535 turns */
 #if REDUCTION == 0
 #define COMBINE(old, update) (update)
 #elif REDUCTION == 1
@@ -33,15 +30,12 @@ __kernel void scatter_lines(__global const INDEX *restrict indices, __global con
         return;
     __global element *to = y + DATA_OFFSET(line);
     const long first = INDEX_OFFSET(line);
-    for (long start = 0; start < count; start += SLICE) {
-        for (long k = start, end = min(count, start + SLICE); k < end; k++) {
-            long index = indices[first + k * index_inner];
-            index += index < 0 ? axis : 0;
-            if (index >= 0 && index < axis) {
-                __global element *here = to + index * inner;
-                const real old = LOAD1(here), update = LOAD1(updates + first + k * index_inner);
-                STORE1(COMBINE(old, update), here);
-            }
+    for (long k = 0; k < count; k++) {
+        const long index = index_from_start(indices[first + k * index_inner], axis);
+        if (index >= 0 && index < axis) {
+            __global element *here = to + index * inner;
+            const real old = LOAD1(here), update = LOAD1(updates + first + k * index_inner);
+            STORE1(COMBINE(old, update), here);
         }
     }
 }
@@ -62,14 +56,10 @@ __kernel void scatter_plain(__global const element *restrict data, __global cons
     real value = LOAD1(data + i);
     if (LINE_IN_INDICES(i)) {
         const long first = LINE_START(i);
-        for (long start = 0; start < count; start += SLICE) {
-            for (long k = start, end = min(count, start + SLICE); k < end; k++) {
-                long index = indices[first + k * index_inner];
-                index += index < 0 ? axis : 0;
-                if (index == place) {
-                    const real old = value, update = LOAD1(updates + first + k * index_inner);
-                    value = COMBINE(old, update);
-                }
+        for (long k = 0; k < count; k++) {
+            if (index_from_start(indices[first + k * index_inner], axis) == place) {
+                const real old = value, update = LOAD1(updates + first + k * index_inner);
+                value = COMBINE(old, update);
             }
         }
     }

@@ -3,11 +3,7 @@
 #ifndef LOGARITHM
 #define LOGARITHM 0
 #endif
-#define SLICE 32768 /* some drivers end a loop after 65,535 turns */
-#define FOR_AXIS(body)                                                                                                \
-    for (long start = 0; start < axis; start += SLICE)                                                                  \
-        for (long i = start, end = min(axis, start + SLICE); i < end; i++)                                              \
-            body
+#define FOR_AXIS for (long i = 0; i < axis; i++)
 
 __kernel void softmax_plain(__global const element *restrict x_all, __global element *restrict y_all, long axis, long inner)
 {
@@ -15,12 +11,21 @@ __kernel void softmax_plain(__global const element *restrict x_all, __global ele
     __global const element *x = x_all + first;
     __global element *y = y_all + first;
     real most = -INFINITY, sum = 0;
-    FOR_AXIS({ const real value = LOAD1(x + i * inner); most = value > most ? value : most; })
-    FOR_AXIS(sum += exp(LOAD1(x + i * inner) - most);)
+    FOR_AXIS {
+        const real value = LOAD1(x + i * inner);
+        most = value > most ? value : most;
+    }
+    FOR_AXIS sum += exp(LOAD1(x + i * inner) - most);
 #if LOGARITHM
     const real factor = log(sum);
-    FOR_AXIS({ const real value = LOAD1(x + i * inner) - most - factor; STORE1(value, y + i * inner); })
+    FOR_AXIS {
+        const real value = LOAD1(x + i * inner) - most - factor;
+        STORE1(value, y + i * inner);
+    }
 #else
-    FOR_AXIS({ const real value = exp(LOAD1(x + i * inner) - most) / sum; STORE1(value, y + i * inner); })
+    FOR_AXIS {
+        const real value = exp(LOAD1(x + i * inner) - most) / sum;
+        STORE1(value, y + i * inner);
+    }
 #endif
 }

@@ -42,6 +42,11 @@ int device_units(const socle_device *device)
     return device->capabilities.compute_units > 0 ? device->capabilities.compute_units : 1;
 }
 
+int64_t device_loop_turns(const socle_device *device)
+{
+    return device_has_quirk(device, QUIRK_LOOP_LIMIT) ? 60000 : INT64_MAX;
+}
+
 int device_group_items(const socle_device *device, int wanted)
 {
     int items = 1;

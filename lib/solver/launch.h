@@ -14,6 +14,13 @@ bool storage_runs(socle_dtype dtype, const socle_device *device); /* the device 
 bool device_is_cpu_shaped(const socle_device *device);
 int device_lanes(const socle_device *device);         /* floats of a vector: 16, 8 or 4 */
 int device_units(const socle_device *device);         /* compute units, at least 1 */
+/* Turns of all loops of a work-item together that the device runs: Mesa's llvmpipe silently ends loops after 65,535. */
+int64_t device_loop_turns(const socle_device *device);
+/* Kernels whose work-items run through long loops, made for CPUs, can run on it. */
+static inline bool device_runs_long_loops(const socle_device *device)
+{
+    return !device_has_quirk(device, QUIRK_LOOP_LIMIT);
+}
 /* Work-items of a group for kernels that share local memory: a power of two that the device takes, at most `wanted`. */
 int device_group_items(const socle_device *device, int wanted);
 

@@ -33,7 +33,7 @@ static int column_lanes(const problem *p, const socle_device *device)
 
 static bool rows_applicable(const problem *p, const socle_device *device)
 {
-    return fits(p) && storage_is_real32(p->dtype) && (p->arg.inner == 1 || column_lanes(p, device) > 1);
+    return fits(p) && device_runs_long_loops(device) && storage_is_real32(p->dtype) && (p->arg.inner == 1 || column_lanes(p, device) > 1);
 }
 
 static int64_t rows_share(const problem *p, const socle_device *device)
@@ -109,7 +109,8 @@ static int group_items(const problem *p, const socle_device *device)
 
 static bool group_applicable(const problem *p, const socle_device *device)
 {
-    return fits(p) && storage_runs(p->dtype, device) && device_group_items(device, 2) == 2;
+    return fits(p) && storage_runs(p->dtype, device) && device_group_items(device, 2) == 2 &&
+           p->arg.axis / 30 <= device_loop_turns(device);
 }
 
 static double group_estimate(const problem *p, const socle_device *device, const tuning *t)
@@ -137,7 +138,7 @@ const solver solver_arg_group = {
 
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
-    return storage_runs(p->dtype, device);
+    return storage_runs(p->dtype, device) && p->arg.axis <= device_loop_turns(device);
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)

@@ -16,8 +16,7 @@ static solver_launch begin(const problem *p, const char *algorithm, const char *
 
 static bool blocks_applicable(const problem *p, const socle_device *device)
 {
-    (void)device;
-    return gather_copy_type(p->dtype) != NULL && !p->gather.elements && p->gather.axis > 0 && p->gather.inner >= 8;
+    return gather_copy_type(p->dtype) != NULL && device_runs_long_loops(device) && !p->gather.elements && p->gather.axis > 0 && p->gather.inner >= 8;
 }
 
 static int64_t blocks_share(const problem *p, const socle_device *device)

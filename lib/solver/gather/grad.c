@@ -22,7 +22,7 @@ static bool adds(socle_dtype dtype, const socle_device *device)
 static bool rows_applicable(const problem *p, const socle_device *device)
 {
     const gather_problem *g = &p->gather;
-    return adds(p->dtype, device) && p->dtype != SOCLE_FLOAT16 && p->dtype != SOCLE_BFLOAT16 && !g->elements && g->axis > 0;
+    return adds(p->dtype, device) && device_runs_long_loops(device) && p->dtype != SOCLE_FLOAT16 && p->dtype != SOCLE_BFLOAT16 && !g->elements && g->axis > 0;
 }
 
 static int row_items(const problem *p, const socle_device *device)
@@ -86,7 +86,7 @@ const solver solver_gather_grad_rows = {
 
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
-    return adds(p->dtype, device);
+    return adds(p->dtype, device) && p->gather.count <= device_loop_turns(device);
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)

@@ -60,7 +60,7 @@ static size_t panel_bytes(const problem *p, const tuning *r)
 static bool direct_applicable(const problem *p, const socle_device *device)
 {
     const tuning zero = {{0}};
-    if (!gemm_vectorizable(p))
+    if (!gemm_vectorizable(p) || !device_runs_long_loops(device))
         return false;
     const tuning r = resolved(p, device, &zero);
     return panel_bytes(p, &r) <= device->capabilities.local_memory_bytes;

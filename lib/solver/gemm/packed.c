@@ -88,7 +88,7 @@ static bool fits(const problem *p, const socle_device *device, const tuning *t)
 static bool packed_applicable(const problem *p, const socle_device *device)
 {
     const tuning zero = {{0}};
-    return gemm_vectorizable(p) && fits(p, device, &zero);
+    return gemm_vectorizable(p) && device_runs_long_loops(device) && fits(p, device, &zero);
 }
 
 static int packed_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)

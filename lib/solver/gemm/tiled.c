@@ -47,7 +47,9 @@ static tuning resolved(const problem *p, const socle_device *device, const tunin
 
 static bool tiled_applicable(const problem *p, const socle_device *device)
 {
-    return gemm_vectorizable(p) && default_shape(p, device).value[TILE_M] != 0;
+    /* k, and for each tile the loads and results of a work-item. */
+    const int64_t turns = p->gemm.k + ceil_div(p->gemm.k, 8) * 32;
+    return gemm_vectorizable(p) && default_shape(p, device).value[TILE_M] != 0 && turns <= device_loop_turns(device);
 }
 
 static int tiled_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)

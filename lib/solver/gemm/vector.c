@@ -44,8 +44,7 @@ static gemm_panels panels_of(const problem *p, const socle_device *device, const
 static bool vector_applicable(const problem *p, const socle_device *device)
 {
     const gemm_problem *g = &p->gemm;
-    (void)device;
-    if (!gemm_vectorizable(p) || g->m > MOST_ROWS)
+    if (!gemm_vectorizable(p) || g->m > MOST_ROWS || !device_runs_long_loops(device))
         return false;
     return uses_panels(p) || (g->transpose_b && (!g->transpose_a || g->m == 1));
 }

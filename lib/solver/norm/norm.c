@@ -35,8 +35,7 @@ static solver_launch begin(const problem *p, const char *algorithm, const char *
 
 static bool rows_applicable(const problem *p, const socle_device *device)
 {
-    (void)device;
-    return fits(p);
+    return fits(p) && device_runs_long_loops(device);
 }
 
 static int64_t rows_share(const problem *p, const socle_device *device)
@@ -107,7 +106,7 @@ static int group_items(const problem *p, const socle_device *device, const tunin
 
 static bool group_applicable(const problem *p, const socle_device *device)
 {
-    return fits(p) && device_group_items(device, 2) == 2;
+    return fits(p) && device_group_items(device, 2) == 2 && p->norm.row / 8 <= device_loop_turns(device);
 }
 
 static int group_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
@@ -146,7 +145,7 @@ const solver solver_norm_group = {
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
     return (storage_is_real32(p->dtype) || p->dtype == SOCLE_FLOAT64) && storage_runs(p->dtype, device) &&
-           (p->norm.scale_block > 0 || p->norm.row == 0);
+           (p->norm.scale_block > 0 || p->norm.row == 0) && p->norm.row <= device_loop_turns(device) / 3;
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)

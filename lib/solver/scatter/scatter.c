@@ -26,7 +26,8 @@ static void add_extents(solver_launch *launch, const gather_problem *g, int64_t 
 static bool lines_applicable(const problem *p, const socle_device *device)
 {
     const bool rounds = p->dtype == SOCLE_FLOAT16 || p->dtype == SOCLE_BFLOAT16;
-    return storage_runs(p->dtype, device) && p->gather.elements && !(rounds && p->gather.reduction != 0);
+    return storage_runs(p->dtype, device) && p->gather.elements && !(rounds && p->gather.reduction != 0) &&
+           p->gather.count <= device_loop_turns(device);
 }
 
 static double lines_estimate(const problem *p, const socle_device *device, const tuning *t)
@@ -74,7 +75,7 @@ const solver solver_scatter_lines = {
 
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
-    return storage_runs(p->dtype, device) && p->gather.elements;
+    return storage_runs(p->dtype, device) && p->gather.elements && p->gather.count <= device_loop_turns(device);
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)

@@ -41,8 +41,7 @@ static int column_lanes(const problem *p, const socle_device *device)
 
 static bool rows_applicable(const problem *p, const socle_device *device)
 {
-    (void)device;
-    return fits(p);
+    return fits(p) && device_runs_long_loops(device);
 }
 
 static int64_t rows_share(const problem *p, const socle_device *device)
@@ -111,7 +110,7 @@ static int group_items(const problem *p, const socle_device *device, const tunin
 
 static bool group_applicable(const problem *p, const socle_device *device)
 {
-    return fits(p) && device_group_items(device, 2) == 2;
+    return fits(p) && device_group_items(device, 2) == 2 && p->softmax.axis / 8 <= device_loop_turns(device);
 }
 
 static int group_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
@@ -160,7 +159,8 @@ const solver solver_softmax_group = {
 
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
-    return (storage_is_real32(p->dtype) || p->dtype == SOCLE_FLOAT64) && storage_runs(p->dtype, device);
+    return (storage_is_real32(p->dtype) || p->dtype == SOCLE_FLOAT64) && storage_runs(p->dtype, device) &&
+           p->softmax.axis <= device_loop_turns(device) / 3;
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)
