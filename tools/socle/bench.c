@@ -156,7 +156,7 @@ static socle_status bench_operator(json_t *rows, socle_context *context, const c
             bytes = socle_bench_bytes(all.all[i].bench);
         }
     }
-    for (int i = 0; status == SOCLE_OK && i < all.count; i++) {
+    for (int i = 0; status == SOCLE_OK && i < all.count && all.all[i].count > 0; i++) { /* 0: interrupted before */
         contestant *c = &all.all[i];
         bench_add(rows, what, shape, c->device, c->algorithm, c->peer_name, c->seconds, c->count, flops, bytes, c->peak_gflops);
     }

@@ -40,7 +40,7 @@ static void print_devices(const socle_context *context)
         table_cell(t, "%s", info->opencl_version);
         table_cell(t, "%s", info->fp16 ? "yes" : "no");
         table_cell(t, "%s", info->fp64 ? "yes" : "no");
-        table_cell(t, info->max_sub_devices > 1 ? "2-%d" : "-", info->max_sub_devices);
+        table_cell(t, info->max_sub_devices > 2 ? "2-%d" : info->max_sub_devices == 2 ? "%d" : "-", info->max_sub_devices);
         if (info->status == SOCLE_DEVICE_OK)
             table_cell(t, "ok");
         else

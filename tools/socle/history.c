@@ -99,7 +99,8 @@ static void fill(curves *c, const history *h)
         const history_row *row = &h->rows[i];
         c->x[c->count] = (double)row->step;
         c->loss[c->count] = row->loss;
-        mean = !isfinite(row->loss) ? mean : isfinite(mean) ? keep * mean + (1 - keep) * row->loss : row->loss;
+        const double weight = fmax(1 - keep, 1 / (1 + (double)i)); /* at first a plain mean of what there is */
+        mean = !isfinite(row->loss) ? mean : isfinite(mean) ? mean + weight * (row->loss - mean) : row->loss;
         c->smooth[c->count++] = mean;
         if (!isfinite(row->validation_loss))
             continue;

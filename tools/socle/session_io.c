@@ -51,6 +51,25 @@ static int check_names(const char *subcommand, const char *option, const text_li
     return DONE;
 }
 
+/* The shape of a file against the input's fixed dimensions. */
+static bool fits(const char *path, const socle_tensor *tensor, const socle_value_info *info)
+{
+    char shape[256] = "";
+    int wrong = tensor->rank == info->rank ? -1 : info->rank;
+    for (int i = 0; i < tensor->rank; i++) {
+        const size_t used = strlen(shape);
+        snprintf(shape + used, sizeof(shape) - used, "%s%lld", i > 0 ? ", " : "", (long long)tensor->dims[i]);
+        if (wrong < 0 && info->dims[i] >= 0 && info->dims[i] != tensor->dims[i])
+            wrong = i;
+    }
+    if (tensor->rank != info->rank && info->rank >= 0)
+        fail("%s: its shape [%s] does not fit input '%s': it has %d dimensions", path, shape, info->name, info->rank);
+    else if (wrong >= 0)
+        fail("%s: its shape [%s] does not fit input '%s': its dimension %d is %lld", path, shape, info->name, wrong,
+             (long long)info->dims[wrong]);
+    return wrong < 0;
+}
+
 int session_io_bind(const socle_model *model, const text_list *files, socle_shape_binding *bindings, int *count)
 {
     for (int i = 0; i < socle_model_input_count(model); i++) {
@@ -63,11 +82,14 @@ int session_io_bind(const socle_model *model, const text_list *files, socle_shap
         const socle_status status = socle_npy_read(path, &tensor);
         if (status != SOCLE_OK)
             return report_file(status);
-        if (*count < MAX_LIST && tensor.rank == info.rank) { /* another rank is refused when it runs */
+        const bool fitting = fits(path, &tensor, &info);
+        if (fitting && *count < MAX_LIST) {
             bindings[*count] = (socle_shape_binding){.name = info.name, .rank = tensor.rank};
             memcpy(bindings[(*count)++].dims, tensor.dims, sizeof(tensor.dims));
         }
         socle_tensor_free(&tensor);
+        if (!fitting)
+            return BAD_FILE;
     }
     return DONE;
 }

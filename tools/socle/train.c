@@ -16,10 +16,13 @@ typedef struct training {
     int64_t *order;
     void *x_buffer, *y_buffer;
     int64_t batches_per_epoch, total_updates, total_batches;
-    int64_t batch;   /* done so far, of all epochs */
-    int64_t samples; /* of this run */
-    double seconds;  /* in steps */
-    double loss;     /* last known */
+    int64_t batch;     /* done so far, of all epochs */
+    int64_t samples;   /* of this run, in steps whose time counts */
+    double seconds;    /* in steps */
+    double loss;       /* last known */
+    double epoch_loss; /* sum over the epoch's known ones */
+    int64_t epoch_losses;
+    int64_t sizes[2]; /* of batches seen: the first step of each size is planned and compiled, its time does not count */
     double validation_loss, validation_accuracy;
     bool stopped;
 } training;
@@ -120,16 +123,30 @@ static int validate(training *t)
     return DONE;
 }
 
+static double rate_of(const training *t)
+{
+    return t->seconds > 0 ? (double)t->samples / t->seconds : 0;
+}
+
+static void count_time(training *t, int64_t rows, double seconds)
+{
+    int64_t *size = t->sizes[0] == 0 || t->sizes[0] == rows ? &t->sizes[0] : &t->sizes[1];
+    if (*size == rows) {
+        t->seconds += seconds;
+        t->samples += rows;
+    }
+    *size = rows;
+}
+
 static void print_epoch(const training *t, int64_t epoch)
 {
-    const double rate = t->seconds > 0 ? (double)t->samples / t->seconds : 0;
     progress_clear();
-    fprintf(stderr, "epoch %lld: loss %.4f", (long long)epoch, t->loss);
+    fprintf(stderr, "epoch %lld: loss %.4f", (long long)epoch, t->epoch_loss / (double)t->epoch_losses);
     if (t->validation.rows > 0)
         fprintf(stderr, ", validation loss %.4f", t->validation_loss);
     if (t->validation.rows > 0 && isfinite(t->validation_accuracy))
         fprintf(stderr, ", accuracy %.4f", t->validation_accuracy);
-    fprintf(stderr, ", %.0f samples/s\n", rate);
+    fprintf(stderr, ", %.0f samples/s\n", rate_of(t));
 }
 
 /* After the last batch of an epoch, or of the training. */
@@ -142,6 +159,8 @@ static int end_epoch(training *t, int64_t epoch, history_row *row)
     }
     if (status == DONE)
         print_epoch(t, epoch);
+    t->epoch_loss = 0;
+    t->epoch_losses = 0;
     return status;
 }
 
@@ -171,16 +190,17 @@ static int train_batch(training *t, int64_t epoch, int64_t within, double *last_
     const double taken = seconds_now() - start;
     if (stepped != SOCLE_OK)
         return report(stepped);
-    t->seconds += taken;
-    t->samples += count;
+    count_time(t, count, taken);
     t->batch++;
     row.samples_per_s = (double)count / taken;
     if (ask) {
         t->loss = row.loss;
+        t->epoch_loss += row.loss;
+        t->epoch_losses++;
         *last_asked = seconds_now();
     }
     progress_show((double)t->batch / (double)t->total_batches, "epoch %lld  loss %.4f  %.0f samples/s", (long long)epoch, t->loss,
-                  (double)t->samples / t->seconds);
+                  rate_of(t));
     int status = last ? end_epoch(t, epoch, &row) : DONE;
     if (status == DONE && (o->history != NULL || o->plot != NULL) && !history_add(&t->history, &row))
         status = fail("out of memory: the history is too long");
@@ -233,20 +253,19 @@ static int print_results(const training *t)
 {
     const train_options *o = t->o;
     socle_session_times times = {0};
-    const double rate = t->seconds > 0 ? (double)t->samples / t->seconds : 0;
     socle_trainer_get_times(t->trainer, &times);
     if (o->json)
         return json_print(json_pack("{s:s,s:s,s:s,s:I,s:I,s:I,s:f,s:f,s:o,s:o,s:o,s:o,s:s,s:I,s:s?,s:b}", "model", o->path,
                                     "loss", loss_names[o->loss], "optimizer", optimizer_names[o->optimizer], "epochs",
                                     (json_int_t)((t->batch + t->batches_per_epoch - 1) / t->batches_per_epoch), "steps",
                                     (json_int_t)socle_trainer_steps(t->trainer), "samples", (json_int_t)t->samples, "seconds",
-                                    t->seconds, "samples_per_s", rate, "final_loss", json_number(t->loss), "validation_loss",
-                                    json_number(t->validation_loss), "validation_accuracy", json_number(t->validation_accuracy),
-                                    "placement", placement_json(&times), "placement_reason", socle_trainer_placement(t->trainer),
-                                    "peak_memory_bytes", (json_int_t)times.peak_memory_bytes, "out", o->out, "interrupted",
-                                    t->stopped));
+                                    t->seconds, "samples_per_s", rate_of(t), "final_loss", json_number(t->loss),
+                                    "validation_loss", json_number(t->validation_loss), "validation_accuracy",
+                                    json_number(t->validation_accuracy), "placement", placement_json(&times), "placement_reason",
+                                    socle_trainer_placement(t->trainer), "peak_memory_bytes", (json_int_t)times.peak_memory_bytes,
+                                    "out", o->out, "interrupted", t->stopped));
     printf("trained on %s\n%lld steps, %lld samples in %.2f s: %.0f samples/s, loss %.5f\n", socle_trainer_placement(t->trainer),
-           (long long)socle_trainer_steps(t->trainer), (long long)t->samples, t->seconds, rate, t->loss);
+           (long long)socle_trainer_steps(t->trainer), (long long)t->samples, t->seconds, rate_of(t), t->loss);
     if (t->validation.rows > 0 && isfinite(t->validation_loss))
         printf("validation: loss %.5f", t->validation_loss);
     if (t->validation.rows > 0 && isfinite(t->validation_accuracy))
