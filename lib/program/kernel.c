@@ -11,6 +11,7 @@ struct socle_kernel {
     program *program;
     cl_kernel kernel;
     char *name;
+    bool launched;
     cl_mem *views; /* per argument: what a span argument keeps alive */
     int view_count, view_capacity;
 };
@@ -41,6 +42,8 @@ void socle_kernel_destroy(socle_kernel *kernel)
 {
     if (kernel == NULL)
         return;
+    if (kernel->launched)
+        program_refresh_binary(kernel->program);
     if (kernel->kernel != NULL)
         clReleaseKernel(kernel->kernel);
     for (int i = 0; i < kernel->view_count; i++)
@@ -129,6 +132,7 @@ socle_status socle_kernel_launch(socle_kernel *kernel, int dims, const size_t *g
             return SOCLE_OK; /* no work-item; OpenCL before 2.1 refuses it */
     const cl_int code =
         clEnqueueNDRangeKernel(kernel->device->queue, kernel->kernel, (cl_uint)dims, NULL, global, local, 0, NULL, NULL);
+    kernel->launched = true;
     if (code == CL_SUCCESS)
         return SOCLE_OK;
     return socle_fail_in(device_status(kernel->device, code, "clEnqueueNDRangeKernel"), "kernel '%s'", kernel->name);

@@ -195,7 +195,7 @@ static void store_binary(program *p, cl_program compiled)
     const program_spec spec = spec_of(p);
     char *name = memory_format("%s %s", spec_name(&spec), p->options != NULL ? p->options : "");
     if (store_put(device->context->store, "program", p->key, name, device->info.id, bytes, size_bytes) == SOCLE_OK)
-        p->stored_bytes = size_bytes;
+        __atomic_store_n(&p->stored_bytes, size_bytes, __ATOMIC_RELEASE);
     memory_free(name);
     memory_free(bytes);
 }
@@ -214,7 +214,8 @@ static socle_status compile(program *p, cl_program *compiled)
     if (status == SOCLE_OK) {
         log_write(&cache->device->context->log, SOCLE_LOG_DEBUG, "%s: compiled %s %s in %.0f ms", cache->device->info.id,
                   spec_name(&spec), p->options != NULL ? p->options : "", (time_now_s() - start) * 1e3);
-        store_binary(p, *compiled);
+        if (!device_has_quirk(cache->device, QUIRK_COMPILES_AT_ENQUEUE))
+            store_binary(p, *compiled);
     }
     return status;
 }
@@ -411,14 +412,15 @@ socle_status program_kernel(program *p, const char *name, cl_kernel *kernel)
     return status == SOCLE_OK ? make_kernel(p, name, kernel, &retry) : status;
 }
 
+/* PoCL makes a program's binary when it is first asked for, and answers the same ever after: it is asked once, when the machine code
+ * of the first launches is there to go in. */
 void program_refresh_binary(program *p)
 {
-    if (!keeps_binaries(p->cache->device))
+    if (!keeps_binaries(p->cache->device) || __atomic_load_n(&p->stored_bytes, __ATOMIC_ACQUIRE) > 0)
         return;
     cl_program compiled = retain_compiled(p);
     if (compiled == NULL)
         return;
-    if (program_binary_size(compiled) > p->stored_bytes)
-        store_binary(p, compiled);
+    store_binary(p, compiled);
     clReleaseProgram(compiled);
 }

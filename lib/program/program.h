@@ -54,7 +54,8 @@ void program_release(program *p);
 /* Gets all of them, independent ones in parallel. */
 socle_status program_get_all(socle_device *device, const program_spec *const *specs, int count);
 socle_status program_kernel(program *p, const char *name, cl_kernel *kernel); /* a new kernel object each time */
-/* Stores the program's binary once more if the driver made it larger by launching (PoCL compiles at the first launch). */
+/* To be called when the program's kernels have run once: drivers that compile at the first launch (PoCL) have something worth storing
+ * only then. Does nothing where the binary is stored. */
 void program_refresh_binary(program *p);
 void program_cache_destroy(struct program_cache *cache);
 

@@ -228,6 +228,38 @@ Test(programs, next_run_takes_binaries_from_the_store)
     cr_assert_eq(test_log_count("refused and compiled again"), 0);
 }
 
+static int run_own_kernel(void)
+{
+    static const char doubling[] = "__kernel void doubling(__global int *x) { x[get_global_id(0)] *= 2; }";
+    const int before = test_log_count(": compiled ");
+    const size_t global = 1;
+    socle_context *context = test_context("cache");
+    for (int i = 0; i < socle_device_count(context); i++) {
+        socle_device *device = socle_device_at(context, i);
+        socle_kernel *kernel = NULL;
+        socle_buffer *buffer = NULL;
+        int32_t value = 21;
+        cr_assert_eq(socle_kernel_create(device, doubling, NULL, "doubling", &kernel), SOCLE_OK, "%s", socle_error_message());
+        cr_assert_eq(socle_buffer_create(device, sizeof(value), &buffer), SOCLE_OK);
+        cr_assert_eq(socle_buffer_write(socle_buffer_span(buffer), &value), SOCLE_OK);
+        cr_assert_eq(socle_kernel_set_span(kernel, 0, socle_buffer_span(buffer)), SOCLE_OK);
+        cr_assert_eq(socle_kernel_launch(kernel, 1, &global, NULL), SOCLE_OK);
+        cr_assert_eq(socle_buffer_read(socle_buffer_span(buffer), &value), SOCLE_OK);
+        cr_assert_eq(value, 42);
+        socle_kernel_destroy(kernel);
+        socle_buffer_destroy(buffer);
+    }
+    socle_context_destroy(context);
+    return test_log_count(": compiled ") - before;
+}
+
+Test(programs, kernel_of_a_host_is_compiled_in_the_first_run_only)
+{
+    const int devices = device_count();
+    cr_assert_eq(run_own_kernel(), devices);
+    cr_assert_eq(run_own_kernel(), devices - devices_that_keep_binaries());
+}
+
 /* A driver never sees these bytes: it would crash on some of them. */
 Test(programs, damaged_binary_is_never_given_to_the_driver)
 {
