@@ -118,15 +118,19 @@ static void merge_batch(gemm_problem *g)
 static socle_status read_matmul(reader *r)
 {
     gemm_problem *g = &r->p->gemm;
-    const graph_type *a = type_of(r, input(r, 0)), *b = type_of(r, input(r, 1));
+    /* Matrix times vector is the vector times the transposed matrix: the columns of the product then are the last axis of the result, as an
+     * epilogue's channels are. */
+    const bool swapped = type_of(r, input(r, 1))->rank == 1 && type_of(r, input(r, 0))->rank > 1;
+    const value_id left = input(r, swapped ? 1 : 0), right = input(r, swapped ? 0 : 1);
+    const graph_type *a = type_of(r, left), *b = type_of(r, right);
     const int rank_a = a->rank > 2 ? a->rank - 2 : 0, rank_b = b->rank > 2 ? b->rank - 2 : 0;
     const int rank = rank_a > rank_b ? rank_a : rank_b;
-    *g = (gemm_problem){.alpha = 1, .batch_rank = rank};
+    *g = (gemm_problem){.alpha = 1, .batch_rank = rank, .transpose_b = swapped};
     if (a->rank < 1 || b->rank < 1 || rank > (int)COUNT_OF(g->batch))
         return refuse(r, "a MatMul takes operands of 1 to 8 dimensions");
     g->m = a->rank == 1 ? 1 : a->dims[a->rank - 2];
     g->k = a->dims[a->rank - 1];
-    g->n = b->rank == 1 ? 1 : b->dims[b->rank - 1];
+    g->n = b->rank == 1 ? 1 : b->dims[b->rank - (swapped ? 2 : 1)];
     batch_strides(a, rank, g->stride_a);
     batch_strides(b, rank, g->stride_b);
     for (int i = 0; i < rank; i++) {
@@ -140,9 +144,9 @@ static socle_status read_matmul(reader *r)
         g->m *= g->batch[0];
         g->batch_rank = 0;
     }
-    g->b_constant = r->inference && graph_is_constant(r->graph, input(r, 1));
-    add_operand(r, input(r, 0));
-    add_operand(r, input(r, 1));
+    g->b_constant = r->inference && graph_is_constant(r->graph, right);
+    add_operand(r, left);
+    add_operand(r, right);
     add_operand(r, output(r, 0));
     return SOCLE_OK;
 }
