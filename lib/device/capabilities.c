@@ -1,5 +1,5 @@
-/* What a device says of itself, read once. A question that a device does not answer has the answer "no": newer questions are asked
- * of newer devices only, and an old driver may refuse an optional one. */
+/* What a device says of itself, read once. A question that a device does not answer has the answer "no": newer questions are
+ * asked of newer devices only, and an old driver may refuse an optional one. */
 #include "room.h"
 
 #include <stdio.h>

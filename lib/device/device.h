@@ -12,17 +12,17 @@
 /* ---- capabilities: what a device says, read once ---- */
 
 typedef struct device_capabilities {
-    int opencl_major, opencl_minor;      /* the lower of platform and device */
+    int opencl_major, opencl_minor; /* the lower of platform and device */
     socle_device_type type;
     int compute_units;
     size_t max_work_group_size;
     size_t max_work_item_sizes[3];
     uint64_t global_memory_bytes, max_allocation_bytes, local_memory_bytes, cache_bytes;
-    size_t base_alignment_bytes;         /* of sub-buffers */
+    size_t base_alignment_bytes; /* of sub-buffers */
     size_t timer_resolution_ns;
-    int vector_width_float;              /* preferred; 16 with AVX-512, 8 with AVX2, 1 on most GPUs */
+    int vector_width_float; /* preferred; 16 with AVX-512, 8 with AVX2, 1 on most GPUs */
     bool fp16, fp64, int64_atomics, sub_groups, svm_fine_grain, command_buffer, integer_dot_product, il_program;
-    bool unified_memory;                 /* shares the host's memory: map instead of copy */
+    bool unified_memory; /* shares the host's memory: map instead of copy */
     bool images;
     int max_sub_devices;
     bool partition_equally, partition_by_counts;
@@ -31,10 +31,10 @@ typedef struct device_capabilities {
 
 /* Where a driver lies or breaks: one row of quirks.c each, which cites driver and symptom. */
 typedef enum device_quirk {
-    QUIRK_LOOP_LIMIT = 1 << 0,      /* loops end after 65,535 iterations (llvmpipe) */
-    QUIRK_NO_EVENT_TIMER = 1 << 1,  /* event timestamps are 0 (rusticl) */
-    QUIRK_NO_BINARIES = 1 << 2,     /* program binaries do not come back right: always compile */
-    QUIRK_SMALL_MEMORY = 1 << 3,    /* grants more memory than the machine has: own budget (PoCL) */
+    QUIRK_LOOP_LIMIT = 1 << 0,          /* loops end after 65,535 iterations (llvmpipe) */
+    QUIRK_NO_EVENT_TIMER = 1 << 1,      /* event timestamps are 0 (rusticl) */
+    QUIRK_NO_BINARIES = 1 << 2,         /* program binaries do not come back right: always compile */
+    QUIRK_SMALL_MEMORY = 1 << 3,        /* grants more memory than the machine has: own budget (PoCL) */
     QUIRK_COMPILES_AT_ENQUEUE = 1 << 4, /* compiles at the first launch of each work-group size (PoCL) */
     QUIRK_LOCAL_THREAD_QUEUE = 1 << 5,  /* queue property 1 << 31 runs kernels in the calling thread (Intel CPU) */
     QUIRK_COMPILE_ONE_AT_A_TIME = 1 << 6
@@ -42,7 +42,7 @@ typedef enum device_quirk {
 
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;
 
-struct store; /* program.h */
+struct store;             /* program.h */
 struct operator_registry; /* graph.h */
 
 struct socle_context {
@@ -79,7 +79,7 @@ struct socle_device {
     void *profile;                  /* profile.h: kept once read; memory_free with the device */
     pthread_mutex_t health_lock;    /* of info.status and info.reason, which a lost device changes */
     char *reason_allocated;
-    int timer_state;                /* device_timer_ok: 0 not checked yet, 1 agrees, -1 does not */
+    int timer_state; /* device_timer_ok: 0 not checked yet, 1 agrees, -1 does not */
 };
 
 /* Enumerates platforms and devices into context (devices, device_count). devices_filter: as in the options, may be NULL. */
@@ -104,9 +104,9 @@ socle_status device_queue_create(socle_device *device, queue_kind kind, bool pro
 struct socle_buffer {
     socle_device *device;
     cl_mem memory;
-    size_t size_bytes;      /* asked */
-    size_t capacity_bytes;  /* of the pool's block */
-    void *host;             /* host pointer of a buffer made from host memory, else NULL */
+    size_t size_bytes;     /* asked */
+    size_t capacity_bytes; /* of the pool's block */
+    void *host;            /* host pointer of a buffer made from host memory, else NULL */
     bool pooled;
 };
 

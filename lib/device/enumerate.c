@@ -35,7 +35,8 @@ static void wait_for_last_command(const socle_device *device)
     const double limit_s = 0.1, start = time_now_s();
     const struct timespec pause = {0, 20000};
     cl_uint references = 0;
-    while (clGetContextInfo(device->cl_context, CL_CONTEXT_REFERENCE_COUNT, sizeof(references), &references, NULL) == CL_SUCCESS &&
+    while (clGetContextInfo(device->cl_context, CL_CONTEXT_REFERENCE_COUNT, sizeof(references), &references, NULL) ==
+               CL_SUCCESS &&
            references > 1 && time_now_s() - start < limit_s)
         nanosleep(&pause, NULL);
 }
@@ -62,8 +63,14 @@ void device_free(socle_device *device)
         return;
     close_device(device);
     socle_device_info *info = &device->info;
-    const char *const strings[] = {info->id, info->name, info->vendor, info->platform, info->opencl_version,
-                                   info->driver_version, device->capabilities.extensions, device->identity,
+    const char *const strings[] = {info->id,
+                                   info->name,
+                                   info->vendor,
+                                   info->platform,
+                                   info->opencl_version,
+                                   info->driver_version,
+                                   device->capabilities.extensions,
+                                   device->identity,
                                    device->reason_allocated};
     for (size_t i = 0; i < COUNT_OF(strings); i++)
         memory_free((char *)strings[i]);

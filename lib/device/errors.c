@@ -13,7 +13,10 @@ typedef struct error_row {
 #define SOURCE "correct the kernel's source or options"
 #define LAUNCH "use a work-group size that the device allows"
 
-#define ROW(name, status, advice) {name, #name, SOCLE_##status, advice}
+#define ROW(name, status, advice)                                                                                                \
+    {                                                                                                                            \
+        name, #name, SOCLE_##status, advice                                                                                      \
+    }
 
 static const error_row error_rows[] = {
     ROW(CL_SUCCESS, OK, ""),
@@ -21,7 +24,8 @@ static const error_row error_rows[] = {
     ROW(CL_DEVICE_NOT_AVAILABLE, DEVICE_LOST, "use another device; a new process may find it again"),
     ROW(CL_COMPILER_NOT_AVAILABLE, UNSUPPORTED, "install the driver's compiler or use another device"),
     ROW(CL_MEM_OBJECT_ALLOCATION_FAILURE, DEVICE_OUT_OF_MEMORY, OUT_OF_DEVICE_MEMORY),
-    ROW(CL_OUT_OF_RESOURCES, DEVICE_OUT_OF_MEMORY, "the kernel or its buffers need more than the device has: " OUT_OF_DEVICE_MEMORY),
+    ROW(CL_OUT_OF_RESOURCES, DEVICE_OUT_OF_MEMORY,
+        "the kernel or its buffers need more than the device has: " OUT_OF_DEVICE_MEMORY),
     ROW(CL_OUT_OF_HOST_MEMORY, OUT_OF_MEMORY, "free host memory or use a smaller batch"),
     ROW(CL_PROFILING_INFO_NOT_AVAILABLE, UNSUPPORTED, "use the wall clock"),
     ROW(CL_MEM_COPY_OVERLAP, INVALID_ARGUMENT, "copy between parts that do not overlap"),

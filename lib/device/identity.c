@@ -1,5 +1,5 @@
-/* Ids that people can type and that stay the same from run to run: made from what platforms and devices say, by rules that know no
- * vendor. "pocl/pthread-0": platform, device, and a number among equals. */
+/* Ids that people can type and that stay the same from run to run: made from what platforms and devices say, by rules that know
+ * no vendor. "pocl/pthread-0": platform, device, and a number among equals. */
 #include "room.h"
 
 #include <ctype.h>
@@ -139,8 +139,8 @@ socle_status device_set_id(const socle_context *context, socle_device *device, c
 #define CL_DEVICE_UUID_KHR 0x106A
 #endif
 
-/* A CPU driver may call every processor by the same name, yet its binaries hold one processor's instructions: what else tells them
- * apart goes in too. Equal parts of one device are alike: what was compiled and measured for one serves the others. */
+/* A CPU driver may call every processor by the same name, yet its binaries hold one processor's instructions: what else tells
+ * them apart goes in too. Equal parts of one device are alike: what was compiled and measured for one serves the others. */
 socle_status device_set_identity(socle_device *device)
 {
     const socle_device_info *info = &device->info;

@@ -62,7 +62,8 @@ socle_status device_queue_create(socle_device *device, queue_kind kind, bool pro
         return status;
     const cl_command_queue_properties profile = profiling ? CL_QUEUE_PROFILING_ENABLE : 0;
     cl_int code;
-    if (kind == QUEUE_LOCAL_THREAD && device_has_quirk(device, QUIRK_LOCAL_THREAD_QUEUE) && device->capabilities.opencl_major >= 2) {
+    if (kind == QUEUE_LOCAL_THREAD && device_has_quirk(device, QUIRK_LOCAL_THREAD_QUEUE) &&
+        device->capabilities.opencl_major >= 2) {
         const cl_queue_properties properties[] = {CL_QUEUE_PROPERTIES, profile | QUEUE_PROPERTY_LOCAL_THREAD, 0};
         cl_command_queue made = clCreateCommandQueueWithProperties(device->cl_context, device->cl_device, properties, &code);
         if (code == CL_SUCCESS) {

@@ -1,6 +1,6 @@
 /* Sub-devices: parts of a device by compute units. Each is a device like any other, with an id that says how it was made:
- * "pocl/pthread-0/2:0" is the first of two equal parts, "pocl/pthread-0/1+3:1" the second of parts of 1 and 3 units. They are made
- * once, and belong to the context. */
+ * "pocl/pthread-0/2:0" is the first of two equal parts, "pocl/pthread-0/1+3:1" the second of parts of 1 and 3 units. They are
+ * made once, and belong to the context. */
 #include "room.h"
 
 #include <string.h>

@@ -75,8 +75,8 @@ socle_status buffer_write_async(socle_span to, const void *from)
     socle_status status = span_check(to, "write");
     if (status != SOCLE_OK || to.size_bytes == 0)
         return status;
-    const cl_int code = clEnqueueWriteBuffer(to.buffer->device->queue, to.buffer->memory, CL_FALSE, to.offset_bytes, to.size_bytes,
-                                             from, 0, NULL, NULL);
+    const cl_int code = clEnqueueWriteBuffer(to.buffer->device->queue, to.buffer->memory, CL_FALSE, to.offset_bytes,
+                                             to.size_bytes, from, 0, NULL, NULL);
     return device_status(to.buffer->device, code, "clEnqueueWriteBuffer");
 }
 
@@ -94,7 +94,8 @@ socle_status buffer_read_async(socle_span from, void *to)
 
 static bool overlap(socle_span a, socle_span b)
 {
-    return a.buffer == b.buffer && a.offset_bytes < b.offset_bytes + b.size_bytes && b.offset_bytes < a.offset_bytes + a.size_bytes;
+    return a.buffer == b.buffer && a.offset_bytes < b.offset_bytes + b.size_bytes &&
+           b.offset_bytes < a.offset_bytes + a.size_bytes;
 }
 
 /* Through the host, piece by piece. */
@@ -141,10 +142,12 @@ socle_status socle_buffer_fill(socle_span span, const void *pattern, size_t patt
     if (status != SOCLE_OK)
         return status;
     if (pattern == NULL || pattern_bytes == 0 || pattern_bytes > 16 || (pattern_bytes & (pattern_bytes - 1)) != 0)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_buffer_fill: a pattern has 1, 2, 4, 8 or 16 bytes, not %zu", pattern_bytes);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_buffer_fill: a pattern has 1, 2, 4, 8 or 16 bytes, not %zu",
+                          pattern_bytes);
     if (span.offset_bytes % pattern_bytes != 0 || span.size_bytes % pattern_bytes != 0)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_buffer_fill: offset %zu and size %zu must be multiples of the pattern's %zu",
-                          span.offset_bytes, span.size_bytes, pattern_bytes);
+        return socle_fail(SOCLE_INVALID_ARGUMENT,
+                          "socle_buffer_fill: offset %zu and size %zu must be multiples of the pattern's %zu", span.offset_bytes,
+                          span.size_bytes, pattern_bytes);
     if (span.size_bytes == 0)
         return SOCLE_OK;
     socle_device *device = span.buffer->device;

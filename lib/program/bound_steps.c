@@ -6,7 +6,7 @@
 
 typedef struct bound_step {
     step_kind kind;
-    bool empty;      /* of no work-items or bytes: drivers refuse such commands */
+    bool empty; /* of no work-items or bytes: drivers refuse such commands */
     bool has_local;
     cl_uint dims;
     cl_kernel kernel;
@@ -15,7 +15,7 @@ typedef struct bound_step {
     size_t from_offset_bytes, to_offset_bytes, size_bytes;
     uint8_t pattern[16];
     size_t pattern_bytes;
-    cl_mem *memory;  /* owned array: what a call gets */
+    cl_mem *memory; /* owned array: what a call gets */
     const step *described;
 } bound_step;
 
@@ -49,14 +49,15 @@ static socle_status view_of(bound_steps *b, int operand, cl_mem *view)
 }
 
 /* A part of an operand for copies and fills, which take offsets themselves. */
-static socle_status part_of(const bound_steps *b, int operand, size_t offset_bytes, size_t size_bytes, cl_mem *memory, size_t *at_bytes)
+static socle_status part_of(const bound_steps *b, int operand, size_t offset_bytes, size_t size_bytes, cl_mem *memory,
+                            size_t *at_bytes)
 {
     if (operand < 0 || operand >= b->operand_count || b->operands[operand].buffer == NULL)
         return socle_fail(SOCLE_INTERNAL, "operand %d has no memory", operand);
     const socle_span *span = &b->operands[operand];
     if (offset_bytes > span->size_bytes || size_bytes > span->size_bytes - offset_bytes)
-        return socle_fail(SOCLE_INTERNAL, "bytes %zu to %zu of operand %d, which has %zu", offset_bytes, offset_bytes + size_bytes,
-                          operand, span->size_bytes);
+        return socle_fail(SOCLE_INTERNAL, "bytes %zu to %zu of operand %d, which has %zu", offset_bytes,
+                          offset_bytes + size_bytes, operand, span->size_bytes);
     *memory = span->buffer->memory;
     *at_bytes = span->offset_bytes + offset_bytes;
     return SOCLE_OK;
@@ -257,7 +258,8 @@ socle_status steps_enqueue_range(bound_steps *b, cl_command_queue queue, int fir
         if (s->empty)
             continue;
         if (s->kind == STEP_LAUNCH) {
-            code = clEnqueueNDRangeKernel(queue, s->kernel, s->dims, NULL, s->global, s->has_local ? s->local : NULL, 0, NULL, NULL);
+            code =
+                clEnqueueNDRangeKernel(queue, s->kernel, s->dims, NULL, s->global, s->has_local ? s->local : NULL, 0, NULL, NULL);
         } else if (s->kind == STEP_CALL) {
             const step *d = s->described;
             socle_status status = d->call(b->device, queue, s->memory, d->args, d->arg_count, d->call_data);

@@ -9,7 +9,8 @@ const char *spec_name(const program_spec *spec);
 /* COMPILE_FAILED with the driver's log; NOT_FOUND: no embedded source of that name. The caller releases *compiled. */
 socle_status compile_source(socle_device *device, const program_spec *spec, cl_program *compiled);
 /* The binary must have been verified: drivers crash on damaged ones. */
-socle_status compile_binary(socle_device *device, const void *bytes, size_t size_bytes, const char *options, cl_program *compiled);
+socle_status compile_binary(socle_device *device, const void *bytes, size_t size_bytes, const char *options,
+                            cl_program *compiled);
 /* *bytes: memory_free. UNSUPPORTED where the driver gives none. */
 socle_status program_binary(socle_device *device, cl_program compiled, void **bytes, size_t *size_bytes);
 size_t program_binary_size(cl_program compiled); /* 0: none */

@@ -1,6 +1,6 @@
-/* The store's SQLite databases. The journal is a rollback journal, not a write-ahead log: that needs shared memory beside the file,
- * which home folders on network file systems and read-only folders do not give. A damaged file is never repaired, since all of it can
- * be made again. */
+/* The store's SQLite databases. The journal is a rollback journal, not a write-ahead log: that needs shared memory beside the
+ * file, which home folders on network file systems and read-only folders do not give. A damaged file is never repaired, since all
+ * of it can be made again. */
 #include "database.h"
 
 #include <errno.h>
@@ -167,8 +167,8 @@ socle_status database_check_folder(const char *folder, const char *path)
     if (!S_ISDIR(s.st_mode))
         return socle_fail(SOCLE_INVALID_FILE, "%s is not a folder", folder);
     if (s.st_uid != geteuid() || (s.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-        return socle_fail(SOCLE_INVALID_FILE, "%s can be written by others: make it yours alone (chmod 700) or name another folder",
-                          folder);
+        return socle_fail(SOCLE_INVALID_FILE,
+                          "%s can be written by others: make it yours alone (chmod 700) or name another folder", folder);
     if (lstat(path, &s) != 0)
         return SOCLE_OK;
     if (!S_ISREG(s.st_mode) || s.st_uid != geteuid() || (s.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -176,7 +176,8 @@ socle_status database_check_folder(const char *folder, const char *path)
     return SOCLE_OK;
 }
 
-/* Under a lock of the folder: of several processes that find the same damage the first one renames, the others see another file. */
+/* Under a lock of the folder: of several processes that find the same damage the first one renames, the others see another file.
+ */
 socle_status database_set_aside(const database *d, const char *folder, const char *path)
 {
     socle_status status = SOCLE_OK;

@@ -25,14 +25,29 @@ void database_close(database *d); /* flushes the hits */
 void database_flush_hits(database *d);
 /* Renames the file at path to path.damaged, unless another process has replaced it since it was opened. */
 socle_status database_set_aside(const database *d, const char *folder, const char *path);
-/* INVALID_FILE (message set) unless the folder is there, ours alone, and what stands at path is a plain file of ours or nothing. */
+/* INVALID_FILE (message set) unless the folder is there, ours alone, and what stands at path is a plain file of ours or nothing.
+ */
 socle_status database_check_folder(const char *folder, const char *path);
 /* Drops the entries that were not used for longest, programs first, until at most limit_bytes are stored. */
 int database_shrink(database *d, uint64_t limit_bytes);
-
 static inline bool database_is_damaged(int code)
 {
     return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
 }
+
+/* Whether the value in a row matches the hash beside it. */
+bool database_verify(sqlite3_stmt *row, int hash_column, int value_column, const char *kind, hash128 key);
+
+/* ---- the store that is made of two of them ---- */
+
+struct store {
+    pthread_mutex_t lock;
+    log_sink log;
+    char *folder;
+    char *path; /* "" in memory */
+    database file, memory;
+    uint64_t limit_bytes;
+    bool write_failure_logged;
+};
 
 #endif

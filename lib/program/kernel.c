@@ -85,8 +85,8 @@ socle_status socle_kernel_set_span(socle_kernel *kernel, int index, socle_span s
     if (kernel == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_kernel_set_span: kernel must not be NULL");
     if (span.buffer != NULL && span.buffer->device != kernel->device)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "kernel '%s', argument %d: the buffer lies on %s, the kernel on %s", kernel->name,
-                          index, span.buffer->device->info.id, kernel->device->info.id);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "kernel '%s', argument %d: the buffer lies on %s, the kernel on %s",
+                          kernel->name, index, span.buffer->device->info.id, kernel->device->info.id);
     socle_status status = reserve_view(kernel, index);
     if (status == SOCLE_OK)
         status = buffer_view(span, &view);
@@ -115,8 +115,8 @@ socle_status socle_kernel_set_local(socle_kernel *kernel, int index, size_t size
     if (kernel == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_kernel_set_local: kernel must not be NULL");
     if (size_bytes > kernel->device->capabilities.local_memory_bytes)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "kernel '%s', argument %d: %zu bytes of local memory, %s has %llu", kernel->name,
-                          index, size_bytes, kernel->device->info.id,
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "kernel '%s', argument %d: %zu bytes of local memory, %s has %llu",
+                          kernel->name, index, size_bytes, kernel->device->info.id,
                           (unsigned long long)kernel->device->capabilities.local_memory_bytes);
     return set_arg(kernel, index, size_bytes, NULL);
 }
@@ -162,7 +162,8 @@ socle_status socle_kernel_measure(socle_kernel *kernel, int dims, const size_t *
                                   double *seconds)
 {
     if (kernel == NULL || seconds == NULL || repeats < 1)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_kernel_measure: kernel and seconds must not be NULL, repeats at least 1");
+        return socle_fail(SOCLE_INVALID_ARGUMENT,
+                          "socle_kernel_measure: kernel and seconds must not be NULL, repeats at least 1");
     double first = 0;
     double *times = memory_alloc_array((size_t)repeats, sizeof(*times));
     if (times == NULL)

@@ -5,7 +5,8 @@
 #include "program.h"
 
 /* Seconds of one of `launches` launches in a row, followed by one wait. */
-socle_status kernel_time(socle_kernel *kernel, int dims, const size_t *global, const size_t *local, int launches, double *seconds);
+socle_status kernel_time(socle_kernel *kernel, int dims, const size_t *global, const size_t *local, int launches,
+                         double *seconds);
 /* How many launches in a row make a time that the wait at the end does not dominate. */
 int kernel_launches_for(double one_launch_s);
 

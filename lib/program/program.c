@@ -1,5 +1,5 @@
-/* The cache of compiled programs of one device. A program is taken from here, else from the store, else compiled; it is compiled once
- * however many threads ask for it: the first one works, without a lock, the others wait for it. */
+/* The cache of compiled programs of one device. A program is taken from here, else from the store, else compiled; it is compiled
+ * once however many threads ask for it: the first one works, without a lock, the others wait for it. */
 #include "compile.h"
 
 #include <stdlib.h>
@@ -17,10 +17,10 @@ struct program {
     char *source, *prelude, *options;
     program_state state;
     int references;
-    bool listed;          /* in the cache's buckets */
-    uint64_t used;        /* the cache's clock when it was last given back */
-    cl_program compiled;  /* under the cache's lock: a retry replaces it */
-    size_t stored_bytes;  /* of the binary in the store; 0: none */
+    bool listed;         /* in the cache's buckets */
+    uint64_t used;       /* the cache's clock when it was last given back */
+    cl_program compiled; /* under the cache's lock: a retry replaces it */
+    size_t stored_bytes; /* of the binary in the store; 0: none */
     socle_status failure;
     char *failure_message;
 };
@@ -28,8 +28,8 @@ struct program {
 struct program_cache {
     socle_device *device;
     pthread_mutex_t lock;
-    pthread_cond_t settled;      /* a program left PROGRAM_WORKING */
-    pthread_mutex_t compiling;   /* QUIRK_COMPILE_ONE_AT_A_TIME, and retries */
+    pthread_cond_t settled;    /* a program left PROGRAM_WORKING */
+    pthread_mutex_t compiling; /* QUIRK_COMPILE_ONE_AT_A_TIME, and retries */
     program *buckets[BUCKETS];
     int idle_count;
     uint64_t clock;
@@ -300,7 +300,10 @@ void program_release(program *p)
 typedef struct many {
     socle_device *device;
     const program_spec *const *specs;
-    struct keyed { hash128 key; int index; } *keyed; /* one per program, without repetitions */
+    struct keyed {
+        hash128 key;
+        int index;
+    } * keyed; /* one per program, without repetitions */
 } many;
 
 static int by_key(const void *a, const void *b)
@@ -412,8 +415,8 @@ socle_status program_kernel(program *p, const char *name, cl_kernel *kernel)
     return status == SOCLE_OK ? make_kernel(p, name, kernel, &retry) : status;
 }
 
-/* PoCL makes a program's binary when it is first asked for, and answers the same ever after: it is asked once, when the machine code
- * of the first launches is there to go in. */
+/* PoCL makes a program's binary when it is first asked for, and answers the same ever after: it is asked once, when the machine
+ * code of the first launches is there to go in. */
 void program_refresh_binary(program *p)
 {
     if (!keeps_binaries(p->cache->device) || __atomic_load_n(&p->stored_bytes, __ATOMIC_ACQUIRE) > 0)

@@ -30,8 +30,8 @@ const char *store_path(const store *s);
 /* *bytes is allocated (memory_free); NOT_FOUND without a message change when absent. */
 socle_status store_get(store *s, const char *kind, hash128 key, void **bytes, size_t *size_bytes, double *age_s);
 /* Failure to write (full disk, read-only) is logged once and returned, never fatal to callers. name and device: for people. */
-socle_status store_put(store *s, const char *kind, hash128 key, const char *name, const char *device,
-                       const void *bytes, size_t size_bytes);
+socle_status store_put(store *s, const char *kind, hash128 key, const char *name, const char *device, const void *bytes,
+                       size_t size_bytes);
 socle_status store_remove(store *s, const char *kind, hash128 key);
 socle_status store_visit(store *s, bool verify, socle_cache_visitor visitor, void *user);
 socle_status store_clear(store *s, const char *kind);
@@ -54,8 +54,8 @@ void program_release(program *p);
 /* Gets all of them, independent ones in parallel. */
 socle_status program_get_all(socle_device *device, const program_spec *const *specs, int count);
 socle_status program_kernel(program *p, const char *name, cl_kernel *kernel); /* a new kernel object each time */
-/* To be called when the program's kernels have run once: drivers that compile at the first launch (PoCL) have something worth storing
- * only then. Does nothing where the binary is stored. */
+/* To be called when the program's kernels have run once: drivers that compile at the first launch (PoCL) have something worth
+ * storing only then. Does nothing where the binary is stored. */
 void program_refresh_binary(program *p);
 void program_cache_destroy(struct program_cache *cache);
 
@@ -69,8 +69,8 @@ typedef enum step_arg_kind { STEP_ARG_OPERAND, STEP_ARG_INT, STEP_ARG_LONG, STEP
 typedef struct step_arg {
     step_arg_kind kind;
     int operand;
-    int64_t value;      /* INT (32 bits), LONG (64 bits), LOCAL (bytes) */
-    float real;         /* FLOAT */
+    int64_t value; /* INT (32 bits), LONG (64 bits), LOCAL (bytes) */
+    float real;    /* FLOAT */
 } step_arg;
 
 #define ARG_OPERAND(number) ((step_arg){STEP_ARG_OPERAND, (number), 0, 0})
@@ -87,8 +87,8 @@ typedef socle_status (*step_call)(socle_device *device, cl_command_queue queue, 
 
 typedef struct step {
     step_kind kind;
-    char *algorithm;         /* "gemm/packed", "generated" */
-    char *operators;         /* ONNX operators it does, e.g. "Gemm+Relu" */
+    char *algorithm; /* "gemm/packed", "generated" */
+    char *operators; /* ONNX operators it does, e.g. "Gemm+Relu" */
     /* launch */
     char *source, *prelude, *options; /* the program_spec, owned */
     char *kernel;
@@ -98,14 +98,14 @@ typedef struct step {
     size_t global[3], local[3]; /* local all 0: the driver chooses */
     /* call: args as above */
     step_call call;
-    void *call_data;         /* owned; memory_free */
+    void *call_data; /* owned; memory_free */
     /* copy: from operand to operand; fill: operand `to` */
     int from, to;
     size_t from_offset_bytes, to_offset_bytes, size_bytes;
-    uint32_t fill;           /* 4-byte pattern */
+    uint32_t fill; /* 4-byte pattern */
     /* for estimates */
     double flops, bytes;
-    double estimated_us;     /* filled by the planner; < 0: unknown */
+    double estimated_us; /* filled by the planner; < 0: unknown */
 } step;
 
 typedef struct step_list {
@@ -119,8 +119,8 @@ step *step_add(step_list *list, step_kind kind, const char *algorithm);
 socle_status step_set(char **field, const char *string);
 /* The usual launch in one call; spec's and kernel's strings are copied. */
 socle_status step_launch(step_list *list, const char *algorithm, const program_spec *spec, const char *kernel,
-                         const step_arg *args, int arg_count, int dims, const size_t *global, const size_t *local,
-                         double flops, double bytes);
+                         const step_arg *args, int arg_count, int dims, const size_t *global, const size_t *local, double flops,
+                         double bytes);
 void step_list_finish(step_list *list);
 
 /* Steps with their operands bound to spans of one device: kernels made, arguments set; ready to enqueue again and again. The list

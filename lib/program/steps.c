@@ -45,8 +45,8 @@ static socle_status check_launch(const char *kernel, int arg_count, int dims)
 }
 
 socle_status step_launch(step_list *list, const char *algorithm, const program_spec *spec, const char *kernel,
-                         const step_arg *args, int arg_count, int dims, const size_t *global, const size_t *local,
-                         double flops, double bytes)
+                         const step_arg *args, int arg_count, int dims, const size_t *global, const size_t *local, double flops,
+                         double bytes)
 {
     socle_status status = check_launch(kernel, arg_count, dims);
     if (status != SOCLE_OK)

@@ -1,6 +1,6 @@
-/* The store: everything worth keeping from run to run, in one SQLite file, socle.db. Each value carries the XXH3-128 of its kind, key
- * and bytes, checked before it is handed out: a flipped bit in a program binary crashes real drivers. What cannot be written to the
- * file is kept in memory, so that one process at least does its work once only. */
+/* The store: everything worth keeping from run to run, in one SQLite file, socle.db. Each value carries the XXH3-128 of its kind,
+ * key and bytes, checked before it is handed out: a flipped bit in a program binary crashes real drivers. What cannot be written
+ * to the file is kept in memory, so that one process at least does its work once only. */
 #include "database.h"
 
 #include <stdio.h>
@@ -10,16 +10,6 @@
 #define MEMORY_LIMIT_BYTES ((uint64_t)256 << 20)
 #define PUTS_BETWEEN_COUNTS 64
 #define HITS_BETWEEN_FLUSHES 4096
-
-struct store {
-    pthread_mutex_t lock;
-    log_sink log;
-    char *folder;
-    char *path; /* "" in memory */
-    database file, memory;
-    uint64_t limit_bytes;
-    bool write_failure_logged;
-};
 
 /* ---- opening ---- */
 
@@ -52,7 +42,8 @@ static void open_or_fall_back(store *s)
     const int code = open_file(s);
     if (code == SQLITE_OK)
         return;
-    snprintf(reason, sizeof(reason), "%s: %s", s->path, code == SQLITE_MISMATCH ? "written by a newer Socle" : sqlite3_errstr(code));
+    snprintf(reason, sizeof(reason), "%s: %s", s->path,
+             code == SQLITE_MISMATCH ? "written by a newer Socle" : sqlite3_errstr(code));
     log_fallback(s, reason);
 }
 
@@ -148,7 +139,7 @@ static void bind_key(sqlite3_stmt *statement, const char *kind, const hash128 *k
     sqlite3_bind_blob(statement, 2, key, sizeof(*key), SQLITE_STATIC);
 }
 
-static bool verify(sqlite3_stmt *row, int hash_column, int value_column, const char *kind, hash128 key)
+bool database_verify(sqlite3_stmt *row, int hash_column, int value_column, const char *kind, hash128 key)
 {
     const void *value = sqlite3_column_blob(row, value_column);
     const int size_bytes = sqlite3_column_bytes(row, value_column);
@@ -179,15 +170,15 @@ static void count_hit(database *d, int64_t id)
 }
 
 /* *found: a value that passed its check was handed out. */
-static socle_status get_from(store *s, database *d, const char *kind, hash128 key, void **bytes, size_t *size_bytes, double *age_s,
-                             bool *found)
+static socle_status get_from(store *s, database *d, const char *kind, hash128 key, void **bytes, size_t *size_bytes,
+                             double *age_s, bool *found)
 {
     socle_status status = SOCLE_OK;
     bool failed_check = false;
     *found = false;
     bind_key(d->get, kind, &key);
     const int code = sqlite3_step(d->get);
-    if (code == SQLITE_ROW && !verify(d->get, 1, 3, kind, key)) {
+    if (code == SQLITE_ROW && !database_verify(d->get, 1, 3, kind, key)) {
         failed_check = true;
     } else if (code == SQLITE_ROW) {
         const size_t size = (size_t)sqlite3_column_bytes(d->get, 3);
@@ -293,9 +284,9 @@ socle_status store_put(store *s, const char *kind, hash128 key, const char *name
         code = in_file ? code : kept;
     }
     pthread_mutex_unlock(&s->lock);
-    return code == SQLITE_OK ? SOCLE_OK
-                             : socle_fail(SOCLE_IO, "store: %s '%s' cannot be kept: %s", kind, name != NULL ? name : "",
-                                          sqlite3_errstr(code));
+    return code == SQLITE_OK
+               ? SOCLE_OK
+               : socle_fail(SOCLE_IO, "store: %s '%s' cannot be kept: %s", kind, name != NULL ? name : "", sqlite3_errstr(code));
 }
 
 socle_status store_remove(store *s, const char *kind, hash128 key)
@@ -310,101 +301,7 @@ socle_status store_remove(store *s, const char *kind, hash128 key)
     return code == SQLITE_OK ? SOCLE_OK : socle_fail(SOCLE_IO, "store: a %s cannot be removed: %s", kind, sqlite3_errstr(code));
 }
 
-/* ---- all values ---- */
-
-static int list_ids(database *d, int64_t **ids, int *count)
-{
-    sqlite3_stmt *statement = NULL;
-    int capacity = 0;
-    int code = sqlite3_prepare_v2(d->handle, "SELECT id FROM entry ORDER BY kind, device, name, id", -1, &statement, NULL);
-    while (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
-        code = ARRAY_RESERVE(*ids, *count, capacity) ? SQLITE_OK : SQLITE_NOMEM;
-        if (code == SQLITE_OK)
-            (*ids)[(*count)++] = sqlite3_column_int64(statement, 0);
-    }
-    sqlite3_finalize(statement);
-    return code == SQLITE_DONE ? SQLITE_OK : code;
-}
-
-static const char *column_string(sqlite3_stmt *row, int column)
-{
-    const char *string = (const char *)sqlite3_column_text(row, column);
-    return string != NULL ? string : "";
-}
-
-static bool verify_row(sqlite3_stmt *row)
-{
-    hash128 key;
-    if (sqlite3_column_bytes(row, 5) != (int)sizeof(key))
-        return false;
-    memcpy(&key, sqlite3_column_blob(row, 5), sizeof(key));
-    return verify(row, 6, 7, column_string(row, 0), key);
-}
-
-/* Copies one entry; the strings stand in *strings (memory_free). *there: it was not removed meanwhile. */
-static socle_status read_entry(database *d, int64_t id, bool verified, socle_cache_entry *entry, char **strings, bool *there)
-{
-    sqlite3_stmt *row = NULL;
-    socle_status status = SOCLE_OK;
-    const char *sql = verified ? "SELECT kind, name, device, size, hits, key, hash, value FROM entry WHERE id=?1"
-                               : "SELECT kind, name, device, size, hits FROM entry WHERE id=?1";
-    *there = false;
-    if (sqlite3_prepare_v2(d->handle, sql, -1, &row, NULL) == SQLITE_OK) {
-        sqlite3_bind_int64(row, 1, id);
-        if (sqlite3_step(row) == SQLITE_ROW) {
-            const char *kind = column_string(row, 0), *name = column_string(row, 1);
-            char *copy = memory_format("%s%c%s%c%s", kind, 0, name, 0, column_string(row, 2));
-            status = copy != NULL ? SOCLE_OK : SOCLE_OUT_OF_MEMORY;
-            if (copy != NULL) {
-                const char *copied_name = copy + strlen(kind) + 1;
-                *entry = (socle_cache_entry){copy, copied_name, copied_name + strlen(name) + 1,
-                                             (uint64_t)sqlite3_column_int64(row, 3), (uint64_t)sqlite3_column_int64(row, 4),
-                                             !verified || verify_row(row)};
-                *strings = copy;
-                *there = true;
-            }
-        }
-    }
-    sqlite3_finalize(row);
-    return status;
-}
-
-/* The visitor is called without the lock: it may use the store. */
-static socle_status visit_database(store *s, database *d, bool verified, socle_cache_visitor visitor, void *user, bool *stopped)
-{
-    int64_t *ids = NULL;
-    int count = 0, code = SQLITE_OK;
-    socle_status status = SOCLE_OK;
-    pthread_mutex_lock(&s->lock);
-    if (d->handle != NULL) {
-        database_flush_hits(d);
-        code = list_ids(d, &ids, &count);
-    }
-    pthread_mutex_unlock(&s->lock);
-    if (code != SQLITE_OK)
-        status = socle_fail(SOCLE_IO, "store: %s cannot be read: %s", s->path, sqlite3_errstr(code));
-    for (int i = 0; i < count && status == SOCLE_OK && !*stopped; i++) {
-        socle_cache_entry entry;
-        char *strings = NULL;
-        bool there = false;
-        pthread_mutex_lock(&s->lock);
-        if (d->handle != NULL)
-            status = read_entry(d, ids[i], verified, &entry, &strings, &there);
-        pthread_mutex_unlock(&s->lock);
-        if (there)
-            *stopped = visitor(&entry, user) != 0;
-        memory_free(strings);
-    }
-    memory_free(ids);
-    return status;
-}
-
-socle_status store_visit(store *s, bool verified, socle_cache_visitor visitor, void *user)
-{
-    bool stopped = false;
-    socle_status status = visit_database(s, &s->file, verified, visitor, user, &stopped);
-    return status == SOCLE_OK && !stopped ? visit_database(s, &s->memory, verified, visitor, user, &stopped) : status;
-}
+/* ---- clearing ---- */
 
 static int clear_database(database *d, const char *kind)
 {

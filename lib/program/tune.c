@@ -1,5 +1,5 @@
-/* The tuner for a host's own kernels: candidates are measured in turns, so that a disturbance of the machine hits all of them alike,
- * and those far behind the best drop out after a few turns. */
+/* The tuner for a host's own kernels: candidates are measured in turns, so that a disturbance of the machine hits all of them
+ * alike, and those far behind the best drop out after a few turns. */
 #include "kernel.h"
 
 #include <math.h>
@@ -144,8 +144,9 @@ static socle_status choose(contender *contenders, int count, tune_record *record
     return record->best >= 0 ? SOCLE_OK : SOCLE_UNSUPPORTED;
 }
 
-static socle_status measure_all(socle_device *device, const char *source, const char *name, const socle_tune_candidate *candidates,
-                                int count, socle_tune_bind bind, void *user, double budget_s, tune_record *record)
+static socle_status measure_all(socle_device *device, const char *source, const char *name,
+                                const socle_tune_candidate *candidates, int count, socle_tune_bind bind, void *user,
+                                double budget_s, tune_record *record)
 {
     const double end_s = time_now_s() + budget_s;
     contender *contenders = memory_alloc_array((size_t)count, sizeof(*contenders));
@@ -185,8 +186,8 @@ static socle_status check_candidates(const socle_tune_candidate *candidates, int
 }
 
 socle_status socle_kernel_tune(socle_device *device, const char *problem, const char *source, const char *name,
-                               const socle_tune_candidate *candidates, int count, socle_tune_bind bind, void *user, double budget_s,
-                               int *best, double *seconds)
+                               const socle_tune_candidate *candidates, int count, socle_tune_bind bind, void *user,
+                               double budget_s, int *best, double *seconds)
 {
     if (device == NULL || problem == NULL || source == NULL || name == NULL || candidates == NULL || bind == NULL || best == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_kernel_tune: only user and seconds may be NULL");

@@ -1,5 +1,5 @@
-/* The context: devices, store, the host's own operators and the log. It stands in the last room, since it opens and closes what every
- * other room keeps in it. */
+/* The context: devices, store, the host's own operators and the log. It stands in the last room, since it opens and closes what
+ * every other room keeps in it. */
 #include "run.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Buffers on every device: bytes arrive where they belong, nothing outside of a span is touched, and memory keeps to its budget. */
+/* Buffers on every device: bytes arrive where they belong, nothing outside of a span is touched, and memory keeps to its budget.
+ */
 #include "device/device.h"
 
 #include <criterion/criterion.h>
@@ -28,7 +29,9 @@ static void check_round_trip(socle_device *device)
 {
     enum { SIZE = 100003 };
     static uint8_t expected[SIZE], part[SIZE], got[SIZE];
-    const struct { size_t offset, size; } parts[] = {{0, SIZE}, {0, 1}, {SIZE - 1, 1}, {17, 4096}, {4096, 333}, {1, SIZE - 2}, {5, 0}};
+    const struct {
+        size_t offset, size;
+    } parts[] = {{0, SIZE}, {0, 1}, {SIZE - 1, 1}, {17, 4096}, {4096, 333}, {1, SIZE - 2}, {5, 0}};
     socle_buffer *buffer = make(device, SIZE);
     fill_bytes(expected, SIZE, 1);
     cr_assert_eq(socle_buffer_write(socle_buffer_span(buffer), expected), SOCLE_OK);
@@ -94,8 +97,8 @@ static void check_ranges(socle_device *device)
 {
     uint8_t bytes[64] = {0};
     socle_buffer *buffer = make(device, 64), *other = make(device, 64);
-    const socle_span outside[] = {{buffer, 0, 65}, {buffer, 64, 1}, {buffer, 65, 0}, {buffer, 1, SIZE_MAX}, {buffer, SIZE_MAX, 2},
-                                  {NULL, 0, 1}};
+    const socle_span outside[] = {{buffer, 0, 65},       {buffer, 64, 1},       {buffer, 65, 0},
+                                  {buffer, 1, SIZE_MAX}, {buffer, SIZE_MAX, 2}, {NULL, 0, 1}};
     for (size_t i = 0; i < COUNT_OF(outside); i++) {
         cl_mem view = NULL;
         cr_assert_eq(socle_buffer_write(outside[i], bytes), SOCLE_INVALID_ARGUMENT, "span %zu", i);
@@ -186,7 +189,8 @@ static void check_fill(socle_device *device)
     for (size_t pattern_bytes = 1; pattern_bytes <= 16; pattern_bytes *= 2) {
         fill_bytes(expected, sizeof(expected), 9);
         cr_assert_eq(socle_buffer_write(socle_buffer_span(buffer), expected), SOCLE_OK);
-        cr_assert_eq(socle_buffer_fill((socle_span){buffer, 32, 320}, pattern, pattern_bytes), SOCLE_OK, "%s", socle_error_message());
+        cr_assert_eq(socle_buffer_fill((socle_span){buffer, 32, 320}, pattern, pattern_bytes), SOCLE_OK, "%s",
+                     socle_error_message());
         for (size_t i = 0; i < 320; i++)
             expected[32 + i] = pattern[i % pattern_bytes];
         cr_assert_eq(socle_buffer_read(socle_buffer_span(buffer), got), SOCLE_OK);

@@ -227,8 +227,7 @@ Test(enumeration, wrong_options_are_told)
     socle_context *context = NULL;
     socle_context_options options = {0};
     cr_assert_eq(socle_context_create(&options, &context), SOCLE_INVALID_ARGUMENT);
-    cr_assert_str_eq(socle_error_message(),
-                     "socle_context_create: options.size is 0: begin with SOCLE_CONTEXT_OPTIONS_INIT");
+    cr_assert_str_eq(socle_error_message(), "socle_context_create: options.size is 0: begin with SOCLE_CONTEXT_OPTIONS_INIT");
     cr_assert_eq(socle_context_create(NULL, NULL), SOCLE_INVALID_ARGUMENT);
     socle_context_destroy(NULL);
 }

@@ -17,7 +17,8 @@ static const char source[] =
     "    for (int i = get_global_id(0); i < count; i += get_global_size(0))\n"
     "        y[i] = x[i] * factor + ADD;\n"
     "}\n"
-    "__kernel __attribute__((reqd_work_group_size(4, 1, 1))) void reversed(__global const float *x, __global float *y, __local float *shared)\n"
+    "__kernel __attribute__((reqd_work_group_size(4, 1, 1))) void reversed(__global const float *x, __global float *y, __local "
+    "float *shared)\n"
     "{\n"
     "    int l = get_local_id(0);\n"
     "    shared[l] = x[get_global_id(0)];\n"
@@ -185,14 +186,13 @@ Test(kernels, buffer_of_another_device_is_refused)
 
 /* ---- the tuner ---- */
 
-static const char tuned_source[] =
-    "__kernel void work(__global float *y, int count)\n"
-    "{\n"
-    "    float sum = 0;\n"
-    "    for (int k = 0; k < LOOPS; k++)\n"
-    "        sum = sum * 0.5f + (float)(k & count);\n"
-    "    y[get_global_id(0)] = sum;\n"
-    "}\n";
+static const char tuned_source[] = "__kernel void work(__global float *y, int count)\n"
+                                   "{\n"
+                                   "    float sum = 0;\n"
+                                   "    for (int k = 0; k < LOOPS; k++)\n"
+                                   "        sum = sum * 0.5f + (float)(k & count);\n"
+                                   "    y[get_global_id(0)] = sum;\n"
+                                   "}\n";
 
 typedef struct tuned_work {
     socle_buffer *buffer;
@@ -225,19 +225,21 @@ static void check_tuner(socle_device *device)
     tuned_work work = {buffer_of(device, content, sizeof(content)), 0, 1};
     int best = -1;
     double seconds = 0, again = 0;
-    cr_assert_eq(socle_kernel_tune(device, "work 64", tuned_source, "work", candidates, 4, bind, &work, 1, &best, &seconds), SOCLE_OK,
-                 "%s", socle_error_message());
+    cr_assert_eq(socle_kernel_tune(device, "work 64", tuned_source, "work", candidates, 4, bind, &work, 1, &best, &seconds),
+                 SOCLE_OK, "%s", socle_error_message());
     cr_assert_eq(best, 2, "%s chose %d", device->info.id, best);
     cr_assert_gt(seconds, 0);
     const int binds = work.binds;
     cr_assert_gt(binds, 0);
     best = -1;
-    cr_assert_eq(socle_kernel_tune(device, "work 64", tuned_source, "work", candidates, 4, bind, &work, 1, &best, &again), SOCLE_OK);
+    cr_assert_eq(socle_kernel_tune(device, "work 64", tuned_source, "work", candidates, 4, bind, &work, 1, &best, &again),
+                 SOCLE_OK);
     cr_assert_eq(best, 2);
     cr_assert_eq(again, seconds);
     cr_assert_eq(work.binds, binds, "answered from the store");
     best = -1;
-    cr_assert_eq(socle_kernel_tune(device, "work 65", tuned_source, "work", candidates, 4, bind, &work, 1, &best, NULL), SOCLE_OK);
+    cr_assert_eq(socle_kernel_tune(device, "work 65", tuned_source, "work", candidates, 4, bind, &work, 1, &best, NULL),
+                 SOCLE_OK);
     cr_assert_gt(work.binds, binds, "another problem is measured");
     best = -1;
     cr_assert_eq(socle_kernel_tune(device, "nothing runs", tuned_source, "work", candidates, 2, bind, &work, 1, &best, NULL),
@@ -264,7 +266,8 @@ Test(kernels, tuning_is_remembered_by_the_next_context)
         const float content[64] = {0};
         int best = -1;
         tuned_work work = {buffer_of(device, content, sizeof(content)), 0, 1};
-        cr_assert_eq(socle_kernel_tune(device, "work", tuned_source, "work", candidates, 4, bind, &work, 1, &best, NULL), SOCLE_OK);
+        cr_assert_eq(socle_kernel_tune(device, "work", tuned_source, "work", candidates, 4, bind, &work, 1, &best, NULL),
+                     SOCLE_OK);
         cr_assert_eq(best, 2);
         binds[run] = work.binds;
         socle_buffer_destroy(work.buffer);

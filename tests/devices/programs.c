@@ -72,7 +72,8 @@ Test(programs, same_text_and_options_are_compiled_once)
 
 static void check_prelude(socle_device *device)
 {
-    const program_spec spec = {.source = "check/arithmetic", .prelude = "#define get_global_id(d) get_global_id(d)\n#define UNUSED 1"};
+    const program_spec spec = {.source = "check/arithmetic",
+                               .prelude = "#define get_global_id(d) get_global_id(d)\n#define UNUSED 1"};
     cl_kernel kernel = NULL;
     program *p = get(device, &spec);
     cr_assert_eq(program_kernel(p, "arithmetic", &kernel), SOCLE_OK, "%s", socle_error_message());
@@ -104,7 +105,8 @@ static void *get_same(void *argument)
     pthread_barrier_wait(&work->barrier);
     if (program_get(work->device, &spec, &p) != SOCLE_OK)
         return NULL;
-    if (program_get(work->device, &broken, &none) != SOCLE_COMPILE_FAILED || strstr(socle_error_message(), "no_such_name") == NULL)
+    if (program_get(work->device, &broken, &none) != SOCLE_COMPILE_FAILED ||
+        strstr(socle_error_message(), "no_such_name") == NULL)
         return NULL;
     program_release(p);
     return p;

@@ -46,7 +46,11 @@ static void open_fixture(socle_device *device, fixture *f)
 static void add_axpy(step_list *list, int count)
 {
     const program_spec spec = {.prelude = text_of_axpy};
-    const step_arg args[] = {ARG_OPERAND(X), ARG_OPERAND(Y), ARG_FLOAT(0.5f), ARG_INT(count), ARG_LONG((int64_t)4 << 32),
+    const step_arg args[] = {ARG_OPERAND(X),
+                             ARG_OPERAND(Y),
+                             ARG_FLOAT(0.5f),
+                             ARG_INT(count),
+                             ARG_LONG((int64_t)4 << 32),
                              ARG_LOCAL(16 * sizeof(float))};
     const size_t global = COUNT, local = 16;
     cr_assert_eq(step_launch(list, "test/axpy", &spec, "axpy", args, COUNT_OF(args), 1, &global, &local, 1, 2), SOCLE_OK, "%s",
@@ -60,14 +64,15 @@ static bound_steps *bind(socle_device *device, const step_list *list, const fixt
     return bound;
 }
 
-static socle_status call_fill(socle_device *device, cl_command_queue queue, const cl_mem *memory, const step_arg *args, int arg_count,
-                              const void *data)
+static socle_status call_fill(socle_device *device, cl_command_queue queue, const cl_mem *memory, const step_arg *args,
+                              int arg_count, const void *data)
 {
     const float *value = data;
     cr_assert_eq(arg_count, 2);
     cr_assert_eq(args[0].value, 8);
     cr_assert_null(memory[0]);
-    return device_status(device, clEnqueueFillBuffer(queue, memory[1], value, sizeof(*value), 0, (size_t)args[0].value, 0, NULL, NULL),
+    return device_status(device,
+                         clEnqueueFillBuffer(queue, memory[1], value, sizeof(*value), 0, (size_t)args[0].value, 0, NULL, NULL),
                          "clEnqueueFillBuffer");
 }
 
@@ -101,7 +106,8 @@ static void check_all_kinds(socle_device *device)
         cr_assert_eq(socle_buffer_read(f.spans[Y], y), SOCLE_OK);
         cr_assert_eq(socle_buffer_read(f.spans[Z], z), SOCLE_OK);
         for (int i = 0; i < COUNT; i++) {
-            cr_assert_eq(y[i], f.y[i] + (i < COUNT - 1 ? 2 * run * f.x[i] : 0), "element %d of run %d on %s", i, run, device->info.id);
+            cr_assert_eq(y[i], f.y[i] + (i < COUNT - 1 ? 2 * run * f.x[i] : 0), "element %d of run %d on %s", i, run,
+                         device->info.id);
             cr_assert_eq(z[i], i < 2 ? 3 : i >= 3 && i < 8 ? 2 : y[i], "element %d", i);
         }
     }
@@ -236,8 +242,7 @@ static void check_failing_allocations(socle_device *device)
         step_list list = {0};
         bound_steps *bound = NULL;
         memory_fail_after(n);
-        socle_status status =
-            step_launch(&list, "test/axpy", &spec, "axpy", args, COUNT_OF(args), 1, &global, NULL, 0, 0);
+        socle_status status = step_launch(&list, "test/axpy", &spec, "axpy", args, COUNT_OF(args), 1, &global, NULL, 0, 0);
         if (status == SOCLE_OK)
             status = steps_bind(device, &list, f.spans, OPERANDS, &bound);
         memory_fail_after(-1);

@@ -26,7 +26,8 @@ static socle_status first_usable(socle_context *context, socle_device **device)
             return SOCLE_OK;
     }
     return socle_fail(SOCLE_NO_DEVICE, "no usable device: %s",
-                      socle_device_count(context) > 0 ? socle_device_get_info(socle_device_at(context, 0))->reason : "none at all");
+                      socle_device_count(context) > 0 ? socle_device_get_info(socle_device_at(context, 0))->reason
+                                                      : "none at all");
 }
 
 static socle_status run_scenario(void *user)

@@ -1,6 +1,6 @@
-/* An OpenCL layer (OPENCL_LAYERS=libtest_layer_fault.so, loader ocl-icd 2.3 or later) that makes the nth call of a program fail and
- * counts the objects that the program holds. A call that fails does not reach the driver, but for those that give something back:
- * they do their work and answer with the error all the same, so that what is then left over is the program's own leak.
+/* An OpenCL layer (OPENCL_LAYERS=libtest_layer_fault.so, loader ocl-icd 2.3 or later) that makes the nth call of a program fail
+ * and counts the objects that the program holds. A call that fails does not reach the driver, but for those that give something
+ * back: they do their work and answer with the error all the same, so that what is then left over is the program's own leak.
  * FAULT_LAYER_TYPE=gpu or accelerator: every device says that it is of that type. */
 #include "fault.h"
 
@@ -13,7 +13,7 @@
 
 typedef enum object_kind { CONTEXTS, QUEUES, BUFFERS, PROGRAMS, KERNELS, EVENTS, SUB_DEVICES, MAPS, SVM, KINDS } object_kind;
 
-static const char *const kind_names[KINDS] = {"contexts", "queues", "buffers",     "programs",        "kernels",
+static const char *const kind_names[KINDS] = {"contexts", "queues",      "buffers",        "programs",          "kernels",
                                               "events",   "sub-devices", "mapped buffers", "shared allocations"};
 
 static cl_icd_dispatch layer;
@@ -79,132 +79,132 @@ static void count(object_kind kind, long change)
 }
 
 /* X(name, parameters, arguments): calls that answer with a code. */
-#define PLAIN_CALLS(X)                                                                                                              \
-    X(clGetPlatformIDs, (cl_uint n, cl_platform_id *p, cl_uint *c), (n, p, c))                                                      \
-    X(clGetPlatformInfo, (cl_platform_id p, cl_platform_info w, size_t s, void *v, size_t *r), (p, w, s, v, r))                     \
-    X(clGetProgramInfo, (cl_program p, cl_program_info w, size_t s, void *v, size_t *r), (p, w, s, v, r))                           \
-    X(clGetProgramBuildInfo, (cl_program p, cl_device_id d, cl_program_build_info w, size_t s, void *v, size_t *r),                 \
-      (p, d, w, s, v, r))                                                                                                           \
-    X(clGetKernelInfo, (cl_kernel k, cl_kernel_info w, size_t s, void *v, size_t *r), (k, w, s, v, r))                              \
-    X(clGetKernelWorkGroupInfo, (cl_kernel k, cl_device_id d, cl_kernel_work_group_info w, size_t s, void *v, size_t *r),           \
-      (k, d, w, s, v, r))                                                                                                           \
-    X(clGetEventInfo, (cl_event e, cl_event_info w, size_t s, void *v, size_t *r), (e, w, s, v, r))                                 \
-    X(clGetEventProfilingInfo, (cl_event e, cl_profiling_info w, size_t s, void *v, size_t *r), (e, w, s, v, r))                    \
-    X(clBuildProgram,                                                                                                               \
-      (cl_program p, cl_uint n, const cl_device_id *d, const char *o, void(CL_CALLBACK * f)(cl_program, void *), void *u),          \
-      (p, n, d, o, f, u))                                                                                                           \
-    X(clSetKernelArg, (cl_kernel k, cl_uint i, size_t s, const void *v), (k, i, s, v))                                              \
-    X(clSetKernelArgSVMPointer, (cl_kernel k, cl_uint i, const void *v), (k, i, v))                                                 \
-    X(clWaitForEvents, (cl_uint n, const cl_event *e), (n, e))                                                                      \
-    X(clFlush, (cl_command_queue q), (q))                                                                                           \
+#define PLAIN_CALLS(X)                                                                                                           \
+    X(clGetPlatformIDs, (cl_uint n, cl_platform_id * p, cl_uint * c), (n, p, c))                                                 \
+    X(clGetPlatformInfo, (cl_platform_id p, cl_platform_info w, size_t s, void *v, size_t *r), (p, w, s, v, r))                  \
+    X(clGetProgramInfo, (cl_program p, cl_program_info w, size_t s, void *v, size_t *r), (p, w, s, v, r))                        \
+    X(clGetProgramBuildInfo, (cl_program p, cl_device_id d, cl_program_build_info w, size_t s, void *v, size_t *r),              \
+      (p, d, w, s, v, r))                                                                                                        \
+    X(clGetKernelInfo, (cl_kernel k, cl_kernel_info w, size_t s, void *v, size_t *r), (k, w, s, v, r))                           \
+    X(clGetKernelWorkGroupInfo, (cl_kernel k, cl_device_id d, cl_kernel_work_group_info w, size_t s, void *v, size_t *r),        \
+      (k, d, w, s, v, r))                                                                                                        \
+    X(clGetEventInfo, (cl_event e, cl_event_info w, size_t s, void *v, size_t *r), (e, w, s, v, r))                              \
+    X(clGetEventProfilingInfo, (cl_event e, cl_profiling_info w, size_t s, void *v, size_t *r), (e, w, s, v, r))                 \
+    X(clBuildProgram,                                                                                                            \
+      (cl_program p, cl_uint n, const cl_device_id *d, const char *o, void(CL_CALLBACK * f)(cl_program, void *), void *u),       \
+      (p, n, d, o, f, u))                                                                                                        \
+    X(clSetKernelArg, (cl_kernel k, cl_uint i, size_t s, const void *v), (k, i, s, v))                                           \
+    X(clSetKernelArgSVMPointer, (cl_kernel k, cl_uint i, const void *v), (k, i, v))                                              \
+    X(clWaitForEvents, (cl_uint n, const cl_event *e), (n, e))                                                                   \
+    X(clFlush, (cl_command_queue q), (q))                                                                                        \
     X(clFinish, (cl_command_queue q), (q))
 
-#define PLAIN(name, parameters, arguments)                                                                                          \
-    static cl_int CL_API_CALL layer_##name parameters                                                                               \
-    {                                                                                                                               \
-        const cl_int code = fault(#name);                                                                                           \
-        return code != CL_SUCCESS ? code : driver->name arguments;                                                                  \
+#define PLAIN(name, parameters, arguments)                                                                                       \
+    static cl_int CL_API_CALL layer_##name parameters                                                                            \
+    {                                                                                                                            \
+        const cl_int code = fault(#name);                                                                                        \
+        return code != CL_SUCCESS ? code : driver->name arguments;                                                               \
     }
 PLAIN_CALLS(PLAIN)
 
 /* X(name, kind, type, parameters but the last, arguments but the last): calls that make an object, and an error code behind. */
-#define CREATING_CALLS(X)                                                                                                           \
-    X(clCreateContext, CONTEXTS, cl_context,                                                                                        \
-      (const cl_context_properties *p, cl_uint n, const cl_device_id *d,                                                            \
-       void(CL_CALLBACK * f)(const char *, const void *, size_t, void *), void *u, cl_int *e),                                      \
-      (p, n, d, f, u, e))                                                                                                           \
-    X(clCreateCommandQueue, QUEUES, cl_command_queue, (cl_context c, cl_device_id d, cl_command_queue_properties p, cl_int *e),     \
-      (c, d, p, e))                                                                                                                 \
-    X(clCreateCommandQueueWithProperties, QUEUES, cl_command_queue,                                                                 \
-      (cl_context c, cl_device_id d, const cl_queue_properties *p, cl_int *e), (c, d, p, e))                                        \
-    X(clCreateBuffer, BUFFERS, cl_mem, (cl_context c, cl_mem_flags f, size_t s, void *h, cl_int *e), (c, f, s, h, e))               \
-    X(clCreateSubBuffer, BUFFERS, cl_mem, (cl_mem m, cl_mem_flags f, cl_buffer_create_type t, const void *i, cl_int *e),            \
-      (m, f, t, i, e))                                                                                                              \
-    X(clCreateProgramWithSource, PROGRAMS, cl_program,                                                                              \
-      (cl_context c, cl_uint n, const char **s, const size_t *l, cl_int *e), (c, n, s, l, e))                                       \
-    X(clCreateProgramWithBinary, PROGRAMS, cl_program,                                                                              \
-      (cl_context c, cl_uint n, const cl_device_id *d, const size_t *l, const unsigned char **b, cl_int *s, cl_int *e),             \
-      (c, n, d, l, b, s, e))                                                                                                        \
-    X(clCreateKernel, KERNELS, cl_kernel, (cl_program p, const char *n, cl_int *e), (p, n, e))                                      \
-    X(clEnqueueMapBuffer, MAPS, void *,                                                                                             \
-      (cl_command_queue q, cl_mem m, cl_bool b, cl_map_flags f, size_t o, size_t s, cl_uint n, const cl_event *w, cl_event *v,      \
-       cl_int *e),                                                                                                                  \
+#define CREATING_CALLS(X)                                                                                                        \
+    X(clCreateContext, CONTEXTS, cl_context,                                                                                     \
+      (const cl_context_properties *p, cl_uint n, const cl_device_id *d,                                                         \
+       void(CL_CALLBACK * f)(const char *, const void *, size_t, void *), void *u, cl_int *e),                                   \
+      (p, n, d, f, u, e))                                                                                                        \
+    X(clCreateCommandQueue, QUEUES, cl_command_queue, (cl_context c, cl_device_id d, cl_command_queue_properties p, cl_int * e), \
+      (c, d, p, e))                                                                                                              \
+    X(clCreateCommandQueueWithProperties, QUEUES, cl_command_queue,                                                              \
+      (cl_context c, cl_device_id d, const cl_queue_properties *p, cl_int *e), (c, d, p, e))                                     \
+    X(clCreateBuffer, BUFFERS, cl_mem, (cl_context c, cl_mem_flags f, size_t s, void *h, cl_int *e), (c, f, s, h, e))            \
+    X(clCreateSubBuffer, BUFFERS, cl_mem, (cl_mem m, cl_mem_flags f, cl_buffer_create_type t, const void *i, cl_int *e),         \
+      (m, f, t, i, e))                                                                                                           \
+    X(clCreateProgramWithSource, PROGRAMS, cl_program, (cl_context c, cl_uint n, const char **s, const size_t *l, cl_int *e),    \
+      (c, n, s, l, e))                                                                                                           \
+    X(clCreateProgramWithBinary, PROGRAMS, cl_program,                                                                           \
+      (cl_context c, cl_uint n, const cl_device_id *d, const size_t *l, const unsigned char **b, cl_int *s, cl_int *e),          \
+      (c, n, d, l, b, s, e))                                                                                                     \
+    X(clCreateKernel, KERNELS, cl_kernel, (cl_program p, const char *n, cl_int *e), (p, n, e))                                   \
+    X(clEnqueueMapBuffer, MAPS, void *,                                                                                          \
+      (cl_command_queue q, cl_mem m, cl_bool b, cl_map_flags f, size_t o, size_t s, cl_uint n, const cl_event *w, cl_event *v,   \
+       cl_int *e),                                                                                                               \
       (q, m, b, f, o, s, n, w, v, e))
 
-#define CREATING(name, kind, type, parameters, arguments)                                                                           \
-    static type CL_API_CALL layer_##name parameters                                                                                 \
-    {                                                                                                                               \
-        const cl_int code = fault(#name);                                                                                           \
-        if (code != CL_SUCCESS) {                                                                                                   \
-            if (e != NULL)                                                                                                          \
-                *e = code;                                                                                                          \
-            return NULL;                                                                                                            \
-        }                                                                                                                           \
-        type made = driver->name arguments;                                                                                         \
-        count(kind, made != NULL);                                                                                                  \
-        return made;                                                                                                                \
+#define CREATING(name, kind, type, parameters, arguments)                                                                        \
+    static type CL_API_CALL layer_##name parameters                                                                              \
+    {                                                                                                                            \
+        const cl_int code = fault(#name);                                                                                        \
+        if (code != CL_SUCCESS) {                                                                                                \
+            if (e != NULL)                                                                                                       \
+                *e = code;                                                                                                       \
+            return NULL;                                                                                                         \
+        }                                                                                                                        \
+        type made = driver->name arguments;                                                                                      \
+        count(kind, made != NULL);                                                                                               \
+        return made;                                                                                                             \
     }
 CREATING_CALLS(CREATING)
 
 /* X(name, kind, type, change of the number of references) */
-#define COUNTING_CALLS(X)                                                                                                           \
-    X(clRetainContext, CONTEXTS, cl_context, 1)                                                                                     \
-    X(clReleaseContext, CONTEXTS, cl_context, -1)                                                                                   \
-    X(clRetainCommandQueue, QUEUES, cl_command_queue, 1)                                                                            \
-    X(clReleaseCommandQueue, QUEUES, cl_command_queue, -1)                                                                          \
-    X(clRetainMemObject, BUFFERS, cl_mem, 1)                                                                                        \
-    X(clReleaseMemObject, BUFFERS, cl_mem, -1)                                                                                      \
-    X(clRetainProgram, PROGRAMS, cl_program, 1)                                                                                     \
-    X(clReleaseProgram, PROGRAMS, cl_program, -1)                                                                                   \
-    X(clRetainKernel, KERNELS, cl_kernel, 1)                                                                                        \
-    X(clReleaseKernel, KERNELS, cl_kernel, -1)                                                                                      \
-    X(clRetainEvent, EVENTS, cl_event, 1)                                                                                           \
-    X(clReleaseEvent, EVENTS, cl_event, -1)                                                                                         \
-    X(clRetainDevice, SUB_DEVICES, cl_device_id, 1)                                                                                 \
+#define COUNTING_CALLS(X)                                                                                                        \
+    X(clRetainContext, CONTEXTS, cl_context, 1)                                                                                  \
+    X(clReleaseContext, CONTEXTS, cl_context, -1)                                                                                \
+    X(clRetainCommandQueue, QUEUES, cl_command_queue, 1)                                                                         \
+    X(clReleaseCommandQueue, QUEUES, cl_command_queue, -1)                                                                       \
+    X(clRetainMemObject, BUFFERS, cl_mem, 1)                                                                                     \
+    X(clReleaseMemObject, BUFFERS, cl_mem, -1)                                                                                   \
+    X(clRetainProgram, PROGRAMS, cl_program, 1)                                                                                  \
+    X(clReleaseProgram, PROGRAMS, cl_program, -1)                                                                                \
+    X(clRetainKernel, KERNELS, cl_kernel, 1)                                                                                     \
+    X(clReleaseKernel, KERNELS, cl_kernel, -1)                                                                                   \
+    X(clRetainEvent, EVENTS, cl_event, 1)                                                                                        \
+    X(clReleaseEvent, EVENTS, cl_event, -1)                                                                                      \
+    X(clRetainDevice, SUB_DEVICES, cl_device_id, 1)                                                                              \
     X(clReleaseDevice, SUB_DEVICES, cl_device_id, -1)
 
-#define COUNTING(name, kind, type, change)                                                                                          \
-    static cl_int CL_API_CALL layer_##name(type object)                                                                             \
-    {                                                                                                                               \
-        const cl_int code = fault(#name);                                                                                           \
-        if (code != CL_SUCCESS && (change) > 0)                                                                                     \
-            return code;                                                                                                            \
-        const cl_int answer = driver->name(object);                                                                                 \
-        count(kind, answer == CL_SUCCESS ? (change) : 0);                                                                           \
-        return code != CL_SUCCESS ? code : answer;                                                                                  \
+#define COUNTING(name, kind, type, change)                                                                                       \
+    static cl_int CL_API_CALL layer_##name(type object)                                                                          \
+    {                                                                                                                            \
+        const cl_int code = fault(#name);                                                                                        \
+        if (code != CL_SUCCESS && (change) > 0)                                                                                  \
+            return code;                                                                                                         \
+        const cl_int answer = driver->name(object);                                                                              \
+        count(kind, answer == CL_SUCCESS ? (change) : 0);                                                                        \
+        return code != CL_SUCCESS ? code : answer;                                                                               \
     }
 COUNTING_CALLS(COUNTING)
 
 /* X(name, parameters but the last three, arguments but the last three): commands, which may make an event. */
-#define COMMANDS(X)                                                                                                                 \
-    X(clEnqueueNDRangeKernel,                                                                                                       \
-      (cl_command_queue q, cl_kernel k, cl_uint d, const size_t *o, const size_t *g, const size_t *l, cl_uint n, const cl_event *w, \
-       cl_event *v),                                                                                                                \
-      (q, k, d, o, g, l, n, w, v))                                                                                                  \
-    X(clEnqueueReadBuffer,                                                                                                          \
-      (cl_command_queue q, cl_mem m, cl_bool b, size_t o, size_t s, void *h, cl_uint n, const cl_event *w, cl_event *v),            \
-      (q, m, b, o, s, h, n, w, v))                                                                                                  \
-    X(clEnqueueWriteBuffer,                                                                                                         \
-      (cl_command_queue q, cl_mem m, cl_bool b, size_t o, size_t s, const void *h, cl_uint n, const cl_event *w, cl_event *v),      \
-      (q, m, b, o, s, h, n, w, v))                                                                                                  \
-    X(clEnqueueCopyBuffer,                                                                                                          \
-      (cl_command_queue q, cl_mem a, cl_mem b, size_t i, size_t o, size_t s, cl_uint n, const cl_event *w, cl_event *v),            \
-      (q, a, b, i, o, s, n, w, v))                                                                                                  \
-    X(clEnqueueFillBuffer,                                                                                                          \
-      (cl_command_queue q, cl_mem m, const void *p, size_t b, size_t o, size_t s, cl_uint n, const cl_event *w, cl_event *v),       \
-      (q, m, p, b, o, s, n, w, v))                                                                                                  \
-    X(clEnqueueMarkerWithWaitList, (cl_command_queue q, cl_uint n, const cl_event *w, cl_event *v), (q, n, w, v))                   \
+#define COMMANDS(X)                                                                                                              \
+    X(clEnqueueNDRangeKernel,                                                                                                    \
+      (cl_command_queue q, cl_kernel k, cl_uint d, const size_t *o, const size_t *g, const size_t *l, cl_uint n,                 \
+       const cl_event *w, cl_event *v),                                                                                          \
+      (q, k, d, o, g, l, n, w, v))                                                                                               \
+    X(clEnqueueReadBuffer,                                                                                                       \
+      (cl_command_queue q, cl_mem m, cl_bool b, size_t o, size_t s, void *h, cl_uint n, const cl_event *w, cl_event *v),         \
+      (q, m, b, o, s, h, n, w, v))                                                                                               \
+    X(clEnqueueWriteBuffer,                                                                                                      \
+      (cl_command_queue q, cl_mem m, cl_bool b, size_t o, size_t s, const void *h, cl_uint n, const cl_event *w, cl_event *v),   \
+      (q, m, b, o, s, h, n, w, v))                                                                                               \
+    X(clEnqueueCopyBuffer,                                                                                                       \
+      (cl_command_queue q, cl_mem a, cl_mem b, size_t i, size_t o, size_t s, cl_uint n, const cl_event *w, cl_event *v),         \
+      (q, a, b, i, o, s, n, w, v))                                                                                               \
+    X(clEnqueueFillBuffer,                                                                                                       \
+      (cl_command_queue q, cl_mem m, const void *p, size_t b, size_t o, size_t s, cl_uint n, const cl_event *w, cl_event *v),    \
+      (q, m, p, b, o, s, n, w, v))                                                                                               \
+    X(clEnqueueMarkerWithWaitList, (cl_command_queue q, cl_uint n, const cl_event *w, cl_event *v), (q, n, w, v))                \
     X(clEnqueueBarrierWithWaitList, (cl_command_queue q, cl_uint n, const cl_event *w, cl_event *v), (q, n, w, v))
 
-#define COMMAND(name, parameters, arguments)                                                                                        \
-    static cl_int CL_API_CALL layer_##name parameters                                                                               \
-    {                                                                                                                               \
-        const cl_int code = fault(#name);                                                                                           \
-        if (code != CL_SUCCESS)                                                                                                     \
-            return code;                                                                                                            \
-        const cl_int answer = driver->name arguments;                                                                               \
-        count(EVENTS, answer == CL_SUCCESS && v != NULL);                                                                           \
-        return answer;                                                                                                              \
+#define COMMAND(name, parameters, arguments)                                                                                     \
+    static cl_int CL_API_CALL layer_##name parameters                                                                            \
+    {                                                                                                                            \
+        const cl_int code = fault(#name);                                                                                        \
+        if (code != CL_SUCCESS)                                                                                                  \
+            return code;                                                                                                         \
+        const cl_int answer = driver->name arguments;                                                                            \
+        count(EVENTS, answer == CL_SUCCESS && v != NULL);                                                                        \
+        return answer;                                                                                                           \
     }
 COMMANDS(COMMAND)
 
@@ -220,8 +220,8 @@ static cl_int CL_API_CALL layer_clEnqueueUnmapMemObject(cl_command_queue queue, 
     return code != CL_SUCCESS ? code : answer;
 }
 
-static cl_int CL_API_CALL layer_clCreateSubDevices(cl_device_id device, const cl_device_partition_property *properties, cl_uint entries,
-                                                   cl_device_id *made, cl_uint *made_count)
+static cl_int CL_API_CALL layer_clCreateSubDevices(cl_device_id device, const cl_device_partition_property *properties,
+                                                   cl_uint entries, cl_device_id *made, cl_uint *made_count)
 {
     cl_uint made_now = 0;
     const cl_int code = fault("clCreateSubDevices");
@@ -268,8 +268,8 @@ static cl_int CL_API_CALL layer_clGetDeviceInfo(cl_device_id device, cl_device_i
     return answer;
 }
 
-static cl_int CL_API_CALL layer_clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint entries, cl_device_id *devices,
-                                               cl_uint *device_count)
+static cl_int CL_API_CALL layer_clGetDeviceIDs(cl_platform_id platform, cl_device_type type, cl_uint entries,
+                                               cl_device_id *devices, cl_uint *device_count)
 {
     const cl_int code = fault("clGetDeviceIDs");
     if (code != CL_SUCCESS)

@@ -4,7 +4,8 @@
 
 #include <socle/socle.h>
 
-/* A context that keeps its store in `cache_dir` ("": in memory); log lines up to INFO are counted and kept. Aborts where it fails. */
+/* A context that keeps its store in `cache_dir` ("": in memory); log lines up to INFO are counted and kept. Aborts where it
+ * fails. */
 socle_context *test_context(const char *cache_dir);
 /* Log lines so far that contain `part`, at any level. */
 int test_log_count(const char *part);

@@ -1,4 +1,5 @@
-/* The store: what is put is got, by any process; nothing damaged is ever handed out; a store that cannot be written still serves. */
+/* The store: what is put is got, by any process; nothing damaged is ever handed out; a store that cannot be written still serves.
+ */
 #include "program/program.h"
 
 #include <criterion/criterion.h>
@@ -403,7 +404,8 @@ Test(store, oldest_unused_programs_go_first_when_the_limit_is_reached)
     for (int i = 1; i < 30; i++) {
         void *bytes = NULL;
         size_t size_bytes;
-        cr_assert_eq(store_get(s, "program", key_of(0), &bytes, &size_bytes, NULL), SOCLE_OK, "the one in use stays, round %d", i);
+        cr_assert_eq(store_get(s, "program", key_of(0), &bytes, &size_bytes, NULL), SOCLE_OK, "the one in use stays, round %d",
+                     i);
         memory_free(bytes);
         cr_assert_eq(store_put(s, "program", key_of(i), "n", "d", value, sizeof(value)), SOCLE_OK);
     }
