@@ -79,7 +79,7 @@ void training_case_start(training_case *c, training_network network)
     socle_graph *g = NULL;
     socle_value x;
     unsigned state = 99;
-    *c = (training_case){.network = network, .features = network == NETWORK_CNN ? 72 : 20};
+    *c = (training_case){.live_before = memory_live_count(), .network = network, .features = network == NETWORK_CNN ? 72 : 20};
     options.cache_dir = "";
     cr_assert_eq(socle_context_create(&options, &c->context), SOCLE_OK, "%s", socle_error_message());
     cr_assert_eq(socle_graph_create(c->context, "case", &g), SOCLE_OK);
@@ -101,6 +101,8 @@ void training_case_finish(training_case *c)
 {
     socle_model_destroy(c->model);
     socle_context_destroy(c->context);
+    cr_assert_eq(memory_live_count(), c->live_before, "%lld allocations are left",
+                 (long long)(memory_live_count() - c->live_before));
 }
 
 const char *training_case_name(training_network network)

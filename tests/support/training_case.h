@@ -18,6 +18,7 @@ typedef enum training_network {
 } training_network;
 
 typedef struct training_case {
+    int64_t live_before; /* allocations, to see that nothing is left */
     socle_context *context;
     socle_model *model;
     training_network network;
