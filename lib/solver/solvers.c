@@ -15,6 +15,8 @@ const solver *const solver_table[] = {
 #endif
     &solver_gemm_plain,
     /* convolution: forward, gradient of the data, gradient of the weights */
+    &solver_conv_winograd,
+    &solver_conv_input_winograd,
     &solver_conv_direct,
     &solver_conv_input_direct,
     &solver_conv_weight_direct,

@@ -11,6 +11,8 @@ extern const solver solver_gemm_tiled;
 extern const solver solver_gemm_clblast;
 extern const solver solver_gemm_plain;
 
+extern const solver solver_conv_winograd;
+extern const solver solver_conv_input_winograd;
 extern const solver solver_conv_direct;
 extern const solver solver_conv_input_direct;
 extern const solver solver_conv_weight_direct;

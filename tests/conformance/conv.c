@@ -10,6 +10,16 @@ static void check(conv_geometry g, socle_dtype dtype, bool w_constant, uint64_t 
     conv_case_check(&p, seed < 1000 ? 2 : 1, seed);
 }
 
+/* Rows and columns of different lengths and paddings. */
+static conv_geometry case_uneven(void)
+{
+    conv_geometry g = conv_case_square(2, 9, 34, 13, 3, 1, 2);
+    g.input[1] = 10;
+    g.pad_begin[1] = 0;
+    cr_assert(conv_case_finish(&g));
+    return g;
+}
+
 static void check_random(socle_dtype dtype, uint64_t first_seed, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -52,6 +62,16 @@ Test(conv, layers_of_networks_match_the_reference)
     check(conv_case_square(2, 37, 19, 7, 1, 1, 0), SOCLE_FLOAT32, true, 5);
     check(conv_case_square(1, 9, 17, 9, 1, 2, 0), SOCLE_FLOAT32, false, 6);
     check(conv_case_square(1, 5, 7, 34, 5, 1, 2), SOCLE_FLOAT32, false, 7);
+}
+
+/* 3x3 kernels of stride 1: Winograd's tiles of every size, over borders and partial blocks. */
+Test(conv, tiles_of_3x3_kernels_match_the_reference)
+{
+    conv_geometry uneven = case_uneven();
+    check(conv_case_square(1, 33, 40, 14, 3, 1, 1), SOCLE_FLOAT32, true, 100);
+    check(conv_case_square(5, 16, 17, 7, 3, 1, 1), SOCLE_FLOAT32, false, 101);
+    check(uneven, SOCLE_FLOAT32, true, 102);
+    check(uneven, SOCLE_FLOAT16, false, 103);
 }
 
 Test(conv, depthwise_matches_the_reference)

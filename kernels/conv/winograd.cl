@@ -1,0 +1,251 @@
+/* 3x3 convolution of stride 1 through F(F x F, 3 x 3) tiles, for CPUs: one work-item per work-group, lanes are channels.
+ *
+ * winograd_weights: transformed weights, [tiles of NR channels][A * A][channels][NR], once when they are constant.
+ * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles.
+ * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local memory, transforms
+ * the sums, turns lanes back into rows of pixels and writes them.
+ * A block is TILE_ROWS rows of tiles of IMAGES images: its results are whole rows, one run of memory per channel. Names of the geometry as in
+ * conv/direct.cl; images are plain NCHW at both ends. */
+#include "conv/common.cl"
+#include "common/transpose.cl"
+
+#ifndef FROM_CHANNELS
+#define BATCH 2
+#define FROM_CHANNELS 20
+#define TO_CHANNELS 35
+#define FROM_H 9
+#define FROM_W 9
+#define TO_H 9
+#define TO_W 9
+#define PH 1
+#define PW 1
+#define TAP_FIRST_H 0
+#define TAP_FIRST_W 0
+#define TAP_STEP_H 1
+#define TAP_STEP_W 1
+#endif
+#ifndef F
+#define F 4
+#endif
+#ifndef TILE_ROWS
+#define TILE_ROWS 1
+#endif
+#ifndef IMAGES
+#define IMAGES 1
+#endif
+#ifndef MR
+#define MR 3 /* tiles of a register tile */
+#endif
+#ifndef NV
+#define NV 2 /* vectors of channels of a register tile */
+#endif
+#ifndef SLICE
+#define SLICE 32 /* result channels of a group, a multiple of NR */
+#endif
+#include "conv/winograd_transforms.cl"
+
+#define NR (16 * NV)
+#define POINTS (A * A)
+#define TILES_H ((TO_H + F - 1) / F)
+#define TILES_W ((TO_W + F - 1) / F)
+#define ROW_BLOCKS ((TILES_H + TILE_ROWS - 1) / TILE_ROWS)
+#define IMAGE_TILES (TILE_ROWS * TILES_W)
+#define TILES (IMAGES * IMAGE_TILES) /* of a block */
+#define BLOCKS16 ((FROM_CHANNELS + 15) / 16)
+#define STAGED_ROWS (TILE_ROWS * F + 2)
+#define POINT (BLOCKS16 * 16 * TILES + 16) /* floats of one point of a block; 16 more: no power of two apart */
+#define SUMS (TILES * NR + 16)
+
+/* Items: (tiles of NR channels, channels). */
+__kernel void winograd_weights(__global const element *restrict w, __global real *restrict transformed)
+{
+    const int tile = (int)get_global_id(0), c = (int)get_global_id(1);
+    __global real *to = transformed + ((size_t)tile * POINTS * (BLOCKS16 * 16) + c) * NR;
+    for (int j = 0; j < NV; j++) {
+        real taps[9 * 16];
+        real16 across[3 * A];
+        for (int i = 0; i < 16; i++) {
+            const int channel = tile * NR + j * 16 + i;
+            const bool is_there = channel < TO_CHANNELS && c < FROM_CHANNELS;
+#ifdef TRANSPOSED
+            __global const element *filter = w + (is_there ? (size_t)c * TO_CHANNELS + channel : 0) * 9;
+#else
+            __global const element *filter = w + (is_there ? (size_t)channel * FROM_CHANNELS + c : 0) * 9;
+#endif
+            for (int k = 0; k < 9; k++) {
+                const int at = (TAP_FIRST_H + k / 3 * TAP_STEP_H) * 3 + TAP_FIRST_W + k % 3 * TAP_STEP_W;
+                taps[k * 16 + i] = is_there ? LOAD1(filter + at) : (real)0;
+            }
+        }
+        UNROLL for (int x = 0; x < 3; x++)
+        {
+#define TAP(i) vload16(0, taps + ((i) * 3 + x) * 16)
+#define ACROSS(i) across[(i) * 3 + x]
+            WEIGHT_TRANSFORM(TAP, ACROSS)
+        }
+        UNROLL for (int y = 0; y < A; y++)
+        {
+            real16 row[A];
+#define FROM_ACROSS(i) across[y * 3 + (i)]
+#define ROW(i) row[i]
+            WEIGHT_TRANSFORM(FROM_ACROSS, ROW)
+            UNROLL for (int i = 0; i < A; i++)
+                vstore16(row[i], 0, to + (size_t)(y * A + i) * (BLOCKS16 * 16 * NR) + j * 16);
+        }
+    }
+}
+
+/* One tile whose first pixel is (y, x) of the staged rows, which begin at image row h0; to: of point 0. */
+static inline void transform_tile(__local const real *staged, int h0, int y, int x, __global real *to)
+{
+    real16 across[A * A];
+    const bool inner = h0 + y >= 0 && h0 + y + A <= FROM_H && x >= 0 && x + A <= FROM_W;
+    for (int i = 0; i < A; i++) {
+        real16 column[A];
+        UNROLL for (int k = 0; k < A; k++)
+        {
+            const bool is_there = inner || (h0 + y + k >= 0 && h0 + y + k < FROM_H && x + i >= 0 && x + i < FROM_W);
+            column[k] = is_there ? vload16(0, staged + ((y + k) * FROM_W + x + i) * 16) : (real16)(0);
+        }
+#define COLUMN(k) column[k]
+#define TO_ACROSS(k) across[(k) * A + i]
+        INPUT_TRANSFORM(COLUMN, TO_ACROSS)
+    }
+    UNROLL for (int k = 0; k < A; k++)
+    {
+        real16 row[A];
+#define ACROSS_ROW(i) across[k * A + (i)]
+        INPUT_TRANSFORM(ACROSS_ROW, ROW)
+        UNROLL for (int i = 0; i < A; i++)
+            vstore16(row[i], 0, to + (size_t)(k * A + i) * POINT);
+    }
+}
+
+/* Groups of work: (row blocks, blocks of IMAGES, blocks of 16 channels). v, from offset on:
+ * [image blocks][row blocks][POINTS][POINT]. */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void winograd_input(__global const element *restrict x, __global real *restrict v, long offset)
+{
+    __local real staged[STAGED_ROWS * FROM_W * 16] __attribute__((aligned(64)));
+    const int row_block = (int)get_group_id(0), image_block = (int)get_group_id(1), c0 = (int)get_group_id(2) * 16;
+    const int h0 = row_block * TILE_ROWS * F - PH, first = max(h0, 0), end = min(h0 + STAGED_ROWS, FROM_H);
+    const int channels = min(16, FROM_CHANNELS - c0);
+    __global real *block = v + offset + ((size_t)image_block * ROW_BLOCKS + row_block) * (POINTS * POINT) + (size_t)c0 * TILES;
+    for (int image = 0; image < IMAGES; image++) {
+        const int n = min(image_block * IMAGES + image, BATCH - 1);
+        __global const element *from = x + ((size_t)n * FROM_CHANNELS + c0) * (FROM_H * FROM_W) + first * FROM_W;
+        __local real *rows = staged + (first - h0) * FROM_W * 16;
+        if (channels == 16)
+            transpose_panel(from, FROM_H * FROM_W, (end - first) * FROM_W, rows, 16);
+        else
+            for (int p = 0; p < (end - first) * FROM_W; p++)
+                for (int c = 0; c < 16; c++)
+                    rows[p * 16 + c] = c < channels ? LOAD1(from + (size_t)c * (FROM_H * FROM_W) + p) : (real)0;
+        for (int tile = 0; tile < IMAGE_TILES; tile++)
+            transform_tile(staged, h0, tile / TILES_W * F, tile % TILES_W * F - PW, block + (image * IMAGE_TILES + tile) * 16);
+    }
+}
+
+#define PRODUCT(R)                                                                                                                       \
+    {                                                                                                                                    \
+        real16 acc[R][NV];                                                                                                               \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (real16)(0);                                  \
+        for (int c = 0; c < BLOCKS16; c++) {                                                                                             \
+            __global const real *pixels = a + (size_t)c * (TILES * 16), *b = u + (size_t)c * (16 * NR);                                  \
+            UNROLL_BY(4) for (int q = 0; q < 16; q++)                                                                                    \
+            {                                                                                                                            \
+                real16 weights[NV];                                                                                                      \
+                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + q * NR + j * 16);                                        \
+                UNROLL for (int i = 0; i < R; i++)                                                                                       \
+                {                                                                                                                        \
+                    const real16 pixel = (real16)(pixels[i * 16 + q]);                                                                   \
+                    UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(pixel, weights[j], acc[i][j]);                                   \
+                }                                                                                                                        \
+            }                                                                                                                            \
+        }                                                                                                                                \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++)                                                           \
+            vstore16(acc[i][j], 0, sums + point * SUMS + (m + i) * NR + j * 16);                                                         \
+    }
+
+static void multiply(__global const real *block, __global const real *weights, __local real *sums)
+{
+    for (int point = 0; point < POINTS; point++) {
+        __global const real *u = weights + (size_t)point * (BLOCKS16 * 16 * NR);
+        int m = 0;
+        for (; m + MR <= TILES; m += MR) {
+            __global const real *a = block + (size_t)point * POINT + m * 16;
+            PRODUCT(MR)
+        }
+#if TILES % MR
+        __global const real *a = block + (size_t)point * POINT + m * 16;
+        PRODUCT((TILES % MR))
+#endif
+    }
+}
+
+/* Sums of one tile and 16 channels to pixels: `to` has 16 lanes a pixel, TO_W pixels a row. */
+static inline void transform_sums(__local const real *sums, __local real *to, int rows, int columns)
+{
+    real16 across[F * A];
+    UNROLL for (int x = 0; x < A; x++)
+    {
+#define SUM(i) vload16(0, sums + ((i) * A + x) * SUMS)
+#define F_ACROSS(i) across[(i) * A + x]
+        OUTPUT_TRANSFORM(SUM, F_ACROSS)
+    }
+    for (int y = 0; y < rows; y++) {
+        real16 row[F];
+#define A_ROW(i) across[y * A + (i)]
+        OUTPUT_TRANSFORM(A_ROW, ROW)
+        UNROLL for (int i = 0; i < F; i++)
+            if (i < columns)
+                vstore16(row[i], 0, to + (y * TO_W + i) * 16);
+    }
+}
+
+/* Groups of work: (row blocks, blocks of IMAGES, slices). */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void winograd_product(__global const real *v, __global const real *transformed, __global element *restrict y,
+                               long offset EPILOGUE_PARAMS)
+{
+    __local real sums[POINTS * SUMS] __attribute__((aligned(64)));
+    __local real pixels[TILE_ROWS * F * TO_W * 16] __attribute__((aligned(64)));
+    const int row_block = (int)get_group_id(0), image_block = (int)get_group_id(1), first = (int)get_group_id(2) * SLICE;
+    const int y0 = row_block * TILE_ROWS * F, rows = min(TILE_ROWS * F, TO_H - y0), count = rows * TO_W;
+    __global const real *block = v + offset + ((size_t)image_block * ROW_BLOCKS + row_block) * (POINTS * POINT);
+    for (int o = first; o < min(first + SLICE, TO_CHANNELS); o += NR) {
+        multiply(block, transformed + (size_t)(o / NR) * (POINTS * BLOCKS16 * 16 * NR), sums);
+        for (int part = 0; part < IMAGES * NV; part++) {
+            const int image = part / NV, channel0 = o + part % NV * 16, n = image_block * IMAGES + image;
+            if (n >= BATCH || channel0 >= TO_CHANNELS)
+                continue;
+            for (int tile = 0; tile < IMAGE_TILES; tile++) {
+                const int row = tile / TILES_W * F, column = tile % TILES_W * F;
+                transform_sums(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, pixels + (row * TO_W + column) * 16,
+                               min(F, rows - row), TO_W - column);
+            }
+            const size_t at = ((size_t)n * TO_CHANNELS + channel0) * (TO_H * TO_W) + y0 * TO_W;
+            const int channels = min(16, TO_CHANNELS - channel0);
+            int p = 0;
+            for (; p + 16 <= count; p += 16) {
+                real16 square[16], turned[16];
+                UNROLL for (int i = 0; i < 16; i++)
+                    square[i] = vload16(0, pixels + (p + i) * 16);
+                TURN(square, turned)
+                TURN(turned, square)
+                TURN(square, turned)
+                TURN(turned, square)
+                UNROLL for (int i = 0; i < 16; i++)
+                    if (i < channels) {
+                        const size_t index = at + (size_t)i * (TO_H * TO_W) + p;
+                        STOREV(EPILOGUE16(square[i], index, channel0 + i), y + index);
+                    }
+            }
+            for (; p < count; p++)
+                for (int i = 0; i < channels; i++) {
+                    const size_t index = at + (size_t)i * (TO_H * TO_W) + p;
+                    STORE1(EPILOGUE1(pixels[p * 16 + i], index, channel0 + i), y + index);
+                }
+        }
+    }
+}

@@ -1,0 +1,325 @@
+/* conv/winograd and conv_input/winograd: 3x3 convolution of stride 1 through F(2x2, 3x3), F(4x4, 3x3) or F(6x6, 3x3) tiles on
+ * CPUs (kernels/conv/winograd.cl). Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. 2.25, 4 or 5.1
+ * times fewer multiplications, for transforms and for weights that are 1.8, 4 or 7.1 times larger. Largest error as a share of
+ * the largest result: about 1.2e-6, 1e-5, 8e-6 (direct convolution: 3e-6). Results do not depend on timing, so deterministic work
+ * may use it. */
+#include "taps.h"
+
+#include <math.h>
+
+/* value[] of its tunings */
+enum { WINOGRAD_F, WINOGRAD_TILE_ROWS, WINOGRAD_IMAGES, WINOGRAD_TILES, WINOGRAD_VECTORS, WINOGRAD_SLICE };
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- sizes ---- */
+
+typedef struct sizes {
+    int64_t points, tiles_h, tiles_w, tiles;    /* tiles: of a block */
+    int64_t row_blocks, image_blocks, channels; /* channels: read, rounded up to 16 */
+    int64_t columns;                            /* result channels of a tile */
+} sizes;
+
+static sizes sizes_of(const tap_conv *c, const tuning *t)
+{
+    const int *v = t->value;
+    sizes s = {.points = (v[WINOGRAD_F] + 2) * (v[WINOGRAD_F] + 2),
+               .tiles_h = ceil_div(c->to[1], v[WINOGRAD_F]),
+               .tiles_w = ceil_div(c->to[2], v[WINOGRAD_F]),
+               .image_blocks = ceil_div(c->batch, v[WINOGRAD_IMAGES]),
+               .channels = round_up(c->from_channels, 16),
+               .columns = 16 * v[WINOGRAD_VECTORS]};
+    s.row_blocks = ceil_div(s.tiles_h, v[WINOGRAD_TILE_ROWS]);
+    s.tiles = v[WINOGRAD_IMAGES] * v[WINOGRAD_TILE_ROWS] * s.tiles_w;
+    return s;
+}
+
+static int64_t transformed_weights(const tap_conv *c, const sizes *s)
+{
+    return round_up(c->to_channels, s->columns) * s->points * s->channels;
+}
+
+static int64_t transformed_pixels(const sizes *s)
+{
+    return s->row_blocks * s->image_blocks * s->points * (s->channels * s->tiles + 16);
+}
+
+/* Of the larger of the two kernels. */
+static int64_t local_floats(const tap_conv *c, const tuning *t, const sizes *s)
+{
+    const int *v = t->value;
+    const int64_t staged = (v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_F] + 2) * c->from[2] * 16;
+    const int64_t product = s->points * (s->tiles * s->columns + 16) + v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_F] * c->to[2] * 16;
+    return staged > product ? staged : product;
+}
+
+/* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
+
+static double model_cycles(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
+{
+    const int *v = t->value;
+    const sizes s = sizes_of(c, t);
+    const int units = device_units(device);
+    const double blocks = (double)(s.row_blocks * s.image_blocks), channels = (double)s.channels;
+    const double columns = (double)round_up(c->to_channels, s.columns) / 16;
+    const int64_t rows = v[WINOGRAD_TILES];
+    const double multiply = 0.5 * (double)(rows * v[WINOGRAD_VECTORS]), load = 0.5 * (double)(rows + v[WINOGRAD_VECTORS]);
+    const double tile = fmax(fmax(multiply, load), 4) / (double)(rows * v[WINOGRAD_VECTORS]);
+    const double product = (double)(s.tiles * s.points) * channels * columns * tile;
+    const double input = (double)s.tiles * channels / 16 * (double)s.points * 7;
+    const double output = (double)s.tiles * columns * (double)s.points * 6;
+    /* A block reads all of its slice's weights; larger sets than the second-level cache come at a third of its rate. */
+    const double weights = (double)transformed_weights(c, &s);
+    const double stream = weights * 4 / (weights * 4 > 1e6 ? 10 : 32);
+    const double slices = (double)ceil_div(c->to_channels, v[WINOGRAD_SLICE]);
+    const double turns = ceil(blocks * slices / units) * units / (blocks * slices);
+    const double packing = p->conv.w_constant ? 0 : weights / 16 * 8;
+    return (blocks * (input + turns * (fmax(product, stream) + output)) + packing) / units + 2000;
+}
+
+/* ---- tunings ---- */
+
+static bool fits(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
+{
+    const sizes s = sizes_of(c, t);
+    (void)p;
+    return local_floats(c, t, &s) * 4 <= smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
+}
+
+/* The largest register tile of at most `most` rows that leaves few over. */
+static int64_t register_rows(int64_t tiles, int64_t most)
+{
+    int64_t best = smaller(tiles, most);
+    for (int64_t rows = best; rows > most / 2 && rows > 0; rows--)
+        if (tiles % rows == 0)
+            return rows;
+    return best;
+}
+
+typedef struct ranking {
+    tuning tunings[32];
+    double cycles[32];
+    int count, capacity;
+} ranking;
+
+static void rank(ranking *r, const tuning *t, double cycles)
+{
+    int at = r->count < r->capacity ? r->count++ : r->capacity;
+    for (; at > 0 && r->cycles[at - 1] > cycles; at--) {
+        if (at < r->capacity) {
+            r->tunings[at] = r->tunings[at - 1];
+            r->cycles[at] = r->cycles[at - 1];
+        }
+    }
+    if (at < r->capacity) {
+        r->tunings[at] = *t;
+        r->cycles[at] = cycles;
+    }
+}
+
+static void rank_blocks(ranking *r, const problem *p, const socle_device *device, const tap_conv *c, int f)
+{
+    const bool is_wide = device->capabilities.vector_width_float >= 16;
+    const int64_t tiles_h = ceil_div(c->to[1], f), tiles_w = ceil_div(c->to[2], f);
+    for (int64_t images = 1; images <= c->batch && images <= 8; images *= 2)
+        for (int64_t rows = 1; rows <= tiles_h; rows++) {
+            const int64_t tiles = images * rows * tiles_w;
+            if ((images > 1 && rows < tiles_h) || (tiles > 32 && (rows > 1 || images > 1)))
+                continue;
+            tuning t = {{0}};
+            t.value[WINOGRAD_F] = f;
+            t.value[WINOGRAD_TILE_ROWS] = (int)rows;
+            t.value[WINOGRAD_IMAGES] = (int)images;
+            t.value[WINOGRAD_VECTORS] = c->to_channels > 16 && is_wide ? 2 : 1;
+            t.value[WINOGRAD_TILES] = (int)register_rows(tiles, is_wide ? 8 : 5);
+            const int64_t columns = 16 * t.value[WINOGRAD_VECTORS];
+            for (int64_t slices = 1; slices <= 8; slices *= 2) {
+                t.value[WINOGRAD_SLICE] = (int)round_up(ceil_div(c->to_channels, slices), columns);
+                if (fits(p, device, c, &t) && (slices == 1 || t.value[WINOGRAD_SLICE] >= columns))
+                    rank(r, &t, model_cycles(p, device, c, &t));
+            }
+        }
+}
+
+static int winograd_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    const tap_conv c = tap_conv_at(p, 0);
+    ranking r = {.capacity = (int)smaller(capacity, 32)};
+    for (int f = 2; f <= 6; f += 2)
+        rank_blocks(&r, p, device, &c, f);
+    for (int i = 0; i < r.count; i++)
+        out[i] = r.tunings[i];
+    return r.count;
+}
+
+static bool winograd_applicable(const problem *p, const socle_device *device)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    tuning t;
+    if (!conv_supported(p, device) || !storage_is_real32(p->dtype) || device_has_quirk(device, QUIRK_LOOP_LIMIT) ||
+        g.groups != 1 || g.kernel[0] != 1 || g.input[0] != 1 || g.output[0] != 1 || g.pad_begin[0] != 0 || g.kernel[1] != 3 ||
+        g.kernel[2] != 3 || g.channels < 8 || g.out_channels < 8 || problem_flops(p) <= 0)
+        return false;
+    for (int i = 1; i < 3; i++)
+        if (g.stride[i] != 1 || g.dilation[i] != 1 || g.input[i] < 1)
+            return false;
+    return winograd_candidates(p, device, &t, 1) > 0;
+}
+
+static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
+{
+    tuning resolved = *t;
+    if (t->value[WINOGRAD_F] == 0)
+        winograd_candidates(p, device, &resolved, 1);
+    return resolved;
+}
+
+static double winograd_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tap_conv c = tap_conv_at(p, 0);
+    const tuning resolved = resolve(p, device, t);
+    const double work = 0.95 * problem_flops(p) / 64 / (fmax(model_cycles(p, device, &c, &resolved), 1) * device_units(device));
+    const double share = device_is_cpu_shaped(device) ? work : work / 200;
+    return estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), p->conv.w_constant ? 2 : 3, 0);
+}
+
+/* ---- memory ---- */
+
+static size_t weight_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tap_conv c = tap_conv_at(p, 0);
+    const tuning resolved = resolve(p, device, t);
+    const sizes s = sizes_of(&c, &resolved);
+    return (size_t)round_up(transformed_weights(&c, &s) * 4, 4096);
+}
+
+static size_t winograd_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    return p->conv.w_constant ? weight_bytes(p, device, t) : 0;
+}
+
+/* Transformed pixels; in front of them the transformed weights unless they are prepared. */
+static size_t winograd_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tap_conv c = tap_conv_at(p, 0);
+    const tuning resolved = resolve(p, device, t);
+    const sizes s = sizes_of(&c, &resolved);
+    return (size_t)transformed_pixels(&s) * 4 + (p->conv.w_constant ? 0 : weight_bytes(p, device, t));
+}
+
+/* ---- steps ---- */
+
+static solver_launch launch_of(const problem *p, const tap_conv *c, const tuning *t, const char *kernel)
+{
+    const int *v = t->value;
+    solver_launch launch = {.algorithm = p->kind == PROBLEM_CONV ? "conv/winograd" : "conv_input/winograd",
+                            .source = "conv/winograd",
+                            .kernel = kernel,
+                            .dims = 3,
+                            .local = {1, 1, 1}};
+    tap_conv_add_options(&launch.options, p, c);
+    text_addf(&launch.options, " -DBATCH=%lld -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d", (long long)c->batch,
+              v[WINOGRAD_F], v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS],
+              v[WINOGRAD_SLICE]);
+    return launch;
+}
+
+static socle_status emit_weights(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands, int to,
+                                 step_list *steps)
+{
+    const sizes s = sizes_of(c, t);
+    solver_launch launch = launch_of(p, c, t, "winograd_weights");
+    launch.dims = 2;
+    launch.global[0] = (size_t)ceil_div(c->to_channels, s.columns);
+    launch.global[1] = (size_t)s.channels;
+    launch.local[0] = launch.local[1] = 1;
+    launch.bytes = 4.0 * (double)transformed_weights(c, &s);
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(to));
+    return launch_emit(&launch, p, operands, steps);
+}
+
+static socle_status winograd_prepare(const problem *p, const socle_device *device, const tuning *t,
+                                     const solver_operands *operands, step_list *steps)
+{
+    const tap_conv c = tap_conv_at(p, 0);
+    const tuning resolved = resolve(p, device, t);
+    return emit_weights(p, &c, &resolved, operands, operands->prepared, steps);
+}
+
+static socle_status emit_input(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands,
+                               int64_t offset, step_list *steps)
+{
+    const sizes s = sizes_of(c, t);
+    solver_launch launch = launch_of(p, c, t, "winograd_input");
+    launch.global[0] = (size_t)s.row_blocks;
+    launch.global[1] = (size_t)s.image_blocks;
+    launch.global[2] = (size_t)(s.channels / 16);
+    launch.bytes = 4.0 * (double)(transformed_pixels(&s) + c->batch * c->from_channels * c->from[1] * c->from[2]);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(operands->workspace));
+    launch_arg(&launch, ARG_LONG(offset));
+    return launch_emit(&launch, p, operands, steps);
+}
+
+static socle_status emit_product(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands,
+                                 int64_t offset, step_list *steps)
+{
+    const sizes s = sizes_of(c, t);
+    solver_launch launch = launch_of(p, c, t, "winograd_product");
+    launch.epilogue = launch.channel_uniform = true;
+    launch.global[0] = (size_t)s.row_blocks;
+    launch.global[1] = (size_t)s.image_blocks;
+    launch.global[2] = (size_t)ceil_div(c->to_channels, t->value[WINOGRAD_SLICE]);
+    launch.flops = problem_flops(p);
+    launch.bytes = problem_bytes(p);
+    launch_arg(&launch, ARG_OPERAND(operands->workspace));
+    launch_arg(&launch, ARG_OPERAND(p->conv.w_constant ? operands->prepared : operands->workspace));
+    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
+    launch_arg(&launch, ARG_LONG(offset));
+    return launch_emit(&launch, p, operands, steps);
+}
+
+static socle_status winograd_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                  step_list *steps)
+{
+    const tap_conv c = tap_conv_at(p, 0);
+    const tuning resolved = resolve(p, device, t);
+    const int64_t offset =
+        p->conv.w_constant ? 0 : (int64_t)(weight_bytes(p, device, t) / 4); /* of the pixels in the workspace */
+    socle_status status = SOCLE_OK;
+    if (!p->conv.w_constant)
+        status = emit_weights(p, &c, &resolved, operands, operands->workspace, steps);
+    if (status == SOCLE_OK)
+        status = emit_input(p, &c, &resolved, operands, offset, steps);
+    return status == SOCLE_OK ? emit_product(p, &c, &resolved, operands, offset, steps) : status;
+}
+
+const solver solver_conv_winograd = {
+    .name = "conv/winograd",
+    .kind = PROBLEM_CONV,
+    .applicable = winograd_applicable,
+    .candidates = winograd_candidates,
+    .estimate = winograd_estimate,
+    .workspace_bytes = winograd_workspace_bytes,
+    .prepared_bytes = winograd_prepared_bytes,
+    .prepare = winograd_prepare,
+    .emit = winograd_emit,
+    .epilogues = true,
+};
+
+const solver solver_conv_input_winograd = {
+    .name = "conv_input/winograd",
+    .kind = PROBLEM_CONV_INPUT,
+    .applicable = winograd_applicable,
+    .candidates = winograd_candidates,
+    .estimate = winograd_estimate,
+    .workspace_bytes = winograd_workspace_bytes,
+    .prepared_bytes = winograd_prepared_bytes,
+    .prepare = winograd_prepare,
+    .emit = winograd_emit,
+    .epilogues = true,
+};
