@@ -103,7 +103,7 @@ static double direct_estimate(const problem *p, const socle_device *device, cons
         flops += batches * (double)row_groups * depth * columns * 2 * 8;
     if (!device_is_cpu_shaped(device))
         return estimate_s(device, flops, 0.01, problem_bytes(p), 1, 0);
-    return estimate_s(device, flops, share, problem_bytes(p) * 0.25, 1, row_groups * column_groups * gemm_batches(g));
+    return estimate_s(device, flops, share, gemm_seen_bytes(p) * (large ? 2 : 1), 1, row_groups * column_groups * gemm_batches(g));
 }
 
 static socle_status direct_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,

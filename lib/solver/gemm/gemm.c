@@ -45,3 +45,9 @@ void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g)
     launch_arg(launch, ARG_LONG(g->batch_rank == 1 ? g->stride_b[0] : 0));
     launch_arg(launch, ARG_FLOAT(g->alpha));
 }
+
+double gemm_seen_bytes(const problem *p)
+{
+    const double bytes = problem_bytes(p);
+    return bytes < 16e6 ? bytes / 4 : bytes;
+}

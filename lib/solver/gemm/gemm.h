@@ -14,6 +14,9 @@ void gemm_add_options(solver_launch *launch, const problem *p);
 /* The last arguments of every kernel: strides of the batches, alpha. */
 void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g);
 
+/* Bytes that count in estimates on CPU-shaped devices: what fits the caches is read from there, four times as fast. */
+double gemm_seen_bytes(const problem *p);
+
 /* ---- panels of a constant B: [n / columns][k rounded up to lanes][columns] (pack.c) ---- */
 
 typedef struct gemm_panels {

@@ -134,8 +134,8 @@ static double packed_estimate(const problem *p, const socle_device *device, cons
     if (r.value[SPLITS] > 1)
         operations += 4.0 * r.value[SPLITS] * (double)g->m * (double)g->n;
     const int launches = r.value[SPLITS] > 1 ? 2 : 1;
-    const double fixed_s = 1e-6; /* starting and ending each group's panels */
-    return fixed_s + estimate_s(device, 2 * batches * operations, 0.9, problem_bytes(p) * 0.25, launches,
+    const double fixed_s = 2e-6; /* starting and ending each group's panels */
+    return fixed_s + estimate_s(device, 2 * batches * operations, 0.9, gemm_seen_bytes(p), launches,
                                 group_count(p, &r) * r.value[SPLITS]);
 }
 

@@ -80,9 +80,7 @@ static double vector_estimate(const problem *p, const socle_device *device, cons
         flops *= (double)round_up(g->n, panels_of(p, device, t).columns) / (double)g->n;
     else /* adding up the lanes of each result */
         flops += (double)(g->m * g->n * gemm_batches(g)) * 2 * 40;
-    /* What is read once from a cache costs a third of what comes from memory. */
-    const double bytes = problem_bytes(p), seen = bytes < 16e6 ? bytes / 3 : bytes;
-    return estimate_s(device, flops, 0.4, seen, 1, groups);
+    return estimate_s(device, flops, 0.4, gemm_seen_bytes(p), 1, groups);
 }
 
 static size_t vector_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)

@@ -1,0 +1,79 @@
+/* Kernels of products, softmax, normalization, gather, scatter and ArgMax at small shapes, for a driver that watches every access and barrier
+ * (oclgrind), and for one that does not. */
+#include "../support/reference_solver.h"
+#include "../support/solver_case.h"
+
+#include <criterion/criterion.h>
+
+static void check(const problem *p, solver_reference reference)
+{
+    const solver_case c = {.p = p, .reference = reference, .seed = 1};
+    solver_case_check(&c);
+    cr_assert_gt(solver_case_runs(), 0, "no device ran anything");
+}
+
+static void check_product(int64_t m, int64_t n, int64_t k, int flags, socle_dtype dtype)
+{
+    const problem p = {.kind = PROBLEM_GEMM, .dtype = dtype,
+                       .gemm = {.m = m, .n = n, .k = k, .transpose_a = flags & 1, .transpose_b = flags & 2, .alpha = 1, .b_constant = flags & 4}};
+    check(&p, reference_gemm);
+}
+
+Test(solvers, products_stay_inside_of_their_operands)
+{
+    for (int flags = 0; flags < 8; flags++)
+        check_product(9, 21, 18, flags, SOCLE_FLOAT32);
+    check_product(1, 5, 3, 2, SOCLE_FLOAT32);
+    check_product(2, 19, 17, 6, SOCLE_FLOAT16);
+    check_product(3, 18, 9, 0, SOCLE_BFLOAT16);
+}
+
+Test(solvers, a_product_split_along_k_stays_inside_of_its_operands)
+{
+    check_product(4, 6, 520, 0, SOCLE_FLOAT32);
+}
+
+Test(solvers, softmax_stays_inside_of_its_operands)
+{
+    const softmax_problem shapes[] = {{3, 19, 1, false}, {2, 5, 18, true}, {2, 3, 1, true}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const problem p = {.kind = PROBLEM_SOFTMAX, .dtype = SOCLE_FLOAT32, .softmax = shapes[i]};
+        check(&p, reference_softmax);
+    }
+}
+
+Test(solvers, normalization_stays_inside_of_its_operands)
+{
+    const norm_problem shapes[] = {{3, 37, 1, 1, 1e-5f, true, true, true}, {4, 24, 2, 12, 1e-5f, true, true, false}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const problem p = {.kind = PROBLEM_NORM, .dtype = SOCLE_FLOAT32, .norm = shapes[i]};
+        check(&p, reference_norm);
+    }
+}
+
+Test(solvers, arg_stays_inside_of_its_operands)
+{
+    const arg_problem shapes[] = {{3, 19, 1, false, false}, {2, 5, 18, true, true}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const problem p = {.kind = PROBLEM_ARG, .dtype = SOCLE_FLOAT32, .arg = shapes[i]};
+        check(&p, reference_arg);
+    }
+}
+
+Test(solvers, gather_and_scatter_stay_inside_of_their_operands)
+{
+    const gather_problem rows = {.outer = 2, .axis = 5, .inner = 19, .count = 4, .index_dtype = SOCLE_INT64, .rank = 3, .axis_index = 1,
+                                 .data_dims = {2, 5, 19}};
+    const gather_problem elements = {.outer = 2, .axis = 5, .inner = 3, .count = 4, .elements = true, .index_dtype = SOCLE_INT32, .rank = 3,
+                                     .axis_index = 1, .data_dims = {2, 5, 3}, .index_dims = {2, 4, 2}, .reduction = 1};
+    const gather_problem *shapes[] = {&rows, &elements};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        problem p = {.kind = PROBLEM_GATHER, .dtype = SOCLE_FLOAT32, .gather = *shapes[i]};
+        check(&p, reference_gather);
+        p.kind = PROBLEM_GATHER_GRAD;
+        check(&p, reference_gather_grad);
+        p.kind = PROBLEM_SCATTER;
+        if (shapes[i]->elements)
+            check(&p, reference_scatter);
+    }
+}
