@@ -216,25 +216,17 @@ static socle_status add_together(socle_plan *plan, const int *which, int count)
 
 /* ---- all ---- */
 
-static bool is_asked_for(const placement_work *work, socle_device *device, socle_device *const *asked, int asked_count)
-{
-    if (device->info.status != SOCLE_DEVICE_OK)
-        return false;
-    if (work->options->devices == NULL)
-        return true;
-    for (int i = 0; i < asked_count; i++)
-        if (asked[i] == device)
-            return true;
-    return false;
-}
-
-/* options->devices: ids separated by commas; sub-devices' ids are allowed too. */
+/* options->devices: ids separated by commas, sub-devices' among them; without it those of the context. */
 static socle_status read_devices(const placement_work *work, socle_device **asked, int *count)
 {
     char *list = memory_copy_string(work->options->devices);
     *count = 0;
+    if (list == NULL && work->options->devices != NULL)
+        return SOCLE_OUT_OF_MEMORY;
+    for (int i = 0; list == NULL && i < work->context->listed_count && *count < MAX_ALONE; i++)
+        asked[(*count)++] = work->context->devices[i];
     if (list == NULL)
-        return work->options->devices != NULL ? SOCLE_OUT_OF_MEMORY : SOCLE_OK;
+        return SOCLE_OK;
     socle_status status = SOCLE_OK;
     char *rest = NULL;
     for (char *id = strtok_r(list, ",", &rest); id != NULL && status == SOCLE_OK; id = strtok_r(NULL, ",", &rest)) {
@@ -310,13 +302,9 @@ socle_status placement_candidates(const placement_work *work, socle_plan *plan)
     int asked_count, usable[MAX_ALONE], usable_count = 0;
     bool shardable = true;
     socle_status status = read_devices(work, asked, &asked_count);
-    const int known = work->context->device_count; /* splitting adds devices behind */
-    for (int i = 0; i < known && status == SOCLE_OK; i++) {
-        socle_device *device = work->context->devices[i];
-        const bool named = work->options->devices != NULL;
-        if (is_asked_for(work, device, asked, asked_count) && (named || device->parent == NULL))
-            status = add_device(work, plan, device, usable, &usable_count, &shardable);
-    }
+    for (int i = 0; i < asked_count && status == SOCLE_OK; i++)
+        if (asked[i]->info.status == SOCLE_DEVICE_OK)
+            status = add_device(work, plan, asked[i], usable, &usable_count, &shardable);
     if (status == SOCLE_OK && work->options->goal != SOCLE_GOAL_LATENCY && shardable)
         status = add_combinations(plan, usable, usable_count);
     for (int i = 0; i < usable_count && status == SOCLE_OK; i++)
