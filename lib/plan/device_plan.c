@@ -2,8 +2,8 @@
  * Everything here is host work on plain data: the peak of memory is known before anything is compiled. */
 #include "partition.h"
 
-/* Sub-buffers start at multiples of the device's alignment; 128 bytes is the most that OpenCL devices ask for. */
-#define ARENA_ALIGNMENT ((size_t)128)
+/* Sub-buffers start at multiples of the device's alignment; less than a long vector's would not do for what reads vectors. */
+#define LEAST_ALIGNMENT ((size_t)128)
 
 static int home_of(const device_plan *plan, int operand)
 {
@@ -60,7 +60,8 @@ static socle_status place_in_arena(device_plan *plan)
         if (b->kind == BUFFER_ARENA && b->alias == GRAPH_NONE) /* at least one byte: no step takes an empty buffer */
             intervals[count++] = (memory_interval){b->first, b->last, b->size_bytes > 0 ? b->size_bytes : 1, 0};
     }
-    const bool planned = memory_plan(intervals, count, ARENA_ALIGNMENT, &plan->arena_bytes);
+    const size_t asked = plan->device->capabilities.base_alignment_bytes;
+    const bool planned = memory_plan(intervals, count, asked > LEAST_ALIGNMENT ? asked : LEAST_ALIGNMENT, &plan->arena_bytes);
     count = 0;
     for (int i = 0; i < plan->buffer_count; i++)
         if (plan->buffers[i].kind == BUFFER_ARENA && plan->buffers[i].alias == GRAPH_NONE)

@@ -155,10 +155,13 @@ Test(trainer_results, a_checkpoint_of_another_model_changes_nothing)
     float before[17 * 20], after[17 * 20];
     cr_assert_not_null(mkdtemp(directory));
     const socle_trainer_options options = training_case_options();
-    training_case_start(&c, NETWORK_MLP);
     training_case_start(&other, NETWORK_CNN);
-    socle_trainer *trainer = training_case_open(&c, &options), *stranger = training_case_open(&other, &options);
+    socle_trainer *stranger = training_case_open_alone(&other, &options);
     cr_assert_eq(socle_trainer_save(stranger, directory), SOCLE_OK, "%s", socle_error_message());
+    socle_trainer_destroy(stranger);
+    training_case_finish(&other);
+    training_case_start(&c, NETWORK_MLP);
+    socle_trainer *trainer = training_case_open_alone(&c, &options);
     training_case_read(trainer, "w1", before);
     cr_assert_eq(socle_trainer_restore(trainer, directory), SOCLE_INVALID_FILE);
     cr_assert(strstr(socle_error_message(), "it is a checkpoint of another model") != NULL, "%s", socle_error_message());
@@ -169,8 +172,6 @@ Test(trainer_results, a_checkpoint_of_another_model_changes_nothing)
     cr_assert_eq(unlink(path), 0);
     cr_assert_eq(socle_trainer_restore(trainer, directory), SOCLE_IO);
     cr_assert_eq(rmdir(directory), 0);
-    socle_trainer_destroy(stranger);
     socle_trainer_destroy(trainer);
-    training_case_finish(&other);
     training_case_finish(&c);
 }
