@@ -3,7 +3,6 @@
 #include "direct.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct model {
@@ -59,13 +58,12 @@ static int64_t used_floats(const model *m, const tuning *t)
 static double tap_cycles(int64_t channels, int64_t vectors)
 {
     const double multiply = 0.5 * (double)(channels * vectors), load = 0.5 * ((double)channels + 1.5 * (double)vectors);
-    return fmax(fmax(multiply, load), 2.0); /* a sum waits four cycles for its last addition */
+    return fmax(fmax(multiply, load), 4); /* a sum waits four cycles for its last addition */
 }
 
 static double tile_cycles(const model *m, int64_t channels, int64_t vectors)
 {
-    const double latency = fmax(1.0, 8.0 / (double)(channels * vectors));
-    return tap_cycles(channels, vectors) * latency * (double)(tap_conv_taps(&m->c) * m->c.from_channels) + 20;
+    return tap_cycles(channels, vectors) * (double)(tap_conv_taps(&m->c) * m->c.from_channels) + 20;
 }
 
 static double group_cycles(const model *m, const tuning *t, int64_t channels)

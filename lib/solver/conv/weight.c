@@ -4,6 +4,7 @@
 #include "taps.h"
 
 #include <math.h>
+#include <string.h>
 
 /* value[] of its tunings */
 enum { WEIGHT_CHANNELS, WEIGHT_COLUMNS, WEIGHT_ROWS, WEIGHT_UNITS, WEIGHT_TO, WEIGHT_FROM, WEIGHT_CHUNKS };
@@ -96,6 +97,9 @@ typedef struct ranking {
 
 static void rank(ranking *r, const model *m, const tuning *t)
 {
+    for (int i = 0; i < r->count; i++)
+        if (memcmp(&r->tunings[i], t, sizeof(*t)) == 0)
+            return;
     const double cycles = model_cycles(m, t);
     int at = r->count < r->capacity ? r->count++ : r->capacity;
     while (at > 0 && r->cycles[at - 1] > cycles) {

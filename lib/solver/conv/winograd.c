@@ -6,6 +6,7 @@
 #include "taps.h"
 
 #include <math.h>
+#include <string.h>
 
 /* value[] of its tunings */
 enum { WINOGRAD_F, WINOGRAD_TILE_ROWS, WINOGRAD_IMAGES, WINOGRAD_TILES, WINOGRAD_VECTORS, WINOGRAD_SLICE };
@@ -71,9 +72,9 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const double product = (double)(s.tiles * s.points) * channels * columns * tile;
     const double input = (double)s.tiles * channels / 16 * (double)s.points * 7;
     const double output = (double)s.tiles * columns * (double)s.points * 6;
-    /* A block reads all of its slice's weights; larger sets than the second-level cache come at a third of its rate. */
+    /* A block reads all of its slice's weights; larger sets than the second-level cache come at a sixth of its rate. */
     const double weights = (double)transformed_weights(c, &s);
-    const double stream = weights * 4 / (weights * 4 > 1e6 ? 10 : 32);
+    const double stream = weights * 4 / (weights * 4 > 1e6 ? 5 : 32);
     const double slices = (double)ceil_div(c->to_channels, v[WINOGRAD_SLICE]);
     const double turns = ceil(blocks * slices / units) * units / (blocks * slices);
     const double packing = p->conv.w_constant ? 0 : weights / 16 * 8;
@@ -107,6 +108,9 @@ typedef struct ranking {
 
 static void rank(ranking *r, const tuning *t, double cycles)
 {
+    for (int i = 0; i < r->count; i++)
+        if (memcmp(&r->tunings[i], t, sizeof(*t)) == 0)
+            return;
     int at = r->count < r->capacity ? r->count++ : r->capacity;
     for (; at > 0 && r->cycles[at - 1] > cycles; at--) {
         if (at < r->capacity) {
