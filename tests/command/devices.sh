@@ -21,12 +21,12 @@ grep -q "^socle: .*nowhere/none-9" err
 # No platform at all: the log warns, too; the last line is the error.
 no_platform() {
     expect 4 env OCL_ICD_VENDORS="$work/no-drivers" socle "$@"
-    [ "$(tail -1 err)" = "$wanted" ] || wrong "$(cat err)"
+    [ "$(tail -1 err)" = "$line" ] || wrong "$(cat err)"
 }
 mkdir no-drivers
-wanted="socle: no OpenCL device: install a driver, for example the package pocl-opencl-icd: socle doctor tells more"
+line="socle: no OpenCL device: install a driver, for example the package pocl-opencl-icd: socle doctor tells more"
 no_platform devices
-wanted="socle: no usable OpenCL device: install a driver, for example the package pocl-opencl-icd: socle doctor tells more"
+line="socle: no usable OpenCL device: install a driver, for example the package pocl-opencl-icd: socle doctor tells more"
 no_platform profile --quick
 expect 4 env OCL_ICD_VENDORS="$work/no-drivers" socle doctor
 grep -q "^failed   OpenCL loader: no platform: install a driver" out

@@ -21,10 +21,10 @@ expect 0 socle new cnn --layers 1x8x8,8,16,10 --out cnn.onnx
 expect 0 train cnn.onnx --drop-last --epochs 1 --json
 json 'd["steps"] == 1797 // 32'
 
-# Half, then the rest from the checkpoint, is bitwise the whole.
-expect 0 train digits.onnx --steps 40 --deterministic --out whole.onnx --history whole.csv
-expect 0 train digits.onnx --steps 20 --deterministic --checkpoint state --history parts.csv
-expect 0 train digits.onnx --steps 40 --deterministic --checkpoint state --resume --out parts.onnx --history parts.csv
+# Half, then the rest from the checkpoint, is bitwise the whole, on one device.
+expect 0 train digits.onnx --steps 40 --devices 0 --deterministic --out whole.onnx --history whole.csv
+expect 0 train digits.onnx --steps 20 --devices 0 --deterministic --checkpoint state --history parts.csv
+expect 0 train digits.onnx --steps 40 --devices 0 --deterministic --checkpoint state --resume --out parts.onnx --history parts.csv
 cmp whole.onnx parts.onnx || wrong "a resumed training differs"
 cut -d, -f1-4 whole.csv >whole.losses
 cut -d, -f1-4 parts.csv >parts.losses
@@ -50,13 +50,16 @@ tail -1 err | grep -Eq "^socle: .*step [0-9]+" || wrong "$(cat err)"
 [ ! -e nan.onnx ] || wrong "a model full of NaN is written"
 
 # Ctrl-C stops after the present batch and keeps what was trained.
-train digits.onnx --epochs 1000000 --out stopped.onnx --history stopped.csv >out 2>err &
+socle train digits.onnx --data "$digits" --label-column -1 --scale 0.0625 --lr 0.01 --budget 0 --epochs 1000000 --out stopped.onnx \
+    --history stopped.csv >out 2>err &
 pid=$!
+trap 'kill -KILL $pid 2>/dev/null || true; rm -rf "$work"' EXIT
 while ! grep -q "^epoch 1:" err && kill -0 $pid; do sleep 0.1; done
 kill -INT $pid
 status=0
 wait $pid || status=$?
 [ "$status" -eq 1 ] || wrong "exit status $status after an interrupt"
-tail -1 err | grep -q "^socle: digits.onnx: stopped by a signal after step [0-9]* of 57000000: what was trained so far is kept$" || wrong "$(tail -1 err)"
+tail -1 err | grep -q "^socle: digits.onnx: stopped by a signal after step [0-9]* of 57000000: what was trained so far is kept$" ||
+    wrong "$(tail -1 err)"
 expect 0 socle run stopped.onnx --random 1 --budget 0
 [ -s stopped.csv ] && [ -z "$(find . -name '*.part')" ] || wrong "half-written files"
