@@ -28,7 +28,8 @@ void accumulator_declare(writer *w, const accumulator *a, const char *name, int 
     text_add(out, "};\n");
 }
 
-void accumulator_merge(writer *w, const accumulator *a, const char *to, const char *from, int count, int width, int indent, text *out)
+void accumulator_merge(writer *w, const accumulator *a, const char *to, const char *from, int count, int width, int indent,
+                       text *out)
 {
     for (int i = 0; i < count; i++) {
         char x[40], y[40];
@@ -71,7 +72,8 @@ void accumulator_combine(writer *w, const accumulator *a, const char *x, const c
     snprintf(result, 28, "%s", name);
 }
 
-void accumulator_fold(writer *w, const accumulator *a, const char *name, int count, int width, int indent, text *out, char result[28])
+void accumulator_fold(writer *w, const accumulator *a, const char *name, int count, int width, int indent, text *out,
+                      char result[28])
 {
     char parts[8][28];
     for (int i = 0; i < count; i++)

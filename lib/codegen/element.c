@@ -1,4 +1,5 @@
-/* The element of a value at an index, written into the kernel: from what is at hand, a literal, memory, or the node that makes it. */
+/* The element of a value at an index, written into the kernel: from what is at hand, a literal, memory, or the node that makes
+ * it. */
 #include "writer.h"
 
 #include <stdio.h>

@@ -1,6 +1,7 @@
-/* Kernels without a reduction. On CPUs a work-item takes a tile of rows and lanes: the lanes run along the innermost digit in explicit
- * vectors, the rows are all other digits. Where an input is strided along the lanes (a transpose), the rows run inside of the
- * lane loop, so that the cache lines of one vector's elements are used up before the next. On GPUs a work-item takes one element. */
+/* Kernels without a reduction. On CPUs a work-item takes a tile of rows and lanes: the lanes run along the innermost digit in
+ * explicit vectors, the rows are all other digits. Where an input is strided along the lanes (a transpose), the rows run inside
+ * of the lane loop, so that the cache lines of one vector's elements are used up before the next. On GPUs a work-item takes one
+ * element. */
 #include "kernels.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@ typedef struct tiles {
     int64_t rows, lanes;           /* of the whole space */
     int64_t tile_rows, tile_lanes; /* of a work-item */
     int64_t row_tiles, lane_tiles;
-    bool exchanged;                /* rows inside of the lane loop */
+    bool exchanged; /* rows inside of the lane loop */
     text pieces;
 } tiles;
 
@@ -101,12 +102,13 @@ static bool write_fixed_lanes(tiles *t, int64_t begin, int64_t end)
     char open[160];
     const char *name = lane_name(t->w), *type = writer_index_type(t->w);
     const int64_t whole = begin + (end - begin) / t->target->width * t->target->width;
-    snprintf(open, sizeof(open), "for (%s %s = %lld; %s < %lld; %s += %d) {", type, name, (long long)begin, name, (long long)whole,
-             name, t->target->width);
+    snprintf(open, sizeof(open), "for (%s %s = %lld; %s < %lld; %s += %d) {", type, name, (long long)begin, name,
+             (long long)whole, name, t->target->width);
     if (whole > begin && !write_piece(t, t->target->width, begin, whole - 1, whole - begin > t->target->width ? open : NULL))
         return false;
     if (end > whole && t->w->evaluations > LONG_BODY) {
-        snprintf(open, sizeof(open), "for (%s %s = %lld; %s < %lld; %s++) {", type, name, (long long)whole, name, (long long)end, name);
+        snprintf(open, sizeof(open), "for (%s %s = %lld; %s < %lld; %s++) {", type, name, (long long)whole, name, (long long)end,
+                 name);
         return write_piece(t, 1, whole, end - 1, open);
     }
     int64_t at = whole;
@@ -132,16 +134,16 @@ static bool write_tiled_lanes(tiles *t, int number, int64_t begin, int64_t end)
         const int indent = 1 + (!t->exchanged && t->rows > 1 && t->tile_rows > 1);
         snprintf(from, sizeof(from), "from%d", number);
         snprintf(to, sizeof(to), "to%d", number);
-        add_indented(&t->pieces, indent, "const %s %s = max(first_lane, (%s)%lld), %s = min(last_lane, (%s)%lld);\n", type, from, type,
-                     (long long)begin, to, type, (long long)end);
+        add_indented(&t->pieces, indent, "const %s %s = max(first_lane, (%s)%lld), %s = min(last_lane, (%s)%lld);\n", type, from,
+                     type, (long long)begin, to, type, (long long)end);
     }
     snprintf(open, sizeof(open), "for (%s %s = %s; %s + %d <= %s; %s += %d) {", type, name, from, name, width, to, name, width);
     if (end - begin >= width && !write_piece(t, width, begin, end - 1, open))
         return false;
     if (whole && t->lanes % width == 0)
         return true;
-    snprintf(open, sizeof(open), "for (%s %s = %s + max(%s - %s, (%s)0) / %d * %d; %s < %s; %s++) {", type, name, from, to, from, type,
-             width, width, name, to, name);
+    snprintf(open, sizeof(open), "for (%s %s = %s + max(%s - %s, (%s)0) / %d * %d; %s < %s; %s++) {", type, name, from, to, from,
+             type, width, width, name, to, name);
     return write_piece(t, 1, begin, end - 1, open);
 }
 

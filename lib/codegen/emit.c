@@ -1,6 +1,6 @@
-/* From a group to steps: the kernel's text around what the writers wrote, its arguments, and its launch. Usually one step; outputs that
- * do not go into one kernel (the unequal parts of a Split, very many of them) become several, and a Concat of very many inputs is one
- * step for each of them. */
+/* From a group to steps: the kernel's text around what the writers wrote, its arguments, and its launch. Usually one step;
+ * outputs that do not go into one kernel (the unequal parts of a Split, very many of them) become several, and a Concat of very
+ * many inputs is one step for each of them. */
 #include "group.h"
 
 #include <stdio.h>
@@ -39,7 +39,8 @@ static void write_signature(const writer *w, const kernel_target *target, text *
     for (int i = 0; i < w->input_count; i++)
         text_addf(out, "__global const %s *in%d, ", storage_type_name(w->graph->values[w->inputs[i]].type.dtype), i);
     for (int i = 0; i < w->output_count; i++)
-        text_addf(out, "%s__global %s *out%d", i > 0 ? ", " : "", storage_type_name(w->graph->values[w->outputs[i]].type.dtype), i);
+        text_addf(out, "%s__global %s *out%d", i > 0 ? ", " : "", storage_type_name(w->graph->values[w->outputs[i]].type.dtype),
+                  i);
     text_add(out, ")\n{\n");
 }
 

@@ -1,5 +1,6 @@
 /* Epilogues: a chain of pointwise operators as functions that a solver's kernel calls through the macros EPILOGUE1 to EPILOGUE16
- * before it writes. Each function takes and returns vectors; operands are read at the element's index, at its channel, or once. */
+ * before it writes. Each function takes and returns vectors; operands are read at the element's index, at its channel, or once.
+ */
 #include "writer.h"
 
 #include <stdio.h>

@@ -141,7 +141,8 @@ bool expression_complete(const graph_node *node)
 /* The type in which a node's expression works: the output's, or the widest input's where the output is a truth value. */
 compute_type expression_type(const socle_graph *graph, const graph_node *node)
 {
-    static const int rank[COMPUTE_TYPE_COUNT] = {[COMPUTE_INT] = 0, [COMPUTE_LONG] = 1, [COMPUTE_FLOAT] = 2, [COMPUTE_DOUBLE] = 3};
+    static const int rank[COMPUTE_TYPE_COUNT] = {
+        [COMPUTE_INT] = 0, [COMPUTE_LONG] = 1, [COMPUTE_FLOAT] = 2, [COMPUTE_DOUBLE] = 3};
     compute_type type = compute_type_of(graph->values[node->outputs[0]].type.dtype);
     if (!node->op->boolean_result)
         return type;
@@ -162,8 +163,8 @@ static void write_safe_division(writer *w, const char *expression, const element
     const char *t = vector_name(type, width), *a = operands[0].name, *b = operands[1].name;
     element divisor;
     w->needed.macros[type][width_index(width)] |= macro_bit("SELECT", 6) | macro_bit("EQ", 2);
-    text_addf(writer_define(w, "divisor", type, width, lanes, &divisor), "SELECT_%s(EQ_%s(%s, 0) + EQ_%s(%s, -1), 1, %s);\n", t, t,
-              b, t, b, b);
+    text_addf(writer_define(w, "divisor", type, width, lanes, &divisor), "SELECT_%s(EQ_%s(%s, 0) + EQ_%s(%s, -1), 1, %s);\n", t,
+              t, b, t, b, b);
     const expression_name names[] = {{"a", a}, {"b", divisor.name}};
     text *out = writer_define(w, node->op->name, type, width, lanes, is);
     text_addf(out, "SELECT_%s(EQ_%s(%s, 0), 0, SELECT_%s(EQ_%s(%s, -1), ", t, t, b, t, t, b);

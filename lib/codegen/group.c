@@ -1,5 +1,5 @@
-/* Groups: which nodes may stand in one kernel. Whether they do well together is found out by writing the kernel, without vectors, and
- * looking at it: so the rules are the writer's own. */
+/* Groups: which nodes may stand in one kernel. Whether they do well together is found out by writing the kernel, without vectors,
+ * and looking at it: so the rules are the writer's own. */
 #include "group.h"
 
 #include <string.h>
@@ -65,7 +65,8 @@ static bool has_negative_step(const socle_graph *graph, const graph_node *node)
 {
     int64_t steps[SOCLE_MAX_RANK];
     const int count = node->input_count > 4 && node->inputs[4] != GRAPH_NONE
-                          ? graph_constant_int_values(graph, node->inputs[4], steps, SOCLE_MAX_RANK) : 0;
+                          ? graph_constant_int_values(graph, node->inputs[4], steps, SOCLE_MAX_RANK)
+                          : 0;
     for (int i = 0; i < count; i++)
         if (steps[i] < 0)
             return true;
@@ -79,7 +80,8 @@ bool codegen_is_view(const socle_graph *graph, node_id node)
     if (n->op == NULL || n->output_count != 1 || n->input_count < 1 || n->inputs[0] == GRAPH_NONE)
         return false;
     const graph_type *in = &graph->values[n->inputs[0]].type, *out = &graph->values[n->outputs[0]].type;
-    if (!graph_type_known(in) || !graph_type_known(out) || in->dtype != out->dtype || graph_type_count(in) != graph_type_count(out))
+    if (!graph_type_known(in) || !graph_type_known(out) || in->dtype != out->dtype ||
+        graph_type_count(in) != graph_type_count(out))
         return false;
     for (size_t i = 0; i < COUNT_OF(always); i++)
         if (strcmp(n->op->name, always[i]) == 0)

@@ -4,7 +4,8 @@
 
 #include "kernels.h"
 
-/* Values of the group that somebody outside of it uses: their number, or -1 when there are more than capacity or memory is out. */
+/* Values of the group that somebody outside of it uses: their number, or -1 when there are more than capacity or memory is out.
+ */
 int group_outputs(const codegen_group *group, value_id *out, int capacity);
 
 /* Prepares a writer for some outputs of the group: their space and the reductions that they need. False: they do not go into one

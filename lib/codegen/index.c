@@ -84,8 +84,8 @@ static bool add_local(writer *w, const linear *of, int64_t divisor, char operati
     }
     text_add(t, ";\n");
     memory_free(form);
-    w->locals[w->local_count++] = (local_index){.of = *of, .divisor = divisor, .operation = operation, .variable = number,
-                                                .lane_dependent = lane_stride != 0};
+    w->locals[w->local_count++] = (local_index){
+        .of = *of, .divisor = divisor, .operation = operation, .variable = number, .lane_dependent = lane_stride != 0};
     *result = linear_variable(number);
     return true;
 }
@@ -222,8 +222,8 @@ bool index_broadcast(writer *w, const graph_type *out, const graph_type *in, con
 
 bool index_cut_lanes(writer *w, const linear *form, int64_t threshold)
 {
-    const bool simple = form->count == 1 && w->lane_digit != GRAPH_NONE &&
-                        form->terms[0].variable == w->digit_variable[w->lane_digit];
+    const bool simple =
+        form->count == 1 && w->lane_digit != GRAPH_NONE && form->terms[0].variable == w->digit_variable[w->lane_digit];
     if (!simple || !w->breaks_allowed || w->break_count == BREAKS_MAX) {
         w->irregular = true;
         return false;

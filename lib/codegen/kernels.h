@@ -1,14 +1,15 @@
-/* Inside codegen/: the shapes that kernels come in. Each function writes the body of the kernel's function and says how it is launched. */
+/* Inside codegen/: the shapes that kernels come in. Each function writes the body of the kernel's function and says how it is
+ * launched. */
 #ifndef SOCLE_LIB_CODEGEN_KERNELS_H
 #define SOCLE_LIB_CODEGEN_KERNELS_H
 
 #include "writer.h"
 
 typedef struct kernel_target {
-    bool blocks;       /* a work-item per block of elements with explicit vectors (CPUs); else one per element (GPUs) */
-    int width;         /* of vectors */
+    bool blocks; /* a work-item per block of elements with explicit vectors (CPUs); else one per element (GPUs) */
+    int width;   /* of vectors */
     int compute_units;
-    int max_group;     /* work-items */
+    int max_group; /* work-items */
     bool real64;
 } kernel_target;
 
@@ -48,11 +49,13 @@ accumulator accumulator_of(const writer *w, node_id node);
 /* Declares "T name[count]" and sets every element to the identity. */
 void accumulator_declare(writer *w, const accumulator *a, const char *name, int count, int width, int indent, text *out);
 /* to[i] = combine(to[i], from[i]) for all i. */
-void accumulator_merge(writer *w, const accumulator *a, const char *to, const char *from, int count, int width, int indent, text *out);
+void accumulator_merge(writer *w, const accumulator *a, const char *to, const char *from, int count, int width, int indent,
+                       text *out);
 /* into = combine(into, map(the input's element)), at the reduction's present index. */
 bool accumulator_take(writer *w, const accumulator *a, const char *into, int width, bool lanes);
 /* One value of `width` lanes from name[0..count), then one of a single lane: name of the result. */
-void accumulator_fold(writer *w, const accumulator *a, const char *name, int count, int width, int indent, text *out, char result[28]);
+void accumulator_fold(writer *w, const accumulator *a, const char *name, int count, int width, int indent, text *out,
+                      char result[28]);
 void accumulator_fold_lanes(writer *w, const accumulator *a, int width, int indent, text *out, char result[28]);
 void accumulator_combine(writer *w, const accumulator *a, const char *x, const char *y, int width, int indent, text *out,
                          char result[28]);

@@ -119,7 +119,8 @@ void linear_write(const linear *form, const variable_table *variables, text *out
             text_addf(out, " * %lld", (long long)magnitude);
     }
     if (form->constant != 0)
-        text_addf(out, " %c %lld", form->constant < 0 ? '-' : '+', (long long)(form->constant < 0 ? -form->constant : form->constant));
+        text_addf(out, " %c %lld", form->constant < 0 ? '-' : '+',
+                  (long long)(form->constant < 0 ? -form->constant : form->constant));
     if (several)
         text_add(out, ")");
 }

@@ -1,6 +1,6 @@
-/* Reductions on CPUs, in explicit vectors. Where the reduced elements lie next to each other (rows), the lanes run along them, several
- * vectors at once, and are folded at the end of each row. Where the outputs lie next to each other (columns), each lane is one output,
- * several vectors at once, so that every row brings in whole cache lines. */
+/* Reductions on CPUs, in explicit vectors. Where the reduced elements lie next to each other (rows), the lanes run along them,
+ * several vectors at once, and are folded at the end of each row. Where the outputs lie next to each other (columns), each lane
+ * is one output, several vectors at once, so that every row brings in whole cache lines. */
 #include "kernels.h"
 
 #include <stdio.h>
@@ -84,10 +84,11 @@ static void open_loops(reducer *r, const piece *pieces, int count)
         const char *name = digit_name(r->w, i);
         const long long extent = (long long)r->w->extents[i];
         if (i == r->level) {
-            add_indented(&r->text, r->indent++, "for (%s start = 0; start < %lld; start += %lld) {\n", type, extent, (long long)r->chunk);
+            add_indented(&r->text, r->indent++, "for (%s start = 0; start < %lld; start += %lld) {\n", type, extent,
+                         (long long)r->chunk);
             declare(r, "part", pieces, count);
-            add_indented(&r->text, r->indent++, "for (%s %s = start; %s < min(start + %lld, (%s)%lld); %s++) {\n", type, name, name,
-                         (long long)r->chunk, type, extent, name);
+            add_indented(&r->text, r->indent++, "for (%s %s = start; %s < min(start + %lld, (%s)%lld); %s++) {\n", type, name,
+                         name, (long long)r->chunk, type, extent, name);
         } else {
             add_indented(&r->text, r->indent++, "for (%s %s = 0; %s < %lld; %s++) {\n", type, name, name, extent, name);
         }
@@ -148,7 +149,8 @@ static bool take_row_lanes(reducer *r, int64_t begin, int64_t end, text *out, in
     const piece vectors = {0, (int)width, VECTORS, begin, end - 1}, scalars = {1, 1, 1, begin, end - 1};
     if (many > begin && r->level == r->end) {
         const long long part = (long long)(r->chunk * step);
-        add_indented(out, indent, "for (%s start = %lld; start < %lld; start += %lld) {\n", type, (long long)begin, (long long)many, part);
+        add_indented(out, indent, "for (%s start = %lld; start < %lld; start += %lld) {\n", type, (long long)begin,
+                     (long long)many, part);
         reducer inner = *r;
         inner.indent = indent + 1;
         inner.text = (text){0};
@@ -163,7 +165,8 @@ static bool take_row_lanes(reducer *r, int64_t begin, int64_t end, text *out, in
         move_text(&inner.text, out);
         add_indented(out, indent, "}\n");
     } else if (many > begin) {
-        add_indented(out, indent, "for (%s at = %lld; at < %lld; at += %lld) {\n", type, (long long)begin, (long long)many, (long long)step);
+        add_indented(out, indent, "for (%s at = %lld; at < %lld; at += %lld) {\n", type, (long long)begin, (long long)many,
+                     (long long)step);
         if (!take(r, &vectors, VECTORS, "at", out, indent + 1))
             return false;
         add_indented(out, indent, "}\n");
@@ -173,7 +176,8 @@ static bool take_row_lanes(reducer *r, int64_t begin, int64_t end, text *out, in
         r->level = GRAPH_NONE;
     bool done = true;
     if (single > many) {
-        add_indented(out, indent, "for (%s at = %lld; at < %lld; at += %lld) {\n", type, (long long)many, (long long)single, (long long)width);
+        add_indented(out, indent, "for (%s at = %lld; at < %lld; at += %lld) {\n", type, (long long)many, (long long)single,
+                     (long long)width);
         done = take(r, &vectors, 1, "at", out, indent + 1);
         add_indented(out, indent, "}\n");
     }
@@ -201,7 +205,8 @@ static bool reduce_row(reducer *r)
     open_loops(r, used, count);
     w->hoisted_indent = r->indent;
     for (int i = 0; i <= w->break_count && done; i++)
-        done = take_row_lanes(r, i == 0 ? 0 : w->breaks[i - 1], i == w->break_count ? lanes : w->breaks[i], &lanes_text, r->indent);
+        done =
+            take_row_lanes(r, i == 0 ? 0 : w->breaks[i - 1], i == w->break_count ? lanes : w->breaks[i], &lanes_text, r->indent);
     move_text(&w->hoisted, &r->text);
     move_text(&lanes_text, &r->text);
     close_loops(r, used, count);
@@ -318,8 +323,8 @@ static int rest_pieces(const reducer *r, int64_t begin, int64_t end, piece *piec
 static int column_vectors(const reducer *r, int64_t rows, int64_t lanes)
 {
     int vectors = VECTORS;
-    while (vectors > 1 && (lanes < vectors * r->target->width ||
-                           rows * (lanes / (vectors * r->target->width)) < r->target->compute_units))
+    while (vectors > 1 &&
+           (lanes < vectors * r->target->width || rows * (lanes / (vectors * r->target->width)) < r->target->compute_units))
         vectors /= 2;
     return vectors;
 }
@@ -343,7 +348,8 @@ static bool write_columns(reducer *r, text *out, launch_shape *launch)
     plan_levels(r, 1);
     write_share(w, each, units, 1, &r->text);
     add_indented(&r->text, 1, "for (%s unit = first; unit < last; unit++) {\n", type);
-    add_indented(&r->text, 2, "const %s row = unit / %lld, group = unit %% %lld;\n", type, (long long)per_row, (long long)per_row);
+    add_indented(&r->text, 2, "const %s row = unit / %lld, group = unit %% %lld;\n", type, (long long)per_row,
+                 (long long)per_row);
     write_digits(w, 0, w->lane_digit, "row", 2, &r->text);
     if (groups > 0) {
         pieces[0] = (piece){0, r->target->width, vectors, 0, groups * step - 1};
@@ -389,7 +395,8 @@ bool reduce_blocks_write(writer *w, const kernel_target *target, const node_id *
     if (w->reduced_elements == 0 || (!has_row && !has_column))
         return reduce_groups_write(w, target, reductions, count, out, launch);
     w->breaks_allowed = false;
-    const int column_cost = reduction_cost_along(w, target->width, r.accumulators, count, has_column ? w->kept_count - 1 : GRAPH_NONE);
+    const int column_cost =
+        reduction_cost_along(w, target->width, r.accumulators, count, has_column ? w->kept_count - 1 : GRAPH_NONE);
     const int row_cost = reduction_cost_along(w, target->width, r.accumulators, count, has_row ? w->digit_count - 1 : GRAPH_NONE);
     const bool rows = has_row && (row_cost <= column_cost || !has_column);
     w->breaks_allowed = rows;

@@ -1,5 +1,5 @@
-/* Reductions on GPUs: the work-items of a group share the reduced elements of one output (rows) or of some neighbouring outputs (columns,
- * so that neighbouring work-items read neighbouring elements), and fold their sums as a tree in local memory. */
+/* Reductions on GPUs: the work-items of a group share the reduced elements of one output (rows) or of some neighbouring outputs
+ * (columns, so that neighbouring work-items read neighbouring elements), and fold their sums as a tree in local memory. */
 #include "kernels.h"
 
 #include <stdio.h>
@@ -57,8 +57,8 @@ static bool write_loop(writer *w, const accumulator *accumulators, int count, sh
             snprintf(name, sizeof(name), "part%d", k);
             accumulator_declare(w, &accumulators[k], name, 1, 1, indent, out);
         }
-        add_indented(out, indent++, "for (%s element = start; element < min(start + %lld, (%s)%lld); element += %d) {\n", type, part, type,
-                     elements, s.shares);
+        add_indented(out, indent++, "for (%s element = start; element < min(start + %lld, (%s)%lld); element += %d) {\n", type,
+                     part, type, elements, s.shares);
     } else if (elements > 1) {
         add_indented(out, indent++, "for (%s element = %s; element < %lld; element += %d) {\n", type, start, elements, s.shares);
     }
@@ -170,6 +170,7 @@ bool reduce_groups_write(writer *w, const kernel_target *target, const node_id *
         w->width = 1;
         done = write_groups(w, accumulators, count, s, out);
     } while (w->again);
-    *launch = (launch_shape){(size_t)(ceil_div(w->output_elements, s.outputs) * s.outputs * s.shares), (size_t)(s.outputs * s.shares)};
+    *launch =
+        (launch_shape){(size_t)(ceil_div(w->output_elements, s.outputs) * s.outputs * s.shares), (size_t)(s.outputs * s.shares)};
     return done;
 }

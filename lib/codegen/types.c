@@ -13,11 +13,16 @@ typedef struct storage {
 } storage;
 
 static const storage storages[SOCLE_DTYPE_COUNT] = {
-    [SOCLE_FLOAT32] = {COMPUTE_FLOAT, "float", "FLOAT32"},   [SOCLE_UINT8] = {COMPUTE_INT, "uchar", "UINT8"},
-    [SOCLE_INT8] = {COMPUTE_INT, "char", "INT8"},            [SOCLE_INT16] = {COMPUTE_INT, "short", "INT16"},
-    [SOCLE_INT32] = {COMPUTE_INT, "int", "INT32"},           [SOCLE_INT64] = {COMPUTE_LONG, "long", "INT64"},
-    [SOCLE_BOOL] = {COMPUTE_INT, "uchar", "BOOL"},           [SOCLE_FLOAT16] = {COMPUTE_FLOAT, "half", "FLOAT16"},
-    [SOCLE_FLOAT64] = {COMPUTE_DOUBLE, "double", "FLOAT64"}, [SOCLE_BFLOAT16] = {COMPUTE_FLOAT, "ushort", "BFLOAT16"},
+    [SOCLE_FLOAT32] = {COMPUTE_FLOAT, "float", "FLOAT32"},
+    [SOCLE_UINT8] = {COMPUTE_INT, "uchar", "UINT8"},
+    [SOCLE_INT8] = {COMPUTE_INT, "char", "INT8"},
+    [SOCLE_INT16] = {COMPUTE_INT, "short", "INT16"},
+    [SOCLE_INT32] = {COMPUTE_INT, "int", "INT32"},
+    [SOCLE_INT64] = {COMPUTE_LONG, "long", "INT64"},
+    [SOCLE_BOOL] = {COMPUTE_INT, "uchar", "BOOL"},
+    [SOCLE_FLOAT16] = {COMPUTE_FLOAT, "half", "FLOAT16"},
+    [SOCLE_FLOAT64] = {COMPUTE_DOUBLE, "double", "FLOAT64"},
+    [SOCLE_BFLOAT16] = {COMPUTE_FLOAT, "ushort", "BFLOAT16"},
 };
 static const char *const compute_names[COMPUTE_TYPE_COUNT] = {"float", "double", "int", "long"};
 
@@ -83,7 +88,8 @@ static void write_load_scalar(socle_dtype dtype, const char *pointer, const char
         text_addf(out, "(int)%s[%s]", pointer, index);
 }
 
-void write_load(needed_text *needed, socle_dtype dtype, int width, int64_t stride, const char *pointer, const char *index, text *out)
+void write_load(needed_text *needed, socle_dtype dtype, int width, int64_t stride, const char *pointer, const char *index,
+                text *out)
 {
     if (dtype == SOCLE_FLOAT64)
         needed->real64 = true;
@@ -199,8 +205,8 @@ unsigned macro_bit(const char *word, size_t length)
     return 0;
 }
 
-/* The macros of expressions: comparisons give 0 or 1 of the type itself. Vector comparisons give masks (OpenCL C 1.2, 6.3.d), and ?: picks
- * by their highest bit (6.3.i), which compilers turn into better code than select() and fmax(). */
+/* The macros of expressions: comparisons give 0 or 1 of the type itself. Vector comparisons give masks (OpenCL C 1.2, 6.3.d), and
+ * ?: picks by their highest bit (6.3.i), which compilers turn into better code than select() and fmax(). */
 static void write_macros(unsigned bits, compute_type type, int width, text *out)
 {
     const char *t = vector_name(type, width);
@@ -276,8 +282,8 @@ static void write_dropout(int width, text *out)
               n, width, n, n, n, n, n, n, n, n, n, n);
 }
 
-/* erf within one unit in the last place, as drivers' own is up to 15 times slower: two polynomials after N. Juffa ("Faithful implementation of
- * the error function erff", 2016), the outer one inside of an exponential. */
+/* erf within one unit in the last place, as drivers' own is up to 15 times slower: two polynomials after N. Juffa ("Faithful
+ * implementation of the error function erff", 2016), the outer one inside of an exponential. */
 static void write_error_function(int width, text *out)
 {
     static const float inner[] = {4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f};
@@ -295,10 +301,11 @@ static void write_error_function(int width, text *out)
         text_addf(out, "    outer = fma(outer, t, (float%s)(%.9gf));\n", n, (double)outer[i]);
     for (size_t i = 0; i < COUNT_OF(inner); i++)
         text_addf(out, "    inner = fma(inner, s, (float%s)(%.9gf));\n", n, (double)inner[i]);
-    text_addf(out,
-              "    return t > (float%s)(0.927734375f) ? copysign((float%s)(1.0f) - exp(fma(outer, t, -t)), x) : fma(inner, x, x);\n"
-              "}\n",
-              n, n);
+    text_addf(
+        out,
+        "    return t > (float%s)(0.927734375f) ? copysign((float%s)(1.0f) - exp(fma(outer, t, -t)), x) : fma(inner, x, x);\n"
+        "}\n",
+        n, n);
 }
 
 static void write_element_at(socle_dtype dtype, text *out)

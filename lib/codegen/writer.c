@@ -1,4 +1,5 @@
-/* The state of a kernel being written: its iteration space, its variables, what was computed already, and the two streams of text. */
+/* The state of a kernel being written: its iteration space, its variables, what was computed already, and the two streams of
+ * text. */
 #include "writer.h"
 
 #include <stdio.h>
@@ -6,8 +7,15 @@
 
 void writer_init(writer *w, const codegen_group *group, const value_id *outputs, int output_count)
 {
-    *w = (writer){.group = group, .graph = group->graph, .outputs = outputs, .output_count = output_count,
-                  .lane_digit = GRAPH_NONE, .width = 1, .watched = GRAPH_NONE, .output_elements = 1, .reduced_elements = 1};
+    *w = (writer){.group = group,
+                  .graph = group->graph,
+                  .outputs = outputs,
+                  .output_count = output_count,
+                  .lane_digit = GRAPH_NONE,
+                  .width = 1,
+                  .watched = GRAPH_NONE,
+                  .output_elements = 1,
+                  .reduced_elements = 1};
 }
 
 void writer_finish(writer *w)
@@ -128,8 +136,7 @@ void writer_remember(writer *w, value_id value, const linear *index, const eleme
         (remembered){.value = value, .index = *index, .is = *is, .lane_dependent = writer_depends_on_lanes(w, index)};
 }
 
-bool writer_recall(const writer *w, value_id value, const linear *index, compute_type type, int width,
-                   element *is)
+bool writer_recall(const writer *w, value_id value, const linear *index, compute_type type, int width, element *is)
 {
     for (int i = w->memory_count - 1; i >= 0; i--) {
         const remembered *r = &w->memory[i];

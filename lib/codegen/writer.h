@@ -1,7 +1,8 @@
 /* Inside codegen/: writing one kernel. A value's element at an index is written recursively: pointwise operators evaluate their
- * inputs at the broadcast index, movement operators at the index that they map it to, and what lies in memory is loaded. Each value is
- * computed once per index. The iteration space starts as one flat dimension; whoever needs an index apart at some place refines it
- * there, and the kernel is written again: so the space ends up as coarse, and the loops as long, as the operators allow. */
+ * inputs at the broadcast index, movement operators at the index that they map it to, and what lies in memory is loaded. Each
+ * value is computed once per index. The iteration space starts as one flat dimension; whoever needs an index apart at some place
+ * refines it there, and the kernel is written again: so the space ends up as coarse, and the loops as long, as the operators
+ * allow. */
 #ifndef SOCLE_LIB_CODEGEN_WRITER_H
 #define SOCLE_LIB_CODEGEN_WRITER_H
 
@@ -59,8 +60,8 @@ typedef struct writer {
     /* while writing */
     variable_table variables;
     int digit_variable[SPACE_MAX_DIGITS];
-    int width; /* lanes of what depends on the lane digit */
-    int depth; /* blocks that are open inside the innermost loop */
+    int width;          /* lanes of what depends on the lane digit */
+    int depth;          /* blocks that are open inside the innermost loop */
     text hoisted, body; /* what does not depend on the lanes, and what does */
     text *block;        /* depth > 0: which of them is being written */
     int hoisted_indent, body_indent;
@@ -78,10 +79,10 @@ typedef struct writer {
     bool failed;
     bool out_of_memory;
     /* statistics */
-    int64_t space;               /* how often the text being written runs */
-    int evaluations, recomputed; /* nodes written; pointwise ones of them with far fewer elements than the space */
+    int64_t space;                /* how often the text being written runs */
+    int evaluations, recomputed;  /* nodes written; pointwise ones of them with far fewer elements than the space */
     int contiguous, strided, far; /* loads along the lanes; far: strided over cache lines */
-    value_id watched;            /* in-place check: is it only ever read where it is written? */
+    value_id watched;             /* in-place check: is it only ever read where it is written? */
     bool watched_elsewhere;
 } writer;
 
@@ -133,7 +134,7 @@ bool constant_scalar(const socle_graph *graph, value_id value, double *number);
 
 /* movement.c */
 bool write_movement(writer *w, const graph_node *node, value_id value, const linear *index, element *is);
-bool expression_complete(const graph_node *node); /* every operand that the expression names is there */
+bool expression_complete(const graph_node *node);                      /* every operand that the expression names is there */
 bool movement_known(const socle_graph *graph, const graph_node *node); /* its constant inputs are there */
 
 /* expression.c: an expression of the operator table over named operands. */
@@ -146,7 +147,8 @@ void expression_write(writer *w, const char *expression, const expression_name *
 compute_type expression_type(const socle_graph *graph, const graph_node *node);
 bool write_pointwise(writer *w, const graph_node *node, value_id value, const linear *index, element *is);
 
-/* A value as the tensor type would hold it: truth values as 0 or 1, small integers wrapped, and where it `rounds`, small floats rounded. */
+/* A value as the tensor type would hold it: truth values as 0 or 1, small integers wrapped, and where it `rounds`, small floats
+ * rounded. */
 bool hold_as(writer *w, socle_dtype dtype, bool rounds, bool lanes, element *is);
 
 /* reduction.c */

@@ -1,4 +1,5 @@
-/* Epilogues in a kernel of their own, on every device: each width, each layout, with the channel along the lanes and shared by them. */
+/* Epilogues in a kernel of their own, on every device: each width, each layout, with the channel along the lanes and shared by
+ * them. */
 #include "codegen_case.h"
 
 #include <criterion/criterion.h>
@@ -14,15 +15,14 @@ TestSuite(codegen_epilogue, .timeout = 120);
 /* x [ROWS][COLUMNS]; the channel is the column, or the row where it is uniform along the lanes. */
 enum { ROWS = 6, COLUMNS = 48, COUNT = ROWS * COLUMNS };
 
-static const char kernel_text[] =
-    "__kernel void apply(__global const float *x, __global float *y EPILOGUE_PARAMS)\n"
-    "{\n"
-    "    const int i = (int)get_global_id(0) * WIDTH, channel = UNIFORM ? i / 48 : i % 48;\n"
-    "    if (WIDTH == 1) y[i] = EPILOGUE1(x[i], (size_t)i, channel);\n"
-    "    if (WIDTH == 4) vstore4(EPILOGUE4(vload4(0, x + i), (size_t)i, channel), 0, y + i);\n"
-    "    if (WIDTH == 8) vstore8(EPILOGUE8(vload8(0, x + i), (size_t)i, channel), 0, y + i);\n"
-    "    if (WIDTH == 16) vstore16(EPILOGUE16(vload16(0, x + i), (size_t)i, channel), 0, y + i);\n"
-    "}\n";
+static const char kernel_text[] = "__kernel void apply(__global const float *x, __global float *y EPILOGUE_PARAMS)\n"
+                                  "{\n"
+                                  "    const int i = (int)get_global_id(0) * WIDTH, channel = UNIFORM ? i / 48 : i % 48;\n"
+                                  "    if (WIDTH == 1) y[i] = EPILOGUE1(x[i], (size_t)i, channel);\n"
+                                  "    if (WIDTH == 4) vstore4(EPILOGUE4(vload4(0, x + i), (size_t)i, channel), 0, y + i);\n"
+                                  "    if (WIDTH == 8) vstore8(EPILOGUE8(vload8(0, x + i), (size_t)i, channel), 0, y + i);\n"
+                                  "    if (WIDTH == 16) vstore16(EPILOGUE16(vload16(0, x + i), (size_t)i, channel), 0, y + i);\n"
+                                  "}\n";
 
 typedef struct fixture {
     codegen_case c;
@@ -67,8 +67,8 @@ static void run_width(socle_device *device, const fixture *f, int width, const c
     cr_assert_eq(socle_buffer_read(spans[0], x), SOCLE_OK);
     for (int i = 0; i < COUNT; i++) {
         const double expected = evaluation_get(&f->oracle, f->e.output)[i];
-        cr_assert(fabs(y[i] - expected) <= 1e-5 * (1 + fabs(expected)), "width %d, element %d: %g instead of %g", width, i, (double)y[i],
-                  expected);
+        cr_assert(fabs(y[i] - expected) <= 1e-5 * (1 + fabs(expected)), "width %d, element %d: %g instead of %g", width, i,
+                  (double)y[i], expected);
     }
     steps_release(bound);
     step_list_finish(&steps);
@@ -123,7 +123,8 @@ Test(codegen_epilogue, bias_activation_and_residual)
         const value_id biased = CASE_BINARY(&f.c, "Add", f.anchor, bias);
         const value_id active = case_node(&f.c, "LeakyRelu", 1, &biased, 1, &ATTRIBUTE_FLOAT("alpha", 0.25));
         const value_id scaled = CASE_BINARY(&f.c, "Mul", active, scale);
-        CASE_BINARY(&f.c, "Sub", residual, CASE_BINARY(&f.c, "Add", scaled, graph_constant_scalar(f.c.graph, SOCLE_FLOAT32, 0.5)));
+        CASE_BINARY(&f.c, "Sub", residual,
+                    CASE_BINARY(&f.c, "Add", scaled, graph_constant_scalar(f.c.graph, SOCLE_FLOAT32, 0.5)));
         check(&f);
     }
 }

@@ -75,7 +75,8 @@ Test(codegen_movement, slices_with_steps_forwards_and_backwards)
 Test(codegen_movement, pads_in_every_mode_on_every_axis)
 {
     static const char *const modes[] = {"constant", "edge", "reflect", "wrap"};
-    static const int64_t pads[][6] = {{0, 0, 3, 0, 0, 2}, {1, 2, 0, 2, 1, 0}, {1, 1, 1, 1, 1, 1}, {0, 0, 17, 0, 0, 16}, {-1, 0, 2, 0, -1, -3}};
+    static const int64_t pads[][6] = {
+        {0, 0, 3, 0, 0, 2}, {1, 2, 0, 2, 1, 0}, {1, 1, 1, 1, 1, 1}, {0, 0, 17, 0, 0, 16}, {-1, 0, 2, 0, -1, -3}};
     for (size_t m = 0; m < COUNT_OF(modes); m++)
         for (size_t p = 0; p < COUNT_OF(pads); p++) {
             codegen_case c;
@@ -175,7 +176,8 @@ Test(codegen_movement, reshape_between_shapes_that_do_not_nest)
 {
     codegen_case c;
     case_start(&c);
-    const value_id x = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(6, 35)), y = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(10));
+    const value_id x = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(6, 35)),
+                   y = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(10));
     const value_id turned = transpose(&c, x, 2, (const int64_t[]){1, 0});
     case_output(&c, CASE_BINARY(&c, "Add", CASE_BINARY(&c, "Reshape", turned, INTS(&c, 21, 10)), y));
     case_check(&c);
@@ -186,9 +188,11 @@ Test(codegen_movement, chain_of_pad_slice_concat_and_transpose)
 {
     codegen_case c;
     case_start(&c);
-    const value_id x = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(3, 8, 22)), y = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(3, 4, 27));
+    const value_id x = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(3, 8, 22)),
+                   y = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(3, 4, 27));
     const value_id padded = pad(&c, CASE_UNARY(&c, "Relu", x), INTS(&c, 0, 1, 2, 0, 1, 3), "reflect");
-    const value_id sliced = case_node(&c, "Slice", 5, (const value_id[]){padded, INTS(&c, 9), INTS(&c, -100), INTS(&c, 1), INTS(&c, -2)}, 0, NULL);
+    const value_id sliced =
+        case_node(&c, "Slice", 5, (const value_id[]){padded, INTS(&c, 9), INTS(&c, -100), INTS(&c, 1), INTS(&c, -2)}, 0, NULL);
     const value_id joined = concat(&c, 2, (const value_id[]){sliced, CASE_UNARY(&c, "Neg", y)}, 1);
     case_output(&c, CASE_UNARY(&c, "Exp", transpose(&c, joined, 3, (const int64_t[]){2, 0, 1})));
     case_check(&c);
@@ -227,7 +231,8 @@ static value_id random_movement(codegen_case *c, value_id x)
         return t.dims[axis] < 3 ? x : pad(c, x, case_ints(c, 2 * rank, ints), modes[next(c, 4)]);
     case 2: {
         const int64_t backwards = next(c, 2), step = 1 + next(c, 2);
-        const value_id in[] = {x, INTS(c, backwards ? -1 : 1), INTS(c, backwards ? -1000 : 1000), INTS(c, axis), INTS(c, backwards ? -step : step)};
+        const value_id in[] = {x, INTS(c, backwards ? -1 : 1), INTS(c, backwards ? -1000 : 1000), INTS(c, axis),
+                               INTS(c, backwards ? -step : step)};
         return t.dims[axis] < 2 ? x : case_node(c, "Slice", 5, in, 0, NULL);
     }
     case 3:

@@ -1,4 +1,5 @@
-/* Generated kernels with reductions, on every device: along rows, columns and both, with producers in front and operators behind. */
+/* Generated kernels with reductions, on every device: along rows, columns and both, with producers in front and operators behind.
+ */
 #include "codegen_case.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +14,11 @@ static value_id reduce(codegen_case *c, const char *op, value_id x, int axis_cou
     return case_node(c, op, axis_count > 0 ? 2 : 1, inputs, 1, &ATTRIBUTE_INT("keepdims", keepdims));
 }
 
-#define AXES(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#define AXES(...)                                                                                                                \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[])                                                 \
+    {                                                                                                                            \
+        __VA_ARGS__                                                                                                              \
+    }
 
 Test(codegen_reduction, every_subset_of_axes)
 {
@@ -35,8 +40,8 @@ Test(codegen_reduction, every_subset_of_axes)
 
 Test(codegen_reduction, every_operator_along_rows_and_columns)
 {
-    static const char *const operators[] = {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
-                                            "ReduceLogSum", "ReduceSumSquare"};
+    static const char *const operators[] = {"ReduceSum", "ReduceMean", "ReduceMax",    "ReduceMin",      "ReduceProd",
+                                            "ReduceL1",  "ReduceL2",   "ReduceLogSum", "ReduceSumSquare"};
     for (int64_t axis = 0; axis < 2; axis++) {
         codegen_case c; /* one loop does them all */
         case_start(&c);
@@ -57,7 +62,8 @@ Test(codegen_reduction, every_operator_along_rows_and_columns)
 
 Test(codegen_reduction, rows_and_columns_of_awkward_sizes)
 {
-    static const int64_t sizes[][2] = {{1, 1}, {1, 5}, {5, 1}, {3, 15}, {17, 16}, {2, 1000}, {1000, 2}, {129, 67}, {64, 10}, {2000, 10}, {40, 4099}};
+    static const int64_t sizes[][2] = {{1, 1},    {1, 5},    {5, 1},   {3, 15},    {17, 16},  {2, 1000},
+                                       {1000, 2}, {129, 67}, {64, 10}, {2000, 10}, {40, 4099}};
     for (size_t i = 0; i < COUNT_OF(sizes); i++)
         for (int64_t axis = 0; axis < 2; axis++) {
             codegen_case c;
@@ -122,11 +128,13 @@ Test(codegen_reduction, movement_in_front)
     for (int64_t axis = 0; axis < 2; axis++) {
         codegen_case c;
         case_start(&c);
-        const value_id x = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(40, 37)), y = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(5, 40));
+        const value_id x = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(40, 37)),
+                       y = case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(5, 40));
         const value_id turned = case_node(&c, "Transpose", 1, &x, 0, NULL);
         const value_id joined = case_node(&c, "Concat", 2, (const value_id[]){turned, y}, 1, &ATTRIBUTE_INT("axis", 0));
         const value_id pads = case_ints(&c, 4, (const int64_t[]){1, 2, 0, 3});
-        const value_id padded = case_node(&c, "Pad", 2, (const value_id[]){joined, pads}, 1, &ATTRIBUTE_STRING("mode", "reflect"));
+        const value_id padded =
+            case_node(&c, "Pad", 2, (const value_id[]){joined, pads}, 1, &ATTRIBUTE_STRING("mode", "reflect"));
         case_output(&c, reduce(&c, "ReduceSum", padded, 1, &axis, false));
         case_check(&c);
         cr_assert_eq(c.steps, 1);

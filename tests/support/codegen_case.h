@@ -1,4 +1,5 @@
-/* A small graph whose nodes become generated kernels: run on every device between guard zones, compared with the float64 oracle. */
+/* A small graph whose nodes become generated kernels: run on every device between guard zones, compared with the float64 oracle.
+ */
 #ifndef SOCLE_TESTS_CODEGEN_CASE_H
 #define SOCLE_TESTS_CODEGEN_CASE_H
 
@@ -26,12 +27,17 @@ value_id case_node(codegen_case *c, const char *op, int input_count, const value
                    const socle_attribute *attributes);
 void case_output(codegen_case *c, value_id value);
 
-/* All nodes in one group, on every device that computes with the types: the outputs are the oracle's, and nothing else is written. */
+/* All nodes in one group, on every device that computes with the types: the outputs are the oracle's, and nothing else is
+ * written. Reductions run in the kernels' shape for GPUs as well as in the device's own. */
 void case_check(codegen_case *c);
 /* The kernel for one imagined device: memory_free. */
 char *case_kernel(codegen_case *c, socle_device_type type, int width);
 
-#define CASE_DIMS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[]){__VA_ARGS__}
+#define CASE_DIMS(...)                                                                                                           \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (const int64_t[])                                                 \
+    {                                                                                                                            \
+        __VA_ARGS__                                                                                                              \
+    }
 #define CASE_UNARY(c, op, a) case_node(c, op, 1, (const value_id[]){a}, 0, NULL)
 #define CASE_BINARY(c, op, a, b) case_node(c, op, 2, (const value_id[]){a, b}, 0, NULL)
 

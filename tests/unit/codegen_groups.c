@@ -32,7 +32,8 @@ Test(codegen_groups, chain_with_reduction_and_tail_joins)
 {
     codegen_case c;
     case_start(&c);
-    const value_id x = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(20, 30)), y = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(30));
+    const value_id x = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(20, 30)),
+                   y = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(30));
     const value_id e = CASE_UNARY(&c, "Exp", CASE_BINARY(&c, "Sub", x, y));
     const value_id sum = CASE_BINARY(&c, "ReduceSum", e, INTS(&c, 1));
     case_output(&c, CASE_UNARY(&c, "Log", sum));
@@ -116,7 +117,8 @@ Test(codegen_groups, in_place_only_where_each_element_is_read_where_it_is_writte
 {
     codegen_case c;
     case_start(&c);
-    const value_id w = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(6, 6)), g = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(6, 6));
+    const value_id w = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(6, 6)),
+                   g = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(6, 6));
     const value_id row = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(6));
     const value_id turned = case_node(&c, "Transpose", 1, &g, 0, NULL);
     const value_id sum = CASE_BINARY(&c, "Add", CASE_BINARY(&c, "Mul", w, row), turned);
@@ -139,7 +141,8 @@ Test(codegen_groups, same_network_under_other_names_is_the_same_text)
         case_start(&c);
         if (i == 1) /* other value numbers as well */
             case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(2));
-        const value_id x = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(20, 30)), y = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(30));
+        const value_id x = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(20, 30)),
+                       y = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(30));
         case_output(&c, CASE_UNARY(&c, "Relu", CASE_BINARY(&c, "Add", x, y)));
         kernels[i] = case_kernel(&c, SOCLE_DEVICE_CPU, 16);
         case_finish(&c);
@@ -183,7 +186,8 @@ Test(codegen_groups, epilogue_takes_what_fits_a_layout_and_no_more)
     codegen_case c;
     case_start(&c);
     const value_id y = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(2, 8, 5, 5));
-    const value_id bias = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(8, 1, 1)), row = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(5));
+    const value_id bias = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(8, 1, 1)),
+                   row = case_input(&c, SOCLE_FLOAT32, 0, 1, CASE_DIMS(5));
     epilogue e = {.input = y, .output = y};
     const value_id biased = CASE_BINARY(&c, "Add", y, bias), active = CASE_UNARY(&c, "Relu", biased);
     const value_id rows = CASE_BINARY(&c, "Mul", active, row), other = CASE_BINARY(&c, "Add", bias, bias);

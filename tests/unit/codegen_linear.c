@@ -7,8 +7,8 @@
 TestSuite(codegen_linear, .timeout = 10);
 
 /* i in 0..3, j in 0..9 along the lanes, t irregular along the lanes. */
-static const variable_table variables = {
-    .items = {{"i", 0, 3, 0, 0}, {"j", 0, 9, 1, 1}, {"t", 0, 4, LANE_IRREGULAR, -1}}, .count = 3};
+static const variable_table variables = {.items = {{"i", 0, 3, 0, 0}, {"j", 0, 9, 1, 1}, {"t", 0, 4, LANE_IRREGULAR, -1}},
+                                         .count = 3};
 
 static linear form(int64_t constant, int64_t i, int64_t j, int64_t t)
 {
