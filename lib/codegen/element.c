@@ -66,7 +66,12 @@ static bool load(writer *w, value_id value, const linear *index, element *is)
         w->strided += stride != 1;
         w->far += stride <= -16 || stride >= 16;
     }
-    snprintf(pointer, sizeof(pointer), "in%d", writer_input(w, value));
+    const int number = writer_input(w, value);
+    if (w->quiet) {
+        writer_define(w, "x", compute_type_of(dtype), width, lanes, is);
+        return !writer_stopped(w);
+    }
+    snprintf(pointer, sizeof(pointer), "in%d", number);
     char *at = writer_index_text(w, index);
     if (at == NULL)
         return false;

@@ -94,6 +94,8 @@ static void write_word(writer *w, const char *word, size_t length, char before, 
 void expression_write(writer *w, const char *expression, const expression_name *names, int name_count, const graph_node *node,
                       compute_type type, int width, text *out)
 {
+    if (w->quiet)
+        return;
     char before = ' ';
     for (const char *at = expression; *at != '\0';) {
         size_t length = 1;

@@ -256,6 +256,7 @@ bool group_writer(const codegen_group *group, const value_id *outputs, int outpu
 bool group_try(writer *w, const node_id *reductions, int reduction_count)
 {
     accumulator accumulators[REDUCTIONS_MAX];
+    w->quiet = true;
     for (int i = 0; i < reduction_count; i++)
         accumulators[i] = accumulator_of(w, reductions[i]);
     return reduction_settle(w, accumulators, reduction_count);

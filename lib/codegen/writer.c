@@ -90,6 +90,8 @@ static text *stream(writer *w, bool lane_dependent)
 text *writer_statement(writer *w, bool lane_dependent)
 {
     text *t = stream(w, lane_dependent);
+    if (w->quiet)
+        return t;
     const int indent = (t == &w->body ? w->body_indent : w->hoisted_indent) + w->depth;
     for (int i = 0; i < indent; i++)
         text_add(t, "    ");
@@ -152,6 +154,9 @@ void writer_new_name(writer *w, const char *what, char name[28])
 {
     char word[16];
     int length = 0;
+    name[0] = '\0';
+    if (w->quiet)
+        return;
     for (; what[length] != '\0' && length < (int)sizeof(word) - 1; length++)
         word[length] = (char)(what[length] >= 'A' && what[length] <= 'Z' ? what[length] + 'a' - 'A' : what[length]);
     word[length] = '\0';
@@ -166,7 +171,8 @@ text *writer_define(writer *w, const char *what, compute_type type, int width, b
     if (type == COMPUTE_DOUBLE)
         w->needed.real64 = true;
     text *t = writer_statement(w, lane_dependent);
-    text_addf(t, "const %s %s = ", vector_name(type, width), is->name);
+    if (!w->quiet)
+        text_addf(t, "const %s %s = ", vector_name(type, width), is->name);
     return t;
 }
 

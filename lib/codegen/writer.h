@@ -54,6 +54,7 @@ typedef struct writer {
     bool breaks_allowed;
     int64_t breaks[BREAKS_MAX];
     int break_count;
+    bool quiet;      /* nothing is written, only counted */
     bool wide_index; /* long instead of int */
     /* part_total > 0: the one output is part of a larger tensor, [outer][part_length] at part_first of [outer][part_total] */
     int64_t part_length, part_first, part_total;
