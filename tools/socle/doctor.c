@@ -229,8 +229,8 @@ int command_doctor(int argc, char **argv)
         check_device(&d, context, i);
     }
     if (json)
-        status = json_print(json_pack("{s:O,s:i,s:i,s:i}", "checks", d.checks, "ok", d.counts[GOOD], "warnings", d.counts[WARNING],
-                                      "failed", d.counts[BROKEN]));
+        status = json_print(json_pack("{s:O,s:i,s:i,s:i}", "checks", d.checks, "ok", d.counts[GOOD], "warnings",
+                                      d.counts[WARNING], "failed", d.counts[BROKEN]));
     if (status == DONE)
         status = output_finish();
     if (status == DONE)
