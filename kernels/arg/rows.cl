@@ -1,5 +1,5 @@
-/* ArgMax and ArgMin on CPU-shaped devices, one work-item per group. arg_rows: the axis is innermost, lanes run along it; arg_columns: lanes run
- * along what lies inside of the axis (inner >= WIDTH). NaNs never win. */
+/* ArgMax and ArgMin on CPU-shaped devices, one work-item per group. arg_rows: the axis is innermost, lanes run along it;
+ * arg_columns: lanes run along what lies inside of the axis (inner >= WIDTH). NaNs never win. */
 #include "common/storage.cl"
 #ifndef MINIMUM
 #define MINIMUM 0

@@ -1,5 +1,5 @@
-/* What is done to each result before it is written: nothing, unless the text in front of the kernel says otherwise. x: the value(s), index:
- * linear output index of lane 0, channel: the column of lane 0. */
+/* What is done to each result before it is written: nothing, unless the text in front of the kernel says otherwise. x: the
+ * value(s), index: linear output index of lane 0, channel: the column of lane 0. */
 #ifndef EPILOGUE_PARAMS
 #define EPILOGUE_PARAMS
 #define EPILOGUE1(x, index, channel) (x)

@@ -1,5 +1,5 @@
-/* Indices as ONNX has them: negative ones count from the end. Mesa's llvmpipe widens negative int to long without its sign, so the sign is taken off
- * first. */
+/* Indices as ONNX has them: negative ones count from the end. Mesa's llvmpipe widens negative int to long without its sign, so
+ * the sign is taken off first. */
 #ifndef INDEX
 #define INDEX long
 #endif

@@ -1,6 +1,6 @@
-/* Elements as they lie in memory (element) and as they are computed with (real): float16 and bfloat16 are widened to float when they are
- * loaded and rounded to nearest even when they are stored. LOAD1/STORE1 move one element, LOADV/STOREV a vector of WIDTH lanes; pointers
- * need only the element's alignment. */
+/* Elements as they lie in memory (element) and as they are computed with (real): float16 and bfloat16 are widened to float
+ * when they are loaded and rounded to nearest even when they are stored. LOAD1/STORE1 move one element, LOADV/STOREV a vector
+ * of WIDTH lanes; pointers need only the element's alignment. */
 #ifndef SOCLE_STORAGE
 #define SOCLE_STORAGE
 #define FLOAT32 1

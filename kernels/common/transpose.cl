@@ -1,5 +1,5 @@
-/* WIDTH rows of `depth` elements (row stride `stride`) become `depth` lines of WIDTH lanes in local memory, `pitch` apart. Squares of WIDTH are
- * turned in registers: log2(WIDTH) rounds of interleaving pairs of rows that lie half a square apart. */
+/* WIDTH rows of `depth` elements (row stride `stride`) become `depth` lines of WIDTH lanes in local memory, `pitch` apart.
+ * Squares of WIDTH are turned in registers: log2(WIDTH) rounds of interleaving pairs of rows that lie half a square apart. */
 #include "common/storage.cl"
 #if WIDTH >= 4
 static inline realv interleave_low(realv x, realv y)
@@ -19,9 +19,9 @@ static inline realv interleave_high(realv x, realv y)
 }
 
 #define TURN(from, to)                                                                                                \
-    UNROLL for (int i = 0; i < WIDTH / 2; i++) {                                                                        \
-        to[2 * i] = interleave_low(from[i], from[i + WIDTH / 2]);                                                       \
-        to[2 * i + 1] = interleave_high(from[i], from[i + WIDTH / 2]);                                                  \
+    UNROLL for (int i = 0; i < WIDTH / 2; i++) {                                                                      \
+        to[2 * i] = interleave_low(from[i], from[i + WIDTH / 2]);                                                     \
+        to[2 * i + 1] = interleave_high(from[i], from[i + WIDTH / 2]);                                                \
     }
 #endif
 

@@ -5,7 +5,8 @@
 #include "common/index.cl"
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void gather_blocks(__global const ELEMENT *restrict data, __global const INDEX *restrict indices, __global ELEMENT *restrict y,
+__kernel void gather_blocks(__global const ELEMENT *restrict data, __global const INDEX *restrict indices,
+                            __global ELEMENT *restrict y,
                             long rows, long axis, long inner, long count, long group_rows)
 {
     const long first = get_group_id(0) * group_rows, end = min(rows, first + group_rows);

@@ -1,7 +1,8 @@
-/* Gradient of a gather: dx[outer][index][inner] = sum of dy[outer][i][inner] over all i with that index. Every element of dx is added up by one
- * work-item in the order of the indices, so no atomics are needed and the result never depends on timing.
- * gather_grad_rows: a work-group owns `share` rows along the axis and walks through all indices; its work-items share out the columns.
- * gather_grad_plain: one work-item per element of dx. gather_grad_elements: one work-item per line along the axis (GatherElements). */
+/* Gradient of a gather: dx[outer][index][inner] = sum of dy[outer][i][inner] over all i with that index. Every element of dx
+ * is added up by one work-item in the order of the indices, so no atomics are needed and the result never depends on timing.
+ * gather_grad_rows: a work-group owns `share` rows along the axis and walks through all indices; its work-items share out the
+ * columns. gather_grad_plain: one work-item per element of dx. gather_grad_elements: one work-item per line along the axis
+ * (GatherElements). */
 #include "common/storage.cl"
 #include "common/index.cl"
 

@@ -1,12 +1,13 @@
-/* Gather and GatherElements, one work-item per element of the result: y[outer][i][inner] = data[outer][index][inner]. Elements are moved as they
- * are, as unsigned integers of their size. Negative indices count from the end; what is out of range is taken from the nearest end, so that no
- * index can read outside of the data. */
+/* Gather and GatherElements, one work-item per element of the result: y[outer][i][inner] = data[outer][index][inner]. Elements
+ * are moved as they are, as unsigned integers of their size. Negative indices count from the end; what is out of range is
+ * taken from the nearest end, so that no index can read outside of the data. */
 #ifndef ELEMENT
 #define ELEMENT uint
 #endif
 #include "common/index.cl"
 
-__kernel void gather_plain(__global const ELEMENT *restrict data, __global const INDEX *restrict indices, __global ELEMENT *restrict y,
+__kernel void gather_plain(__global const ELEMENT *restrict data, __global const INDEX *restrict indices,
+                           __global ELEMENT *restrict y,
                            long size, long axis, long inner, long count)
 {
     const long i = get_global_id(0);

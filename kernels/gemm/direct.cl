@@ -1,7 +1,8 @@
-/* C = alpha op(A) op(B) for small or flat products on CPU-shaped devices: one launch, A read in place, one work-item per group. Each group
- * computes `columns` columns of `rows` rows in register tiles of ROWS x (VECTORS * WIDTH). Tiles and vectors that would reach over an edge are
- * moved back over their neighbours and compute the same values again, so there is no tail code; therefore m >= ROWS and n >= WIDTH (B_PACKED: any n).
- * B: in place by rows; B_TRANSPOSED (stored [n][k]): brought into local memory panel by panel; B_PACKED: panels of gemm/pack. */
+/* C = alpha op(A) op(B) for small or flat products on CPU-shaped devices: one launch, A read in place, one work-item per
+ * group. Each group computes `columns` columns of `rows` rows in register tiles of ROWS x (VECTORS * WIDTH). Tiles and vectors
+ * that would reach over an edge are moved back over their neighbours and compute the same values again, so there is no tail
+ * code; therefore m >= ROWS and n >= WIDTH (B_PACKED: any n). B: in place by rows; B_TRANSPOSED (stored [n][k]): brought into
+ * local memory panel by panel; B_PACKED: panels of gemm/pack. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #ifndef ROWS

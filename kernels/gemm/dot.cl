@@ -1,5 +1,6 @@
-/* C = alpha A op(B) for few rows and B stored [n][k], on CPU-shaped devices: lanes run along k, both operands are read in place and once, so
- * that the memory's bandwidth is the limit. ROWS rows x COLUMNS columns at a time; one work-item per group of group_columns columns. */
+/* C = alpha A op(B) for few rows and B stored [n][k], on CPU-shaped devices: lanes run along k, both operands are read in
+ * place and once, so that the memory's bandwidth is the limit. ROWS rows x COLUMNS columns at a time; one work-item per group
+ * of group_columns columns. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #ifndef ROWS

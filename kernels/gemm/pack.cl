@@ -1,5 +1,5 @@
-/* Packs B once, for products that read it as panels [n / COLUMNS][depth][COLUMNS] with depth = k rounded up; what lies outside of B is 0.
- * One work-item per row of a panel. */
+/* Packs B once, for products that read it as panels [n / COLUMNS][depth][COLUMNS] with depth = k rounded up; what lies outside
+ * of B is 0. One work-item per row of a panel. */
 #include "common/storage.cl"
 #ifndef TRANSPOSE_B
 #define TRANSPOSE_B 0

@@ -1,9 +1,10 @@
-/* C = alpha op(A) op(B) on CPU-shaped devices, for products with enough rows to reuse what is packed. One work-item per group; a group computes
- * group_rows x group_columns of C, block of k by block of k. Rows of A are copied into local memory as panels of ROWS rows, in whole vectors
- * ([k / WIDTH][ROWS][WIDTH]; transposed A: [k][ROWS]). B comes in panels of COLUMNS columns: packed once by gemm/pack (B_FORM 0), or copied (1)
- * or transposed (2) into local memory by the group. Register tile: ROWS x COLUMNS. Panels are padded with zeros, so there is no tail code but
- * for what is stored. SPLIT: a group does one block of k and writes its sums to C as floats, one slice per block: gemm/reduce adds them.
- * Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008. */
+/* C = alpha op(A) op(B) on CPU-shaped devices, for products with enough rows to reuse what is packed. One work-item per group;
+ * a group computes group_rows x group_columns of C, block of k by block of k. Rows of A are copied into local memory as panels
+ * of ROWS rows, in whole vectors ([k / WIDTH][ROWS][WIDTH]; transposed A: [k][ROWS]). B comes in panels of COLUMNS columns:
+ * packed once by gemm/pack (B_FORM 0), or copied (1) or transposed (2) into local memory by the group. Register tile: ROWS x
+ * COLUMNS. Panels are padded with zeros, so there is no tail code but for what is stored. SPLIT: a group does one block of k
+ * and writes its sums to C as floats, one slice per block: gemm/reduce adds them. Goto and van de Geijn, "Anatomy of High-
+ * Performance Matrix Multiplication", 2008. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #ifndef ROWS

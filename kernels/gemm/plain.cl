@@ -1,5 +1,6 @@
-/* C = alpha op(A) op(B), one work-item per element, any type and shape: what always works, and what the other ways are compared with. A launch adds
- * up the products of k from `first` to `end`; sums in between stand in C where k is done by several launches. */
+/* C = alpha op(A) op(B), one work-item per element, any type and shape: what always works, and what the other ways are
+ * compared with. A launch adds up the products of k from `first` to `end`; sums in between stand in C where k is done by
+ * several launches. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #ifndef TRANSPOSE_A

@@ -1,5 +1,5 @@
-/* Adds the sums of a product that was split along k: partial [batch][splits][m * n] floats, in order, so that the result never depends on
- * timing. One work-item per element. */
+/* Adds the sums of a product that was split along k: partial [batch][splits][m * n] floats, in order, so that the result never
+ * depends on timing. One work-item per element. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 

@@ -1,6 +1,7 @@
-/* C = alpha op(A) op(B) on GPU-shaped devices: a work-group computes TILE_M x TILE_N of C from tiles of A and B in local memory, each work-item
- * ITEM_M x ITEM_N of it in registers, spaced so that neighbours read and write neighbouring columns. The next tiles are fetched into registers
- * while the present ones are used. Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra", 2008. */
+/* C = alpha op(A) op(B) on GPU-shaped devices: a work-group computes TILE_M x TILE_N of C from tiles of A and B in local
+ * memory, each work-item ITEM_M x ITEM_N of it in registers, spaced so that neighbours read and write neighbouring columns.
+ * The next tiles are fetched into registers while the present ones are used. Volkov and Demmel, "Benchmarking GPUs to tune
+ * dense linear algebra", 2008. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #ifndef TILE_M
@@ -34,7 +35,7 @@
 #define LOADS_A (TILE_M * TILE_K / ITEMS)
 #define LOADS_B (TILE_N * TILE_K / ITEMS)
 
-/* Element `e` of a tile -> its place in k and along the other axis, so that neighbouring work-items read neighbouring elements. */
+/* Element `e` of a tile -> its place in k and along the other axis: neighbouring work-items read neighbouring elements. */
 #if TRANSPOSE_A
 #define A_K(e) ((e) / TILE_M)
 #define A_M(e) ((e) % TILE_M)
@@ -71,7 +72,8 @@ __kernel void gemm_tiled(__global const element *restrict a, __global const elem
     }                                                                                                               \
     UNROLL for (int l = 0; l < LOADS_B; l++) {                                                                      \
         const int e = item + l * ITEMS, k = (first) + B_K(e), column = column_first + B_N(e);                       \
-        next_b[l] = k < depth && column < n ? LOAD1(b + (TRANSPOSE_B ? (size_t)column * depth + k : (size_t)k * n + column)) : 0.0f; \
+        const size_t at = TRANSPOSE_B ? (size_t)column * depth + k : (size_t)k * n + column;                          \
+        next_b[l] = k < depth && column < n ? LOAD1(b + at) : 0.0f;                                                   \
     }
     FETCH(0)
     for (int first = 0; first < depth; first += TILE_K) {

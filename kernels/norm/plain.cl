@@ -1,4 +1,5 @@
-/* Layer, group and instance normalization by a group of ITEMS work-items per row: a tree adds up mean and variance. With ITEMS 1 it always works. */
+/* Layer, group and instance normalization by a group of ITEMS work-items per row: a tree adds up mean and variance. With ITEMS
+ * 1 it always works. */
 #include "common/storage.cl"
 #ifndef HAS_SCALE
 #define HAS_SCALE 1
@@ -29,14 +30,14 @@
 
 #if ITEMS > 1
 #define SUM_ITEMS(value)                                                                                              \
-    sums[item] = value;                                                                                                 \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                                       \
-    for (int part = ITEMS / 2; part > 0; part /= 2) {                                                                   \
-        if (item < part)                                                                                                \
-            sums[item] += sums[item + part];                                                                            \
-        barrier(CLK_LOCAL_MEM_FENCE);                                                                                   \
-    }                                                                                                                   \
-    value = sums[0];                                                                                                    \
+    sums[item] = value;                                                                                               \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                                                     \
+    for (int part = ITEMS / 2; part > 0; part /= 2) {                                                                 \
+        if (item < part)                                                                                              \
+            sums[item] += sums[item + part];                                                                          \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                                 \
+    }                                                                                                                 \
+    value = sums[0];                                                                                                  \
     barrier(CLK_LOCAL_MEM_FENCE);
 #else
 #define SUM_ITEMS(value)

@@ -1,5 +1,6 @@
-/* Layer, group and instance normalization on CPU-shaped devices: one work-item per group of rows, lanes along the row, which stays in the cache
- * between its passes: mean, variance about the mean, result. Scale and bias are one per element (SCALE_BLOCK 1) or one per block of elements. */
+/* Layer, group and instance normalization on CPU-shaped devices: one work-item per group of rows, lanes along the row, which
+ * stays in the cache between its passes: mean, variance about the mean, result. Scale and bias are one per element
+ * (SCALE_BLOCK 1) or one per block of elements. */
 #include "common/storage.cl"
 #ifndef HAS_SCALE
 #define HAS_SCALE 1
@@ -30,27 +31,27 @@ static real sum_of_lanes(realv x)
 
 /* Sum of (x - shift), or of its square, over a row. */
 #define SUM_ROW(result, expression)                                                                                   \
-    {                                                                                                                   \
-        realv sum[SUMS];                                                                                                \
-        real rest = 0;                                                                                                  \
-        int i = 0;                                                                                                      \
-        UNROLL for (int s = 0; s < SUMS; s++)                                                                           \
-            sum[s] = (realv)(0);                                                                                        \
-        for (; i + SUMS * WIDTH <= length; i += SUMS * WIDTH) {                                                         \
-            UNROLL for (int s = 0; s < SUMS; s++) {                                                                     \
-                const realv value = LOADV(x + i + s * WIDTH);                                                           \
-                sum[s] += expression;                                                                                   \
-            }                                                                                                           \
-        }                                                                                                               \
-        for (; i + WIDTH <= length; i += WIDTH) {                                                                       \
-            const realv value = LOADV(x + i);                                                                           \
-            sum[0] += expression;                                                                                       \
-        }                                                                                                               \
-        for (; i < length; i++) {                                                                                       \
-            const real value = LOAD1(x + i);                                                                            \
-            rest += expression;                                                                                         \
-        }                                                                                                               \
-        result = sum_of_lanes((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;                                            \
+    {                                                                                                                 \
+        realv sum[SUMS];                                                                                              \
+        real rest = 0;                                                                                                \
+        int i = 0;                                                                                                    \
+        UNROLL for (int s = 0; s < SUMS; s++)                                                                         \
+            sum[s] = (realv)(0);                                                                                      \
+        for (; i + SUMS * WIDTH <= length; i += SUMS * WIDTH) {                                                       \
+            UNROLL for (int s = 0; s < SUMS; s++) {                                                                   \
+                const realv value = LOADV(x + i + s * WIDTH);                                                         \
+                sum[s] += expression;                                                                                 \
+            }                                                                                                         \
+        }                                                                                                             \
+        for (; i + WIDTH <= length; i += WIDTH) {                                                                     \
+            const realv value = LOADV(x + i);                                                                         \
+            sum[0] += expression;                                                                                     \
+        }                                                                                                             \
+        for (; i < length; i++) {                                                                                     \
+            const real value = LOAD1(x + i);                                                                          \
+            rest += expression;                                                                                       \
+        }                                                                                                             \
+        result = sum_of_lanes((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;                                          \
     }
 
 __attribute__((reqd_work_group_size(1, 1, 1)))

@@ -1,6 +1,6 @@
-/* ScatterElements: y = data, then y[.. index ..] = updates[..] or combined with it. scatter_lines (after a copy of the data): one work-item per line
- * along the axis, so that updates of one element meet in one work-item, in order. scatter_plain: one work-item per element of y looks through
- * its line's indices. Indices out of range are ignored. */
+/* ScatterElements: y = data, then y[.. index ..] = updates[..] or combined with it. scatter_lines (after a copy of the data):
+ * one work-item per line along the axis, so that updates of one element meet in one work-item, in order. scatter_plain: one
+ * work-item per element of y looks through its line's indices. Indices out of range are ignored. */
 #include "common/storage.cl"
 #include "common/index.cl"
 #ifndef REDUCTION
@@ -46,8 +46,8 @@ __kernel void scatter_lines(__global const INDEX *restrict indices, __global con
 #endif
 
 __kernel void scatter_plain(__global const element *restrict data, __global const INDEX *restrict indices,
-                            __global const element *restrict updates, __global element *restrict y, long size, long axis, long inner,
-                            long count, long index_inner)
+                            __global const element *restrict updates, __global element *restrict y, long size, long axis,
+                            long inner, long count, long index_inner)
 {
     const long i = get_global_id(0);
     if (i >= size)

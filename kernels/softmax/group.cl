@@ -1,5 +1,6 @@
-/* Softmax and log-softmax on GPU-shaped devices: a work-group of ITEMS per row. Each work-item keeps a running maximum and the sum of exponentials
- * below it, so that the row is read once for both (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018); a tree joins them. */
+/* Softmax and log-softmax on GPU-shaped devices: a work-group of ITEMS per row. Each work-item keeps a running maximum and the
+ * sum of exponentials below it, so that the row is read once for both (Milakov and Gimelshein, "Online normalizer calculation
+ * for softmax", 2018); a tree joins them. */
 #include "common/storage.cl"
 #ifndef LOGARITHM
 #define LOGARITHM 0

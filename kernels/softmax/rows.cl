@@ -1,6 +1,6 @@
-/* Softmax and log-softmax on CPU-shaped devices, one work-item per group. softmax_rows: the axis is innermost, lanes run along it; a row stays
- * in the cache between its passes: maximum, exponentials and their sum, scaling. softmax_columns: lanes run along what lies inside of the axis
- * (inner >= WIDTH); the last vector is moved back over its neighbour. */
+/* Softmax and log-softmax on CPU-shaped devices, one work-item per group. softmax_rows: the axis is innermost, lanes run along
+ * it; a row stays in the cache between its passes: maximum, exponentials and their sum, scaling. softmax_columns: lanes run
+ * along what lies inside of the axis (inner >= WIDTH); the last vector is moved back over its neighbour. */
 #include "common/storage.cl"
 #ifndef LOGARITHM
 #define LOGARITHM 0
@@ -59,7 +59,8 @@ static realv finished(realv x, real most, real factor)
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void softmax_rows(__global const element *restrict x_all, __global element *restrict y_all, int rows, int axis, int group_rows)
+__kernel void softmax_rows(__global const element *restrict x_all, __global element *restrict y_all, int rows, int axis,
+                           int group_rows)
 {
     const int first = get_group_id(0) * group_rows, end = min(rows, first + group_rows);
     const int whole = axis / WIDTH * WIDTH, rest = axis - whole;

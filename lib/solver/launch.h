@@ -1,4 +1,5 @@
-/* What the ways to run an operator share: which types and devices there are, compile options, launches with their epilogue, estimates. */
+/* What the ways to run an operator share: which types and devices there are, compile options, launches with their epilogue,
+ * estimates. */
 #ifndef SOCLE_LIB_SOLVER_LAUNCH_H
 #define SOCLE_LIB_SOLVER_LAUNCH_H
 
@@ -6,14 +7,14 @@
 
 /* ---- types and devices ---- */
 
-const char *storage_name(socle_dtype dtype);          /* STORAGE of kernels/common/storage.cl; NULL: none */
-bool storage_is_real32(socle_dtype dtype);            /* computed with in float: float32, float16, bfloat16 */
+const char *storage_name(socle_dtype dtype);                      /* STORAGE of kernels/common/storage.cl; NULL: none */
+bool storage_is_real32(socle_dtype dtype);                        /* computed with in float: float32, float16, bfloat16 */
 bool storage_runs(socle_dtype dtype, const socle_device *device); /* the device can compute with it */
 
 /* Wants explicit vectors and one work-item per group, rather than groups of many work-items. */
 bool device_is_cpu_shaped(const socle_device *device);
-int device_lanes(const socle_device *device);         /* floats of a vector: 16, 8 or 4 */
-int device_units(const socle_device *device);         /* compute units, at least 1 */
+int device_lanes(const socle_device *device); /* floats of a vector: 16, 8 or 4 */
+int device_units(const socle_device *device); /* compute units, at least 1 */
 /* Turns of all loops of a work-item together that the device runs: Mesa's llvmpipe silently ends loops after 65,535. */
 int64_t device_loop_turns(const socle_device *device);
 /* Kernels whose work-items run through long loops, made for CPUs, can run on it. */
@@ -28,14 +29,14 @@ int device_group_items(const socle_device *device, int wanted);
 
 typedef struct solver_launch {
     const char *algorithm, *source, *kernel;
-    text options;  /* taken: finished by solver_launch_emit */
-    text prelude;  /* goes in front of the kernel, before the epilogue; taken */
+    text options; /* taken: finished by solver_launch_emit */
+    text prelude; /* goes in front of the kernel, before the epilogue; taken */
     step_arg args[STEP_MAX_ARGS];
     int arg_count;
     int dims;
     size_t global[3], local[3]; /* local all 0: the driver chooses */
-    bool epilogue; /* apply the problem's; its operands are added behind the arguments */
-    bool channel_uniform; /* lanes of a vector share the channel: the epilogue reads one value for all */
+    bool epilogue;              /* apply the problem's; its operands are added behind the arguments */
+    bool channel_uniform;       /* lanes of a vector share the channel: the epilogue reads one value for all */
     double flops, bytes;
 } solver_launch;
 

@@ -91,8 +91,8 @@ static void add_dims(text *t, const int64_t *dims, int count)
 
 static void add_gemm(text *t, const gemm_problem *g)
 {
-    text_addf(t, "gemm %lldx%lldx%lld %c%c", (long long)g->m, (long long)g->n, (long long)g->k,
-              g->transpose_a ? 't' : 'n', g->transpose_b ? 't' : 'n');
+    text_addf(t, "gemm %lldx%lldx%lld %c%c", (long long)g->m, (long long)g->n, (long long)g->k, g->transpose_a ? 't' : 'n',
+              g->transpose_b ? 't' : 'n');
     for (int i = 0; i < g->batch_rank; i++)
         text_addf(t, " b%lld:%lld:%lld", (long long)g->batch[i], (long long)g->stride_a[i], (long long)g->stride_b[i]);
     if (g->alpha != 1)
@@ -130,8 +130,7 @@ static void add_gather(text *t, const gather_problem *g)
         add_dims(t, g->index_dims, g->rank);
         text_addf(t, " axis%d", g->axis_index);
     } else {
-        text_addf(t, " %lldx%lldx%lld@%lld", (long long)g->outer, (long long)g->axis, (long long)g->inner,
-                  (long long)g->count);
+        text_addf(t, " %lldx%lldx%lld@%lld", (long long)g->outer, (long long)g->axis, (long long)g->inner, (long long)g->count);
     }
     text_addf(t, " %s%s", dtype_text(g->index_dtype), g->reduction > 0 && g->reduction < 5 ? reductions[g->reduction] : "");
 }

@@ -28,7 +28,8 @@ Test(arg, axes_with_something_inside_match_the_reference)
 
 Test(arg, the_first_or_the_last_of_equals_wins_in_every_type)
 {
-    static const socle_dtype types[] = {SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_FLOAT64, SOCLE_INT64, SOCLE_INT32, SOCLE_INT8, SOCLE_UINT8};
+    static const socle_dtype types[] = {SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_FLOAT64, SOCLE_INT64,
+                                        SOCLE_INT32,   SOCLE_INT8,     SOCLE_UINT8};
     for (size_t i = 0; i < COUNT_OF(types); i++) { /* whole numbers of -9..9 have many equals */
         check(4, 70, 1, types[i], 140 + i);
         check(2, 30, 19, types[i], 143 + i);

@@ -15,13 +15,19 @@ static void check(problem_kind kind, const gather_problem *g, socle_dtype dtype,
 
 static gather_problem whole(int64_t outer, int64_t axis, int64_t inner, int64_t count)
 {
-    return (gather_problem){.outer = outer, .axis = axis, .inner = inner, .count = count, .rank = 3, .axis_index = 1,
+    return (gather_problem){.outer = outer,
+                            .axis = axis,
+                            .inner = inner,
+                            .count = count,
+                            .rank = 3,
+                            .axis_index = 1,
                             .data_dims = {outer, axis, inner}};
 }
 
 static gather_problem elements(int rank, int axis, const int64_t *data, const int64_t *indices)
 {
-    gather_problem g = {.outer = 1, .axis = data[axis], .inner = 1, .count = indices[axis], .elements = true, .rank = rank, .axis_index = axis};
+    gather_problem g = {
+        .outer = 1, .axis = data[axis], .inner = 1, .count = indices[axis], .elements = true, .rank = rank, .axis_index = axis};
     for (int d = 0; d < rank; d++) {
         g.data_dims[d] = data[d];
         g.index_dims[d] = indices[d];
@@ -35,7 +41,11 @@ static gather_problem elements(int rank, int axis, const int64_t *data, const in
 static void check_shapes(problem_kind kind, socle_dtype dtype, uint64_t seed, bool all)
 {
     const gather_problem shapes[] = {
-        whole(1, 50, 64, 30), whole(3, 7, 1, 11), whole(2, 9, 13, 40), whole(1, 1, 5, 3), whole(4, 6, 40, 1),
+        whole(1, 50, 64, 30),
+        whole(3, 7, 1, 11),
+        whole(2, 9, 13, 40),
+        whole(1, 1, 5, 3),
+        whole(4, 6, 40, 1),
         elements(1, 0, (int64_t[]){20}, (int64_t[]){33}),
         elements(3, 1, (int64_t[]){4, 5, 6}, (int64_t[]){3, 9, 6}),
         elements(3, 0, (int64_t[]){4, 5, 6}, (int64_t[]){7, 5, 2}),

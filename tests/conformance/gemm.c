@@ -6,7 +6,8 @@
 
 static problem product(int64_t m, int64_t n, int64_t k, bool transpose_a, bool transpose_b)
 {
-    return (problem){.kind = PROBLEM_GEMM, .dtype = SOCLE_FLOAT32,
+    return (problem){.kind = PROBLEM_GEMM,
+                     .dtype = SOCLE_FLOAT32,
                      .gemm = {.m = m, .n = n, .k = k, .transpose_a = transpose_a, .transpose_b = transpose_b, .alpha = 1}};
 }
 
@@ -38,7 +39,8 @@ static void check_shapes(const int64_t (*extents)[3], size_t count, int first_fl
 
 Test(gemm, small_extents_match_the_reference)
 {
-    static const int64_t extents[][3] = {{1, 1, 1}, {1, 10, 128}, {2, 3, 5}, {7, 16, 1}, {8, 33, 17}, {13, 5, 40}, {16, 64, 31}, {1, 300, 260}};
+    static const int64_t extents[][3] = {{1, 1, 1},   {1, 10, 128}, {2, 3, 5},    {7, 16, 1},
+                                         {8, 33, 17}, {13, 5, 40},  {16, 64, 31}, {1, 300, 260}};
     check_shapes(extents, COUNT_OF(extents), 0);
 }
 
@@ -72,7 +74,8 @@ Test(gemm, random_extents_match_the_reference)
 {
     solver_random r = {20261};
     for (int i = 0; i < 10; i++) {
-        problem p = product(solver_pick(&r, 1, 70), solver_pick(&r, 1, 150), solver_pick(&r, 1, 90), solver_pick(&r, 0, 1), solver_pick(&r, 0, 1));
+        problem p = product(solver_pick(&r, 1, 70), solver_pick(&r, 1, 150), solver_pick(&r, 1, 90), solver_pick(&r, 0, 1),
+                            solver_pick(&r, 0, 1));
         p.gemm.b_constant = solver_pick(&r, 0, 1) != 0;
         p.gemm.alpha = solver_pick(&r, 0, 1) ? 1 : -0.75f;
         check(&p, 20261u + (uint64_t)i, 0, 1);

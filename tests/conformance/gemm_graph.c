@@ -1,12 +1,16 @@
-/* From MatMul and Gemm nodes to problems, with the pointwise operators behind them as epilogues: by every solver on every device against the
- * float64 reference. */
+/* From MatMul and Gemm nodes to problems, with the pointwise operators behind them as epilogues: by every solver on every device
+ * against the float64 reference. */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 
-#define DIMS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                                                \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                                                       \
+    {                                                                                                                            \
+        __VA_ARGS__                                                                                                              \
+    }
 
 static value_id add_input(socle_graph *graph, const char *name, socle_dtype dtype, int rank, const int64_t *dims)
 {
@@ -119,7 +123,8 @@ static void check_layer(int64_t m, int64_t n, int64_t k, bool transpose_b, bool 
     const socle_attribute attributes[] = {ATTRIBUTE_INT("transB", transpose_b), ATTRIBUTE_FLOAT("alpha", 0.5)};
     const value_id y = graph_add(graph, "", "Gemm", (value_id[]){x, w}, 2, attributes, 2, 1);
     const value_id out = graph_binary(
-        graph, "Add", graph_binary(graph, "Mul", graph_unary(graph, "Relu", graph_binary(graph, "Add", y, bias)), scalar), residual);
+        graph, "Add", graph_binary(graph, "Mul", graph_unary(graph, "Relu", graph_binary(graph, "Add", y, bias)), scalar),
+        residual);
     cr_assert_neq(out, GRAPH_NONE, "%s", socle_error_message());
     epilogue e = {.input = y, .output = y};
     for (node_id node = graph->values[y].producer + 1; node <= graph->values[out].producer; node++)

@@ -24,7 +24,8 @@ static norm_problem layer(int64_t rows, int64_t row)
 
 static norm_problem group(int64_t batch, int64_t groups, int64_t channels_per_group, int64_t spatial)
 {
-    return (norm_problem){.rows = batch * groups, .row = channels_per_group * spatial, .scale_rows = groups, .scale_block = spatial};
+    return (norm_problem){
+        .rows = batch * groups, .row = channels_per_group * spatial, .scale_rows = groups, .scale_block = spatial};
 }
 
 Test(norm, layers_match_the_reference)
@@ -48,7 +49,8 @@ Test(norm, groups_and_instances_match_the_reference)
     check(group(2, 4, 2, 3), ALL, SOCLE_FLOAT32, 81);
     check(group(3, 5, 1, 36), ALL, SOCLE_FLOAT32, 82);
     check(group(1, 1, 7, 5), ALL, SOCLE_FLOAT32, 83);
-    check((norm_problem){.rows = 6, .row = 40, .scale_rows = 3, .scale_block = 40}, ALL, SOCLE_FLOAT32, 84); /* one scale per group */
+    check((norm_problem){.rows = 6, .row = 40, .scale_rows = 3, .scale_block = 40}, ALL, SOCLE_FLOAT32,
+          84); /* one scale per group */
 }
 
 Test(norm, random_shapes_match_the_reference)
@@ -56,7 +58,8 @@ Test(norm, random_shapes_match_the_reference)
     solver_random r = {90};
     for (int i = 0; i < 8; i++) {
         check(layer(solver_pick(&r, 1, 40), solver_pick(&r, 2, 200)), ALL, SOCLE_FLOAT32, 90u + (uint64_t)i);
-        check(group(solver_pick(&r, 1, 3), solver_pick(&r, 1, 6), solver_pick(&r, 1, 5), solver_pick(&r, 2, 70)), ALL, SOCLE_FLOAT32, 98u + (uint64_t)i);
+        check(group(solver_pick(&r, 1, 3), solver_pick(&r, 1, 6), solver_pick(&r, 1, 5), solver_pick(&r, 2, 70)), ALL,
+              SOCLE_FLOAT32, 98u + (uint64_t)i);
     }
 }
 

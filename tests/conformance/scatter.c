@@ -4,12 +4,20 @@
 
 #include <criterion/criterion.h>
 
-static void check(int rank, int axis, const int64_t *data, const int64_t *indices, int reduction, socle_dtype dtype, uint64_t seed)
+static void check(int rank, int axis, const int64_t *data, const int64_t *indices, int reduction, socle_dtype dtype,
+                  uint64_t seed)
 {
     problem p = {.kind = PROBLEM_SCATTER, .dtype = dtype};
     gather_problem *g = &p.gather;
-    *g = (gather_problem){.outer = 1, .axis = data[axis], .inner = 1, .count = indices[axis], .elements = true, .rank = rank,
-                          .axis_index = axis, .reduction = reduction, .index_dtype = seed % 2 ? SOCLE_INT32 : SOCLE_INT64};
+    *g = (gather_problem){.outer = 1,
+                          .axis = data[axis],
+                          .inner = 1,
+                          .count = indices[axis],
+                          .elements = true,
+                          .rank = rank,
+                          .axis_index = axis,
+                          .reduction = reduction,
+                          .index_dtype = seed % 2 ? SOCLE_INT32 : SOCLE_INT64};
     for (int d = 0; d < rank; d++) {
         g->data_dims[d] = data[d];
         g->index_dims[d] = indices[d];

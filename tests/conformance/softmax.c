@@ -31,7 +31,8 @@ Test(softmax, random_shapes_match_the_reference)
 {
     solver_random r = {50};
     for (int i = 0; i < 20; i++)
-        check(solver_pick(&r, 1, 20), solver_pick(&r, 1, 300), solver_pick(&r, 0, 1) ? 1 : solver_pick(&r, 1, 40), SOCLE_FLOAT32, 50u + (uint64_t)i, 0);
+        check(solver_pick(&r, 1, 20), solver_pick(&r, 1, 300), solver_pick(&r, 0, 1) ? 1 : solver_pick(&r, 1, 40), SOCLE_FLOAT32,
+              50u + (uint64_t)i, 0);
 }
 
 Test(softmax, other_types_match_the_reference)

@@ -1,5 +1,5 @@
-/* Kernels of products, softmax, normalization, gather, scatter and ArgMax at small shapes, for a driver that watches every access and barrier
- * (oclgrind), and for one that does not. */
+/* Kernels of products, softmax, normalization, gather, scatter and ArgMax at small shapes, for a driver that watches every access
+ * and barrier (oclgrind), and for one that does not. */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
 
@@ -14,8 +14,11 @@ static void check(const problem *p, solver_reference reference)
 
 static void check_product(int64_t m, int64_t n, int64_t k, int flags, socle_dtype dtype)
 {
-    const problem p = {.kind = PROBLEM_GEMM, .dtype = dtype,
-                       .gemm = {.m = m, .n = n, .k = k, .transpose_a = flags & 1, .transpose_b = flags & 2, .alpha = 1, .b_constant = flags & 4}};
+    const problem p = {
+        .kind = PROBLEM_GEMM,
+        .dtype = dtype,
+        .gemm = {
+            .m = m, .n = n, .k = k, .transpose_a = flags & 1, .transpose_b = flags & 2, .alpha = 1, .b_constant = flags & 4}};
     check(&p, reference_gemm);
 }
 
@@ -62,10 +65,25 @@ Test(solvers, arg_stays_inside_of_its_operands)
 
 Test(solvers, gather_and_scatter_stay_inside_of_their_operands)
 {
-    const gather_problem rows = {.outer = 2, .axis = 5, .inner = 19, .count = 4, .index_dtype = SOCLE_INT64, .rank = 3, .axis_index = 1,
+    const gather_problem rows = {.outer = 2,
+                                 .axis = 5,
+                                 .inner = 19,
+                                 .count = 4,
+                                 .index_dtype = SOCLE_INT64,
+                                 .rank = 3,
+                                 .axis_index = 1,
                                  .data_dims = {2, 5, 19}};
-    const gather_problem elements = {.outer = 2, .axis = 5, .inner = 3, .count = 4, .elements = true, .index_dtype = SOCLE_INT32, .rank = 3,
-                                     .axis_index = 1, .data_dims = {2, 5, 3}, .index_dims = {2, 4, 2}, .reduction = 1};
+    const gather_problem elements = {.outer = 2,
+                                     .axis = 5,
+                                     .inner = 3,
+                                     .count = 4,
+                                     .elements = true,
+                                     .index_dtype = SOCLE_INT32,
+                                     .rank = 3,
+                                     .axis_index = 1,
+                                     .data_dims = {2, 5, 3},
+                                     .index_dims = {2, 4, 2},
+                                     .reduction = 1};
     const gather_problem *shapes[] = {&rows, &elements};
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         problem p = {.kind = PROBLEM_GATHER, .dtype = SOCLE_FLOAT32, .gather = *shapes[i]};

@@ -141,7 +141,8 @@ void reference_gather(const problem *p, double *const *values)
     for (int64_t o = 0; o < g->outer; o++)
         for (int64_t k = 0; k < g->count; k++)
             for (int64_t i = 0; i < g->inner; i++)
-                values[2][(o * g->count + k) * g->inner + i] = values[0][(o * g->axis + wrapped(values[1][k], g->axis)) * g->inner + i];
+                values[2][(o * g->count + k) * g->inner + i] =
+                    values[0][(o * g->axis + wrapped(values[1][k], g->axis)) * g->inner + i];
 }
 
 void reference_gather_grad(const problem *p, double *const *values)
@@ -155,17 +156,23 @@ void reference_gather_grad(const problem *p, double *const *values)
     for (int64_t o = 0; o < g->outer; o++)
         for (int64_t k = 0; k < g->count; k++)
             for (int64_t i = 0; i < g->inner; i++)
-                values[2][(o * g->axis + wrapped(values[1][k], g->axis)) * g->inner + i] += values[0][(o * g->count + k) * g->inner + i];
+                values[2][(o * g->axis + wrapped(values[1][k], g->axis)) * g->inner + i] +=
+                    values[0][(o * g->count + k) * g->inner + i];
 }
 
 static double combined(int reduction, double old, double update)
 {
     switch (reduction) {
-    case 1: return old + update;
-    case 2: return old * update;
-    case 3: return update > old ? update : old;
-    case 4: return update < old ? update : old;
-    default: return update;
+    case 1:
+        return old + update;
+    case 2:
+        return old * update;
+    case 3:
+        return update > old ? update : old;
+    case 4:
+        return update < old ? update : old;
+    default:
+        return update;
     }
 }
 

@@ -31,40 +31,69 @@ int64_t solver_pick(solver_random *r, int64_t low, int64_t high)
 static void store_element(socle_dtype dtype, void *bytes, int64_t i, double value)
 {
     switch (dtype) {
-    case SOCLE_FLOAT16: ((uint16_t *)bytes)[i] = float_to_half((float)value); break;
-    case SOCLE_BFLOAT16: ((uint16_t *)bytes)[i] = float_to_bfloat16((float)value); break;
-    case SOCLE_FLOAT64: ((double *)bytes)[i] = value; break;
-    case SOCLE_FLOAT32: ((float *)bytes)[i] = (float)value; break;
-    case SOCLE_INT64: ((int64_t *)bytes)[i] = (int64_t)value; break;
-    case SOCLE_INT32: ((int32_t *)bytes)[i] = (int32_t)value; break;
-    case SOCLE_INT16: ((int16_t *)bytes)[i] = (int16_t)value; break;
-    default: ((uint8_t *)bytes)[i] = (uint8_t)(int64_t)value;
+    case SOCLE_FLOAT16:
+        ((uint16_t *)bytes)[i] = float_to_half((float)value);
+        break;
+    case SOCLE_BFLOAT16:
+        ((uint16_t *)bytes)[i] = float_to_bfloat16((float)value);
+        break;
+    case SOCLE_FLOAT64:
+        ((double *)bytes)[i] = value;
+        break;
+    case SOCLE_FLOAT32:
+        ((float *)bytes)[i] = (float)value;
+        break;
+    case SOCLE_INT64:
+        ((int64_t *)bytes)[i] = (int64_t)value;
+        break;
+    case SOCLE_INT32:
+        ((int32_t *)bytes)[i] = (int32_t)value;
+        break;
+    case SOCLE_INT16:
+        ((int16_t *)bytes)[i] = (int16_t)value;
+        break;
+    default:
+        ((uint8_t *)bytes)[i] = (uint8_t)(int64_t)value;
     }
 }
 
 static double load_element(socle_dtype dtype, const void *bytes, int64_t i)
 {
     switch (dtype) {
-    case SOCLE_FLOAT16: return half_to_float(((const uint16_t *)bytes)[i]);
-    case SOCLE_BFLOAT16: return bfloat16_to_float(((const uint16_t *)bytes)[i]);
-    case SOCLE_FLOAT64: return ((const double *)bytes)[i];
-    case SOCLE_FLOAT32: return ((const float *)bytes)[i];
-    case SOCLE_INT64: return (double)((const int64_t *)bytes)[i];
-    case SOCLE_INT32: return ((const int32_t *)bytes)[i];
-    case SOCLE_INT16: return ((const int16_t *)bytes)[i];
-    case SOCLE_INT8: return ((const int8_t *)bytes)[i];
-    default: return ((const uint8_t *)bytes)[i];
+    case SOCLE_FLOAT16:
+        return half_to_float(((const uint16_t *)bytes)[i]);
+    case SOCLE_BFLOAT16:
+        return bfloat16_to_float(((const uint16_t *)bytes)[i]);
+    case SOCLE_FLOAT64:
+        return ((const double *)bytes)[i];
+    case SOCLE_FLOAT32:
+        return ((const float *)bytes)[i];
+    case SOCLE_INT64:
+        return (double)((const int64_t *)bytes)[i];
+    case SOCLE_INT32:
+        return ((const int32_t *)bytes)[i];
+    case SOCLE_INT16:
+        return ((const int16_t *)bytes)[i];
+    case SOCLE_INT8:
+        return ((const int8_t *)bytes)[i];
+    default:
+        return ((const uint8_t *)bytes)[i];
     }
 }
 
 static double tolerance_of(socle_dtype dtype)
 {
     switch (dtype) {
-    case SOCLE_FLOAT64: return 1e-12;
-    case SOCLE_FLOAT32: return 2e-5;
-    case SOCLE_FLOAT16: return 1e-3;
-    case SOCLE_BFLOAT16: return 6e-3;
-    default: return 0;
+    case SOCLE_FLOAT64:
+        return 1e-12;
+    case SOCLE_FLOAT32:
+        return 2e-5;
+    case SOCLE_FLOAT16:
+        return 1e-3;
+    case SOCLE_BFLOAT16:
+        return 6e-3;
+    default:
+        return 0;
     }
 }
 
@@ -125,10 +154,11 @@ typedef struct case_run {
     tuning tuning;
 } case_run;
 
-#define RUN_ASSERT(run, condition, ...)                                                                                                   \
-    cr_assert(condition, "%s by %s [%d %d %d %d %d %d] on %s, operand seed %llu: %s", (run)->d->text, (run)->solver->name,                \
-              (run)->tuning.value[0], (run)->tuning.value[1], (run)->tuning.value[2], (run)->tuning.value[3], (run)->tuning.value[4],     \
-              (run)->tuning.value[5], socle_device_get_info((run)->device)->id, (unsigned long long)(run)->d->c->seed, __VA_ARGS__)
+#define RUN_ASSERT(run, condition, ...)                                                                                          \
+    cr_assert(condition, "%s by %s [%d %d %d %d %d %d] on %s, operand seed %llu: %s", (run)->d->text, (run)->solver->name,       \
+              (run)->tuning.value[0], (run)->tuning.value[1], (run)->tuning.value[2], (run)->tuning.value[3],                    \
+              (run)->tuning.value[4], (run)->tuning.value[5], socle_device_get_info((run)->device)->id,                          \
+              (unsigned long long)(run)->d->c->seed, __VA_ARGS__)
 
 static int add_span(case_run *run, size_t size_bytes, const void *content)
 {
@@ -173,7 +203,8 @@ static void compare_operand(const case_run *run, int i, const uint8_t *bytes)
 {
     const problem_operand *operand = &run->d->operands[i];
     const double *expected = run->d->values[i];
-    const double share = run->d->c->tolerance > 0 && is_floating(operand->dtype) ? run->d->c->tolerance : tolerance_of(operand->dtype);
+    const double share =
+        run->d->c->tolerance > 0 && is_floating(operand->dtype) ? run->d->c->tolerance : tolerance_of(operand->dtype);
     double largest = 0;
     for (int64_t k = 0; k < operand->count; k++)
         largest = isfinite(expected[k]) ? fmax(largest, fabs(expected[k])) : largest;

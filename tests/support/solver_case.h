@@ -1,5 +1,5 @@
-/* A problem, its float64 reference, and every solver that applies on every device: for the conformance suites. Buffers lie between guard zones,
- * results start as NaN, and what differs is reported with the seed that repeats it. */
+/* A problem, its float64 reference, and every solver that applies on every device: for the conformance suites. Buffers lie
+ * between guard zones, results start as NaN, and what differs is reported with the seed that repeats it. */
 #ifndef SOCLE_TESTS_SOLVER_CASE_H
 #define SOCLE_TESTS_SOLVER_CASE_H
 
@@ -18,14 +18,14 @@ typedef void (*solver_reference)(const problem *p, double *const *values);
 typedef struct solver_case {
     const problem *p;
     solver_reference reference;
-    uint64_t seed;       /* of the operands' content */
-    int specials;        /* that many elements of each input are infinite or NaN */
-    double tolerance;    /* share of the largest result; 0: by type */
-    int tunings;         /* tried of each solver; 0: the default alone */
+    uint64_t seed;    /* of the operands' content */
+    int specials;     /* that many elements of each input are infinite or NaN */
+    double tolerance; /* share of the largest result; 0: by type */
+    int tunings;      /* tried of each solver; 0: the default alone */
 } solver_case;
 
-/* Runs the case by each solver that applies, on each device that is usable and computes with the type, and fails the test where a result differs
- * or a byte outside of a result was written. Environment: SOCLE_TEST_SOLVER=NAME narrows the solvers. */
+/* Runs the case by each solver that applies, on each device that is usable and computes with the type, and fails the test where a
+ * result differs or a byte outside of a result was written. Environment: SOCLE_TEST_SOLVER=NAME narrows the solvers. */
 void solver_case_check(const solver_case *c);
 /* How many runs of one solver on one device there were so far in this process. */
 int solver_case_runs(void);

@@ -4,7 +4,11 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#define DIMS(...) (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__}
+#define DIMS(...)                                                                                                                \
+    (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[])                                                       \
+    {                                                                                                                            \
+        __VA_ARGS__                                                                                                              \
+    }
 
 static socle_graph *new_graph(void)
 {
@@ -51,7 +55,8 @@ Test(solver_problem, gemm_with_a_constant_right_side_may_be_packed)
     const float weights[12] = {0};
     const graph_type type = {.dtype = SOCLE_FLOAT32, .rank = 2, .dims = {4, 3}};
     const value_id x = input(graph, "x", SOCLE_FLOAT32, DIMS(5, 3)), w = graph_add_constant(graph, "w", &type, weights, true);
-    graph_add(graph, "", "Gemm", (value_id[]){x, w}, 2, (socle_attribute[]){ATTRIBUTE_INT("transB", 1), ATTRIBUTE_FLOAT("alpha", 0.5)}, 2, 1);
+    graph_add(graph, "", "Gemm", (value_id[]){x, w}, 2,
+              (socle_attribute[]){ATTRIBUTE_INT("transB", 1), ATTRIBUTE_FLOAT("alpha", 0.5)}, 2, 1);
     expect(graph, "gemm 5x4x3 nt alpha0.5 const f32", 3);
 }
 
@@ -94,7 +99,8 @@ Test(solver_problem, group_normalization_scales_each_channel_of_its_groups)
     socle_graph *graph = new_graph();
     const value_id x = input(graph, "x", SOCLE_FLOAT32, DIMS(2, 6, 4, 5));
     const value_id scale = input(graph, "s", SOCLE_FLOAT32, DIMS(6)), bias = input(graph, "b", SOCLE_FLOAT32, DIMS(6));
-    graph_add(graph, "", "GroupNormalization", (value_id[]){x, scale, bias}, 3, (socle_attribute[]){ATTRIBUTE_INT("num_groups", 2)}, 1, 1);
+    graph_add(graph, "", "GroupNormalization", (value_id[]){x, scale, bias}, 3,
+              (socle_attribute[]){ATTRIBUTE_INT("num_groups", 2)}, 1, 1);
     expect(graph, "norm 4x60 scale 2x20 scale bias f32", 4);
 }
 
@@ -120,7 +126,8 @@ Test(solver_problem, arg_min_may_want_the_last)
 {
     socle_graph *graph = new_graph();
     const value_id x = input(graph, "x", SOCLE_FLOAT32, DIMS(4, 5, 6));
-    graph_add(graph, "", "ArgMin", &x, 1, (socle_attribute[]){ATTRIBUTE_INT("axis", -1), ATTRIBUTE_INT("select_last_index", 1)}, 2, 1);
+    graph_add(graph, "", "ArgMin", &x, 1, (socle_attribute[]){ATTRIBUTE_INT("axis", -1), ATTRIBUTE_INT("select_last_index", 1)},
+              2, 1);
     expect(graph, "arg_min 20x6x1 last f32", 2);
 }
 
@@ -131,11 +138,13 @@ Test(solver_problem, convolution_and_pooling_have_their_geometry)
     value_id x = input(graph, "x", SOCLE_FLOAT32, DIMS(1, 4, 8, 8));
     const value_id w = input(graph, "w", SOCLE_FLOAT32, DIMS(6, 2, 3, 3));
     graph_add(graph, "", "Conv", (value_id[]){x, w}, 2,
-              (socle_attribute[]){ATTRIBUTE_INT("group", 2), ATTRIBUTE_INTS("strides", two, 2), ATTRIBUTE_INTS("pads", ones, 4)}, 3, 1);
+              (socle_attribute[]){ATTRIBUTE_INT("group", 2), ATTRIBUTE_INTS("strides", two, 2), ATTRIBUTE_INTS("pads", ones, 4)},
+              3, 1);
     expect(graph, "conv 1x4x8x8,6x3x3 s2x2 d1x1 p1x1:1x1 o4x4 g2 f32", 3);
     graph = new_graph();
     x = input(graph, "x", SOCLE_FLOAT32, DIMS(1, 4, 8, 8));
-    graph_add(graph, "", "MaxPool", &x, 1, (socle_attribute[]){ATTRIBUTE_INTS("kernel_shape", two, 2), ATTRIBUTE_INTS("strides", two, 2)}, 2, 1);
+    graph_add(graph, "", "MaxPool", &x, 1,
+              (socle_attribute[]){ATTRIBUTE_INTS("kernel_shape", two, 2), ATTRIBUTE_INTS("strides", two, 2)}, 2, 1);
     problem p;
     value_id operands[PROBLEM_MAX_OPERANDS];
     int count;

@@ -1,5 +1,5 @@
-/* ArgMax and ArgMin: arg/rows (CPU-shaped: vectors), arg/group (GPU-shaped: a work-group per row), arg/plain (one work-item per row). The latter
- * two share a kernel. */
+/* ArgMax and ArgMin: arg/rows (CPU-shaped: vectors), arg/group (GPU-shaped: a work-group per row), arg/plain (one work-item per
+ * row). The latter two share a kernel. */
 #include "../launch.h"
 
 static bool fits(const problem *p)
@@ -13,8 +13,8 @@ static bool fits(const problem *p)
 static solver_launch begin(const problem *p, const char *algorithm, const char *source, const char *kernel,
                            const solver_operands *operands)
 {
-    solver_launch launch = {.algorithm = algorithm, .source = source, .kernel = kernel, .flops = problem_flops(p),
-                            .bytes = problem_bytes(p)};
+    solver_launch launch = {
+        .algorithm = algorithm, .source = source, .kernel = kernel, .flops = problem_flops(p), .bytes = problem_bytes(p)};
     text_addf(&launch.options, "-DSTORAGE=%s -DMINIMUM=%d -DLAST=%d", storage_name(p->dtype), p->arg.minimum, p->arg.last);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
@@ -33,7 +33,8 @@ static int column_lanes(const problem *p, const socle_device *device)
 
 static bool rows_applicable(const problem *p, const socle_device *device)
 {
-    return fits(p) && device_runs_long_loops(device) && storage_is_real32(p->dtype) && (p->arg.inner == 1 || column_lanes(p, device) > 1);
+    return fits(p) && device_runs_long_loops(device) && storage_is_real32(p->dtype) &&
+           (p->arg.inner == 1 || column_lanes(p, device) > 1);
 }
 
 static int64_t rows_share(const problem *p, const socle_device *device)
@@ -86,7 +87,8 @@ const solver solver_arg_rows = {
 
 /* ---- group, plain ---- */
 
-static socle_status emit_items(const problem *p, int items, const char *algorithm, const solver_operands *operands, step_list *steps)
+static socle_status emit_items(const problem *p, int items, const char *algorithm, const solver_operands *operands,
+                               step_list *steps)
 {
     const arg_problem *a = &p->arg;
     solver_launch launch = begin(p, algorithm, "arg/plain", "arg_plain", operands);

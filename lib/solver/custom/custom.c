@@ -1,4 +1,5 @@
-/* A host's own operator: its OpenCL source as it is, one work-item per element of the first output, shapes as macros (socle/graph.h). */
+/* A host's own operator: its OpenCL source as it is, one work-item per element of the first output, shapes as macros
+ * (socle/graph.h). */
 #include "../launch.h"
 
 static bool custom_applicable(const problem *p, const socle_device *device)
@@ -9,7 +10,8 @@ static bool custom_applicable(const problem *p, const socle_device *device)
 
 static void define_shape(text *options, const char *prefix, int index, const graph_type *type)
 {
-    text_addf(options, " -D%s%d_COUNT=%lld -D%s%d_RANK=%d", prefix, index, (long long)graph_type_count(type), prefix, index, type->rank);
+    text_addf(options, " -D%s%d_COUNT=%lld -D%s%d_RANK=%d", prefix, index, (long long)graph_type_count(type), prefix, index,
+              type->rank);
     for (int d = 0; d < type->rank; d++)
         text_addf(options, " -D%s%d_DIM%d=%lld", prefix, index, d, (long long)type->dims[d]);
 }
@@ -21,8 +23,8 @@ static socle_status custom_emit(const problem *p, const socle_device *device, co
     (void)t;
     const graph_node *node = &p->graph->nodes[p->node];
     const socle_custom_operator *custom = node->op->custom;
-    solver_launch launch = {.algorithm = "custom", .kernel = custom->kernel, .dims = 1, .flops = problem_flops(p),
-                            .bytes = problem_bytes(p)};
+    solver_launch launch = {
+        .algorithm = "custom", .kernel = custom->kernel, .dims = 1, .flops = problem_flops(p), .bytes = problem_bytes(p)};
     text_add(&launch.prelude, custom->source);
     for (int i = 0; i < node->input_count; i++)
         define_shape(&launch.options, "IN", i, &p->graph->values[node->inputs[i]].type);

@@ -1,11 +1,11 @@
-/* Gather and GatherElements: gather/blocks copies whole rows in vectors (CPU-shaped), gather/plain has a work-item per element (GPU-shaped, and
- * everything else). */
+/* Gather and GatherElements: gather/blocks copies whole rows in vectors (CPU-shaped), gather/plain has a work-item per element
+ * (GPU-shaped, and everything else). */
 #include "gather.h"
 
 static solver_launch begin(const problem *p, const char *algorithm, const char *kernel, const solver_operands *operands)
 {
-    solver_launch launch = {.algorithm = algorithm, .source = algorithm, .kernel = kernel, .dims = 1, .flops = 0,
-                            .bytes = problem_bytes(p)};
+    solver_launch launch = {
+        .algorithm = algorithm, .source = algorithm, .kernel = kernel, .dims = 1, .flops = 0, .bytes = problem_bytes(p)};
     text_addf(&launch.options, "-DELEMENT=%s -DINDEX=%s", gather_copy_type(p->dtype), gather_index_type(&p->gather));
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
@@ -16,7 +16,8 @@ static solver_launch begin(const problem *p, const char *algorithm, const char *
 
 static bool blocks_applicable(const problem *p, const socle_device *device)
 {
-    return gather_copy_type(p->dtype) != NULL && device_runs_long_loops(device) && !p->gather.elements && p->gather.axis > 0 && p->gather.inner >= 8;
+    return gather_copy_type(p->dtype) != NULL && device_runs_long_loops(device) && !p->gather.elements && p->gather.axis > 0 &&
+           p->gather.inner >= 8;
 }
 
 static int64_t blocks_share(const problem *p, const socle_device *device)

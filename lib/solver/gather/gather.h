@@ -11,9 +11,10 @@ const char *gather_copy_type(socle_dtype dtype);        /* unsigned integer of t
 void gather_strides(const int64_t *dims, int rank, int64_t *strides);
 /* Elements of dims without the axis (skip < 0: all). */
 int64_t gather_count(const int64_t *dims, int rank, int skip);
-/* "#define NAME(i) (...)": i numbers the places of `dims`, its axis `skip` left out (< 0: none); the result is the sum of the coordinates,
- * but the one along `without`, times their strides. */
-void gather_define_offset(text *out, const char *name, const int64_t *dims, int rank, int skip, int without, const int64_t *strides);
+/* "#define NAME(i) (...)": i numbers the places of `dims`, its axis `skip` left out (< 0: none); the result is the sum of the
+ * coordinates, but the one along `without`, times their strides. */
+void gather_define_offset(text *out, const char *name, const int64_t *dims, int rank, int skip, int without,
+                          const int64_t *strides);
 /* DATA_OFFSET and INDEX_OFFSET of the lines along the axis that have indices. */
 void gather_define_lines(text *out, const gather_problem *g);
 /* Distance of neighbours along the axis within the indices. */

@@ -1,10 +1,15 @@
-/* Gradients of Gather and GatherElements. gather_grad/rows: each group owns some rows of dx and walks through all indices; gather_grad/plain: a
- * work-item per element of dx (Gather), per line along the axis (GatherElements). No atomics: results do not depend on timing. */
+/* Gradients of Gather and GatherElements. gather_grad/rows: each group owns some rows of dx and walks through all indices;
+ * gather_grad/plain: a work-item per element of dx (Gather), per line along the axis (GatherElements). No atomics: results do not
+ * depend on timing. */
 #include "gather.h"
 
 static solver_launch begin(const problem *p, const char *algorithm, const char *kernel, const solver_operands *operands)
 {
-    solver_launch launch = {.algorithm = algorithm, .source = "gather/grad", .kernel = kernel, .dims = 1, .flops = problem_flops(p),
+    solver_launch launch = {.algorithm = algorithm,
+                            .source = "gather/grad",
+                            .kernel = kernel,
+                            .dims = 1,
+                            .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
     text_addf(&launch.options, "-DSTORAGE=%s -DINDEX=%s", storage_name(p->dtype), gather_index_type(&p->gather));
     for (int i = 0; i < 3; i++)
@@ -22,7 +27,8 @@ static bool adds(socle_dtype dtype, const socle_device *device)
 static bool rows_applicable(const problem *p, const socle_device *device)
 {
     const gather_problem *g = &p->gather;
-    return adds(p->dtype, device) && device_runs_long_loops(device) && p->dtype != SOCLE_FLOAT16 && p->dtype != SOCLE_BFLOAT16 && !g->elements && g->axis > 0;
+    return adds(p->dtype, device) && device_runs_long_loops(device) && p->dtype != SOCLE_FLOAT16 && p->dtype != SOCLE_BFLOAT16 &&
+           !g->elements && g->axis > 0;
 }
 
 static int row_items(const problem *p, const socle_device *device)
@@ -114,7 +120,10 @@ static socle_status emit_zeros(const problem *p, const solver_operands *operands
         s->bytes = (double)size_bytes;
         return SOCLE_OK;
     }
-    solver_launch launch = {.algorithm = "gather_grad/plain", .source = "gather/grad", .kernel = "gather_grad_zero", .dims = 1,
+    solver_launch launch = {.algorithm = "gather_grad/plain",
+                            .source = "gather/grad",
+                            .kernel = "gather_grad_zero",
+                            .dims = 1,
                             .bytes = (double)size_bytes};
     text_addf(&launch.options, "-DSTORAGE=%s -DINDEX=%s", storage_name(p->dtype), gather_index_type(g));
     launch_arg(&launch, ARG_OPERAND(operands->data[2]));

@@ -8,11 +8,16 @@ const char *gather_index_type(const gather_problem *g)
 const char *gather_copy_type(socle_dtype dtype)
 {
     switch (socle_dtype_size_bytes(dtype)) {
-    case 1: return "uchar";
-    case 2: return "ushort";
-    case 4: return "uint";
-    case 8: return "ulong";
-    default: return NULL;
+    case 1:
+        return "uchar";
+    case 2:
+        return "ushort";
+    case 4:
+        return "uint";
+    case 8:
+        return "ulong";
+    default:
+        return NULL;
     }
 }
 
@@ -34,7 +39,8 @@ int64_t gather_count(const int64_t *dims, int rank, int skip)
     return count;
 }
 
-void gather_define_offset(text *out, const char *name, const int64_t *dims, int rank, int skip, int without, const int64_t *strides)
+void gather_define_offset(text *out, const char *name, const int64_t *dims, int rank, int skip, int without,
+                          const int64_t *strides)
 {
     int64_t inner = 1;
     text_addf(out, "#define %s(i) (0L", name);

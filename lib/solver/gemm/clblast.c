@@ -1,4 +1,5 @@
-/* gemm/clblast: CLBlast's product, as one way among the others. Its kernels are tuned for GPUs; it takes no empty matrices and no epilogue. */
+/* gemm/clblast: CLBlast's product, as one way among the others. Its kernels are tuned for GPUs; it takes no empty matrices and no
+ * epilogue. */
 #ifdef SOCLE_HAVE_CLBLAST
 #include "gemm.h"
 
@@ -23,12 +24,13 @@ static socle_status run(socle_device *device, cl_command_queue queue, const cl_m
     (void)arg_count;
     CLBlastStatusCode code;
     if (g->batch_rank == 0)
-        code = CLBlastSgemm(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n, k, g->alpha, memory[GEMM_A],
-                            0, lda, memory[GEMM_B], 0, ldb, 0.0f, memory[GEMM_C], 0, n, &queue, NULL);
+        code = CLBlastSgemm(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n, k, g->alpha,
+                            memory[GEMM_A], 0, lda, memory[GEMM_B], 0, ldb, 0.0f, memory[GEMM_C], 0, n, &queue, NULL);
     else
-        code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n, k, g->alpha,
-                                          memory[GEMM_A], 0, lda, (size_t)g->stride_a[0], memory[GEMM_B], 0, ldb,
-                                          (size_t)g->stride_b[0], 0.0f, memory[GEMM_C], 0, n, m * n, (size_t)g->batch[0], &queue, NULL);
+        code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n, k,
+                                          g->alpha, memory[GEMM_A], 0, lda, (size_t)g->stride_a[0], memory[GEMM_B], 0, ldb,
+                                          (size_t)g->stride_b[0], 0.0f, memory[GEMM_C], 0, n, m * n, (size_t)g->batch[0], &queue,
+                                          NULL);
     if (code != CLBlastSuccess)
         return socle_fail(SOCLE_DRIVER, "%s: CLBlast's product of %zux%zux%zu failed with status %d: choose another solver",
                           device->info.id, m, n, k, (int)code);

@@ -1,5 +1,5 @@
-/* gemm/direct: small products on CPU-shaped devices in one launch, both operands read in place (a transposed B goes through local memory). No
- * packing, so it wins while B fits the caches: the layers of small networks, forward and backward. */
+/* gemm/direct: small products on CPU-shaped devices in one launch, both operands read in place (a transposed B goes through local
+ * memory). No packing, so it wins while B fits the caches: the layers of small networks, forward and backward. */
 #include "gemm.h"
 
 enum { ROWS, VECTORS, GROUP_ROWS, GROUP_COLUMNS, LANES };
@@ -103,7 +103,8 @@ static double direct_estimate(const problem *p, const socle_device *device, cons
         flops += batches * (double)row_groups * depth * columns * 2 * 8;
     if (!device_is_cpu_shaped(device))
         return estimate_s(device, flops, 0.01, problem_bytes(p), 1, 0);
-    return estimate_s(device, flops, share, gemm_seen_bytes(p) * (large ? 2 : 1), 1, row_groups * column_groups * gemm_batches(g));
+    return estimate_s(device, flops, share, gemm_seen_bytes(p) * (large ? 2 : 1), 1,
+                      row_groups * column_groups * gemm_batches(g));
 }
 
 static socle_status direct_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -111,8 +112,14 @@ static socle_status direct_emit(const problem *p, const socle_device *device, co
 {
     const gemm_problem *g = &p->gemm;
     const tuning r = resolved(p, device, t);
-    solver_launch launch = {.algorithm = "gemm/direct", .source = "gemm/direct", .kernel = "gemm_direct", .dims = 3,
-                            .local = {1, 1, 1}, .epilogue = true, .flops = problem_flops(p), .bytes = problem_bytes(p)};
+    solver_launch launch = {.algorithm = "gemm/direct",
+                            .source = "gemm/direct",
+                            .kernel = "gemm_direct",
+                            .dims = 3,
+                            .local = {1, 1, 1},
+                            .epilogue = true,
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
     gemm_add_options(&launch, p);
     text_addf(&launch.options, " -DWIDTH=%d -DROWS=%d -DVECTORS=%d -DTRANSPOSE_A=%d -DB_TRANSPOSED=%d", r.value[LANES],
               r.value[ROWS], r.value[VECTORS], g->transpose_a, g->transpose_b);

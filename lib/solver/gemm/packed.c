@@ -1,5 +1,6 @@
-/* gemm/packed: the large product on CPU-shaped devices. Panels of A in local memory, panels of B packed once (constant B) or by each group, a
- * register tile of 8 x 32; where m and n are small and k is large, k is split over groups and the sums are added in order. */
+/* gemm/packed: the large product on CPU-shaped devices. Panels of A in local memory, panels of B packed once (constant B) or by
+ * each group, a register tile of 8 x 32; where m and n are small and k is large, k is split over groups and the sums are added in
+ * order. */
 #include "gemm.h"
 
 enum { ROWS, VECTORS, GROUP_ROWS, GROUP_COLUMNS, BLOCK, SPLITS };
@@ -68,7 +69,7 @@ static tuning resolved(const problem *p, const socle_device *device, const tunin
     /* Sums in between are kept in C where C is float, else each block is a split of its own. */
     if (r.value[SPLITS] == 1 && p->dtype != SOCLE_FLOAT32)
         r.value[SPLITS] = (int)ceil_div(g->k, 2 * r.value[BLOCK]);
-    r.value[BLOCK] = r.value[SPLITS] > 1 ? (int)round_up(ceil_div(g->k, r.value[SPLITS]), lanes)
+    r.value[BLOCK] = r.value[SPLITS] > 1         ? (int)round_up(ceil_div(g->k, r.value[SPLITS]), lanes)
                      : p->dtype != SOCLE_FLOAT32 ? (int)round_up(g->k, lanes)
                                                  : even_share(g->k, r.value[BLOCK], lanes);
     if (r.value[SPLITS] > 1)
@@ -95,8 +96,8 @@ static int packed_candidates(const problem *p, const socle_device *device, tunin
 {
     static const int wide[][2] = {{8, 2}, {8, 3}, {12, 2}, {14, 2}, {6, 2}, {4, 4}, {16, 1}};
     static const int narrow[][2] = {{6, 2}, {4, 2}, {4, 3}, {8, 1}, {5, 2}};
-    static const int groups[][3] = {{0, 0, 0}, {64, 512, 512}, {128, 512, 256}, {64, 256, 512}, {128, 256, 384}, {32, 512, 512},
-                                    {96, 1024, 256}, {64, 512, 256}, {64, 128, 512}, {256, 512, 192}};
+    static const int groups[][3] = {{0, 0, 0},      {64, 512, 512},  {128, 512, 256}, {64, 256, 512}, {128, 256, 384},
+                                    {32, 512, 512}, {96, 1024, 256}, {64, 512, 256},  {64, 128, 512}, {256, 512, 192}};
     const bool is_wide = device_lanes(device) == 16;
     const size_t tiles = is_wide ? COUNT_OF(wide) : COUNT_OF(narrow);
     int count = add_candidate(out, 0, capacity, (tuning){{0}});
@@ -135,8 +136,8 @@ static double packed_estimate(const problem *p, const socle_device *device, cons
         operations += 4.0 * r.value[SPLITS] * (double)g->m * (double)g->n;
     const int launches = r.value[SPLITS] > 1 ? 2 : 1;
     const double fixed_s = 2e-6; /* starting and ending each group's panels */
-    return fixed_s + estimate_s(device, 2 * batches * operations, 0.9, gemm_seen_bytes(p), launches,
-                                group_count(p, &r) * r.value[SPLITS]);
+    return fixed_s +
+           estimate_s(device, 2 * batches * operations, 0.9, gemm_seen_bytes(p), launches, group_count(p, &r) * r.value[SPLITS]);
 }
 
 static gemm_panels panels_of(const problem *p, const socle_device *device, const tuning *t)
@@ -166,8 +167,8 @@ static size_t packed_workspace_bytes(const problem *p, const socle_device *devic
 static socle_status emit_reduce(const problem *p, const tuning *r, const solver_operands *operands, step_list *steps)
 {
     const gemm_problem *g = &p->gemm;
-    solver_launch launch = {.algorithm = "gemm/packed", .source = "gemm/reduce", .kernel = "gemm_reduce", .dims = 2,
-                            .epilogue = true};
+    solver_launch launch = {
+        .algorithm = "gemm/packed", .source = "gemm/reduce", .kernel = "gemm_reduce", .dims = 2, .epilogue = true};
     text_addf(&launch.options, "-DSTORAGE=%s", storage_name(p->dtype));
     launch_arg(&launch, ARG_OPERAND(operands->workspace));
     launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_C]));
@@ -189,8 +190,14 @@ static socle_status packed_emit(const problem *p, const socle_device *device, co
     const tuning r = resolved(p, device, t);
     const int form = form_of(p), lanes = device_lanes(device);
     const bool split = r.value[SPLITS] > 1;
-    solver_launch launch = {.algorithm = "gemm/packed", .source = "gemm/packed", .kernel = "gemm_packed", .dims = 3,
-                            .local = {1, 1, 1}, .epilogue = !split, .flops = problem_flops(p), .bytes = problem_bytes(p)};
+    solver_launch launch = {.algorithm = "gemm/packed",
+                            .source = "gemm/packed",
+                            .kernel = "gemm_packed",
+                            .dims = 3,
+                            .local = {1, 1, 1},
+                            .epilogue = !split,
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
     gemm_add_options(&launch, p);
     text_addf(&launch.options, " -DWIDTH=%d -DROWS=%d -DVECTORS=%d -DTRANSPOSE_A=%d -DB_FORM=%d -DSPLIT=%d", lanes, r.value[ROWS],
               r.value[VECTORS], g->transpose_a, form, split);

@@ -3,8 +3,8 @@
 
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
-    const bool computes = storage_is_real32(p->dtype) || p->dtype == SOCLE_FLOAT64 || p->dtype == SOCLE_INT32 ||
-                          p->dtype == SOCLE_INT64;
+    const bool computes =
+        storage_is_real32(p->dtype) || p->dtype == SOCLE_FLOAT64 || p->dtype == SOCLE_INT32 || p->dtype == SOCLE_INT64;
     return computes && storage_runs(p->dtype, device);
 }
 
@@ -19,8 +19,13 @@ static double plain_estimate(const problem *p, const socle_device *device, const
 static socle_status emit_slice(const problem *p, int64_t first, int64_t end, const solver_operands *operands, step_list *steps)
 {
     const gemm_problem *g = &p->gemm;
-    solver_launch launch = {.algorithm = "gemm/plain", .source = "gemm/plain", .kernel = "gemm_plain", .dims = 3, .epilogue = true,
-                            .flops = problem_flops(p), .bytes = problem_bytes(p)};
+    solver_launch launch = {.algorithm = "gemm/plain",
+                            .source = "gemm/plain",
+                            .kernel = "gemm_plain",
+                            .dims = 3,
+                            .epilogue = true,
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
     gemm_add_options(&launch, p);
     text_addf(&launch.options, " -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d", g->transpose_a, g->transpose_b);
     for (int i = 0; i < 3; i++)

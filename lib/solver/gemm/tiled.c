@@ -5,7 +5,7 @@ enum { TILE_M, TILE_N, TILE_K, ITEM_M, ITEM_N };
 
 static const tuning shapes[] = {
     {{128, 128, 16, 8, 8}}, {{64, 64, 16, 4, 4}}, {{32, 32, 16, 2, 2}}, {{128, 64, 16, 8, 4}}, {{64, 128, 16, 4, 8}},
-    {{128, 128, 8, 8, 8}},  {{64, 64, 32, 4, 4}}, {{64, 64, 16, 8, 4}}, {{32, 64, 16, 4, 4}}, {{16, 64, 16, 2, 4}},
+    {{128, 128, 8, 8, 8}},  {{64, 64, 32, 4, 4}}, {{64, 64, 16, 8, 4}}, {{32, 64, 16, 4, 4}},  {{16, 64, 16, 2, 4}},
     {{64, 32, 16, 4, 4}},   {{16, 16, 16, 1, 1}}, {{32, 32, 16, 4, 4}}, {{8, 8, 8, 1, 1}},
 };
 
@@ -18,7 +18,8 @@ static bool fits(const socle_device *device, const tuning *t)
 {
     const device_capabilities *c = &device->capabilities;
     const size_t local_bytes = (size_t)(t->value[TILE_M] + t->value[TILE_N] + 2) * (size_t)t->value[TILE_K] * sizeof(float);
-    return (size_t)items(t) <= c->max_work_group_size && (size_t)(t->value[TILE_N] / t->value[ITEM_N]) <= c->max_work_item_sizes[0] &&
+    return (size_t)items(t) <= c->max_work_group_size &&
+           (size_t)(t->value[TILE_N] / t->value[ITEM_N]) <= c->max_work_item_sizes[0] &&
            (size_t)(t->value[TILE_M] / t->value[ITEM_M]) <= c->max_work_item_sizes[1] && local_bytes <= c->local_memory_bytes &&
            t->value[TILE_M] * t->value[TILE_K] % items(t) == 0 && t->value[TILE_N] * t->value[TILE_K] % items(t) == 0;
 }
@@ -77,11 +78,17 @@ static socle_status tiled_emit(const problem *p, const socle_device *device, con
 {
     const gemm_problem *g = &p->gemm;
     const tuning r = resolved(p, device, t);
-    solver_launch launch = {.algorithm = "gemm/tiled", .source = "gemm/tiled", .kernel = "gemm_tiled", .dims = 3, .epilogue = true,
-                            .flops = problem_flops(p), .bytes = problem_bytes(p)};
+    solver_launch launch = {.algorithm = "gemm/tiled",
+                            .source = "gemm/tiled",
+                            .kernel = "gemm_tiled",
+                            .dims = 3,
+                            .epilogue = true,
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
     gemm_add_options(&launch, p);
     text_addf(&launch.options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
-              r.value[TILE_M], r.value[TILE_N], r.value[TILE_K], r.value[ITEM_M], r.value[ITEM_N], g->transpose_a, g->transpose_b);
+              r.value[TILE_M], r.value[TILE_N], r.value[TILE_K], r.value[ITEM_M], r.value[ITEM_N], g->transpose_a,
+              g->transpose_b);
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
     launch_arg(&launch, ARG_INT(g->m));

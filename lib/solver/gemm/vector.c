@@ -1,5 +1,6 @@
-/* gemm/vector: one to sixteen rows on CPU-shaped devices, where the time is that of reading B once. A constant B is packed into panels, so that
- * it streams; any other B that is stored transposed is read in place by dot products. (Rows of B in place: gemm/direct.) */
+/* gemm/vector: one to sixteen rows on CPU-shaped devices, where the time is that of reading B once. A constant B is packed into
+ * panels, so that it streams; any other B that is stored transposed is read in place by dot products. (Rows of B in place:
+ * gemm/direct.) */
 #include "gemm.h"
 
 enum { ROWS, VECTORS, GROUP_COLUMNS };
@@ -100,9 +101,14 @@ static socle_status vector_emit(const problem *p, const socle_device *device, co
     const gemm_problem *g = &p->gemm;
     const tuning r = resolved(p, device, t);
     const bool panels = uses_panels(p);
-    solver_launch launch = {.algorithm = "gemm/vector", .source = panels ? "gemm/direct" : "gemm/dot",
-                            .kernel = panels ? "gemm_direct" : "gemm_dot", .dims = 3, .local = {1, 1, 1}, .epilogue = true,
-                            .flops = problem_flops(p), .bytes = problem_bytes(p)};
+    solver_launch launch = {.algorithm = "gemm/vector",
+                            .source = panels ? "gemm/direct" : "gemm/dot",
+                            .kernel = panels ? "gemm_direct" : "gemm_dot",
+                            .dims = 3,
+                            .local = {1, 1, 1},
+                            .epilogue = true,
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
     gemm_add_options(&launch, p);
     text_addf(&launch.options, " -DWIDTH=%d -DROWS=%d", device_lanes(device), r.value[ROWS]);
     if (panels)

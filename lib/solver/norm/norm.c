@@ -1,5 +1,5 @@
-/* Layer, group and instance normalization: norm/rows (CPU-shaped: vectors), norm/group (GPU-shaped: a work-group per row), norm/plain (one
- * work-item per row). The latter two share a kernel. */
+/* Layer, group and instance normalization: norm/rows (CPU-shaped: vectors), norm/group (GPU-shaped: a work-group per row),
+ * norm/plain (one work-item per row). The latter two share a kernel. */
 #include "../launch.h"
 
 static bool fits(const problem *p)
@@ -18,7 +18,11 @@ static solver_launch begin(const problem *p, const char *algorithm, const char *
     const int data_count = 2 + n->has_scale + n->has_bias;
     const bool mean = n->statistics && operands->data[data_count] != GRAPH_NONE;
     const bool inverse = n->statistics && operands->data[data_count + 1] != GRAPH_NONE;
-    solver_launch launch = {.algorithm = algorithm, .source = source, .kernel = kernel, .dims = 1, .flops = problem_flops(p),
+    solver_launch launch = {.algorithm = algorithm,
+                            .source = source,
+                            .kernel = kernel,
+                            .dims = 1,
+                            .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
     text_addf(&launch.options, "-DSTORAGE=%s -DHAS_SCALE=%d -DHAS_BIAS=%d -DHAS_MEAN=%d -DHAS_INVERSE=%d", storage_name(p->dtype),
               n->has_scale, n->has_bias, mean, inverse);
@@ -82,7 +86,8 @@ const solver solver_norm_rows = {
 
 /* ---- group, plain ---- */
 
-static socle_status emit_items(const problem *p, int items, const char *algorithm, const solver_operands *operands, step_list *steps)
+static socle_status emit_items(const problem *p, int items, const char *algorithm, const solver_operands *operands,
+                               step_list *steps)
 {
     const norm_problem *n = &p->norm;
     solver_launch launch = begin(p, algorithm, "norm/plain", "norm_plain", operands);

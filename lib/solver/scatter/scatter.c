@@ -1,11 +1,16 @@
-/* ScatterElements: scatter/lines copies the data and lets a work-item run along each line that has indices; scatter/plain lets a work-item for
- * each element of the result look through its line's indices. Both add, multiply and compare in the order of the indices. */
+/* ScatterElements: scatter/lines copies the data and lets a work-item run along each line that has indices; scatter/plain lets a
+ * work-item for each element of the result look through its line's indices. Both add, multiply and compare in the order of the
+ * indices. */
 #include "../gather/gather.h"
 
 static solver_launch begin(const problem *p, const char *algorithm, const char *kernel)
 {
-    solver_launch launch = {.algorithm = algorithm, .source = "scatter/scatter", .kernel = kernel, .dims = 1,
-                            .flops = problem_flops(p), .bytes = problem_bytes(p)};
+    solver_launch launch = {.algorithm = algorithm,
+                            .source = "scatter/scatter",
+                            .kernel = kernel,
+                            .dims = 1,
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
     text_addf(&launch.options, "-DSTORAGE=%s -DINDEX=%s -DREDUCTION=%d", storage_name(p->dtype), gather_index_type(&p->gather),
               p->gather.reduction);
     return launch;

@@ -1,4 +1,5 @@
-/* Softmax and log-softmax: softmax/rows (CPU-shaped: vectors), softmax/group (GPU-shaped: a work-group per row), softmax/plain. */
+/* Softmax and log-softmax: softmax/rows (CPU-shaped: vectors), softmax/group (GPU-shaped: a work-group per row), softmax/plain.
+ */
 #include "../launch.h"
 
 /* Time of an exponential, in multiply-adds of a lane. */
@@ -15,8 +16,8 @@ static bool fits(const problem *p)
 
 static solver_launch begin(const problem *p, const char *algorithm, const char *kernel, const solver_operands *operands)
 {
-    solver_launch launch = {.algorithm = algorithm, .source = algorithm, .kernel = kernel, .flops = problem_flops(p),
-                            .bytes = problem_bytes(p)};
+    solver_launch launch = {
+        .algorithm = algorithm, .source = algorithm, .kernel = kernel, .flops = problem_flops(p), .bytes = problem_bytes(p)};
     text_addf(&launch.options, "-DSTORAGE=%s -DLOGARITHM=%d", storage_name(p->dtype), p->softmax.logarithm);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
@@ -128,7 +129,8 @@ static double group_estimate(const problem *p, const socle_device *device, const
 {
     (void)t;
     const double share = device_is_cpu_shaped(device) ? 0.005 : p->softmax.inner == 1 ? 0.3 : 0.05;
-    return estimate_s(device, elements(p) * EXPONENTIAL_FLOPS, share, 1.5 * problem_bytes(p), 1, p->softmax.outer * p->softmax.inner);
+    return estimate_s(device, elements(p) * EXPONENTIAL_FLOPS, share, 1.5 * problem_bytes(p), 1,
+                      p->softmax.outer * p->softmax.inner);
 }
 
 static socle_status group_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
