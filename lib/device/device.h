@@ -37,7 +37,8 @@ typedef enum device_quirk {
     QUIRK_SMALL_MEMORY = 1 << 3,        /* grants more memory than the machine has: own budget (PoCL) */
     QUIRK_COMPILES_AT_ENQUEUE = 1 << 4, /* compiles at the first launch of each work-group size (PoCL) */
     QUIRK_LOCAL_THREAD_QUEUE = 1 << 5,  /* queue property 1 << 31 runs kernels in the calling thread (Intel CPU) */
-    QUIRK_COMPILE_ONE_AT_A_TIME = 1 << 6
+    QUIRK_COMPILE_ONE_AT_A_TIME = 1 << 6,
+    QUIRK_FINISH_AFTER_FLUSH = 1 << 7   /* clFinish does not wait for what clFlush sent off before (rusticl) */
 } device_quirk;
 
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;

@@ -17,8 +17,9 @@ static const quirk_row quirk_rows[] = {
     /* llvmpipe ends any loop of a work-item after 65,535 iterations and says nothing: sums over longer axes come out too small.
      * Mesa 22.3, LP_MAX_TGSI_LOOP_ITERATIONS in src/gallium/auxiliary/gallivm/lp_bld_limits.h; profile/probe measures it. */
     {.device = "llvmpipe", .quirks = QUIRK_LOOP_LIMIT},
-    /* rusticl answers 0 for every time of an event (CL_DEVICE_PROFILING_TIMER_RESOLUTION is 0 too). Mesa 22.3. */
-    {.platform = "rusticl", .quirks = QUIRK_NO_EVENT_TIMER},
+    /* rusticl answers 0 for every time of an event (CL_DEVICE_PROFILING_TIMER_RESOLUTION is 0 too). Its clFinish waits for the commands
+     * that it sends off itself, not for those that clFlush sent before: a non-blocking read is not done when it returns. Mesa 22.3. */
+    {.platform = "rusticl", .quirks = QUIRK_NO_EVENT_TIMER | QUIRK_FINISH_AFTER_FLUSH},
     /* PoCL grants more memory than the machine has (64 buffers of 2 GiB on a machine of 24 GiB): pages come at first use, and the
      * process is killed then. PoCL 3.1. It also generates machine code at the first launch of each work-group size, so that first
      * launches take tens of milliseconds and a program's binary grows. PoCL manual, "Runtime environment variables",

@@ -43,6 +43,14 @@ socle_status executor_read_async(executor *e, int output, void *to)
     return e->plan->buffers[operand].size_bytes > 0 ? enqueue_read(e, operand, to, CL_FALSE) : SOCLE_OK;
 }
 
+socle_status executor_flush(executor *e)
+{
+    if (device_has_quirk(e->plan->device, QUIRK_FINISH_AFTER_FLUSH))
+        return SOCLE_OK; /* it runs when it is waited for */
+    const cl_int code = clFlush(e->queue);
+    return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clFlush");
+}
+
 socle_status executor_wait(executor *e)
 {
     const cl_int code = clFinish(e->queue);

@@ -41,6 +41,8 @@ socle_status executor_choose_exchange(executor *e);
 /* The parts of it, for overlapping several devices: each returns without waiting. */
 socle_status executor_start(executor *e, const void *const *inputs);
 socle_status executor_read_async(executor *e, int output, void *to);
+/* Sends off what was enqueued, so that it runs while the host does something else. */
+socle_status executor_flush(executor *e);
 socle_status executor_wait(executor *e);
 /* Content of a VALUE_STATE (by value name) from and to the host. */
 socle_status executor_state_read(executor *e, const char *name, void *to, size_t size_bytes);

@@ -82,8 +82,8 @@ static socle_status enqueue(socle_trainer *t, pending_step *step, const socle_te
     status = executor_start(v->executors[0], ends);
     if (status == SOCLE_OK)
         status = executor_read_async(v->executors[0], 0, &step->loss);
-    if (status == SOCLE_OK && clFlush(v->executors[0]->queue) != CL_SUCCESS)
-        status = socle_fail(SOCLE_DEVICE_LOST, "%s: clFlush failed", t->devices[0]->info.id);
+    if (status == SOCLE_OK)
+        status = executor_flush(v->executors[0]);
     if (status != SOCLE_OK) {
         executor_wait(v->executors[0]);
         t->pending_count = 0;

@@ -89,6 +89,7 @@ Test(trainer, steps_that_are_not_waited_for_come_to_the_same_weights)
     training_case_start(&c, NETWORK_MLP);
     for (int round = 0; round < 2; round++) {
         socle_trainer *trainer = training_case_open_alone(&c, &options);
+        trainer->first->executors[0]->exchange = EXCHANGE_COPY; /* the way on which steps run ahead */
         for (int i = 0; i < 4 * CASE_STEPS; i++) {
             const int batch = i % CASE_STEPS;
             float copy[CASE_ROWS * 20];

@@ -95,6 +95,7 @@ Test(trainer_data, a_weight_that_is_no_number_is_named_also_when_steps_are_not_w
     training_case_start(&c, NETWORK_MLP);
     const socle_trainer_options options = training_case_options();
     socle_trainer *trainer = training_case_open_alone(&c, &options);
+    trainer->first->executors[0]->exchange = EXCHANGE_COPY; /* the way on which steps run ahead */
     const socle_tensor x = training_case_inputs(&c, 0, CASE_ROWS), labels = training_case_labels(&c, 0, CASE_ROWS);
     training_case_read(trainer, "w2", content);
     content[3] = INFINITY;
