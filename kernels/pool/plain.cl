@@ -4,6 +4,12 @@
 #include "conv/common.cl"
 #include "conv/geometry.cl"
 
+#ifdef REAL_IS_FLOAT
+#define IS_NAN(x) isnan(x)
+#else
+#define IS_NAN(x) false
+#endif
+
 typedef struct window {
     int d, h, w; /* of its first tap, in x's coordinates */
 } window;
@@ -32,7 +38,7 @@ static inline int argument_of_maximum(__global const element *image, window at, 
                     continue;
                 const int index = (d * IH + h) * IW + w;
                 const real value = LOAD1(image + index);
-                if (found < 0 || value > *best || (isnan(value) && !isnan(*best))) {
+                if (found < 0 || value > *best || (IS_NAN(value) && !IS_NAN(*best))) {
                     *best = value;
                     found = index;
                 }
@@ -73,7 +79,7 @@ __kernel void pool(__global const element *x, __global element *y
     const size_t index = (plane * OD + od) * OH * OW + (size_t)oh * OW + ow;
     __global const element *image = x + plane * (ID * IH * IW);
 #ifdef MAXIMUM
-    real best = -INFINITY;
+    real best = LOWEST;
 #ifdef INDICES
     indices[index] = (long)(plane * (ID * IH * IW)) + max(argument_of_maximum(image, at, &best), 0);
 #else
@@ -120,7 +126,7 @@ __kernel void pool_grad(__global const element *dy
                 if ((id - at.d) % RD || (ih - at.h) % RH || (iw - at.w) % RW)
                     continue;
 #ifdef MAXIMUM
-                real best = -INFINITY;
+                real best = LOWEST;
                 if (argument_of_maximum(x + plane * (ID * IH * IW), at, &best) == here)
                     sum += gradient;
 #else

@@ -76,8 +76,7 @@ static socle_status choose_way(const partition *p, const unit *u, const epilogue
         status = p->options->on_problem(p->device, &described, p->options->on_problem_user);
     if (status != SOCLE_OK)
         return status;
-    status = tuner_best(p->device, &described, way);
-    return status == SOCLE_OK ? status : socle_fail_in(status, "%s", graph_node_label(p->graph, u->node));
+    return tuner_best(p->device, &described, way); /* its message names the node */
 }
 
 /* With an epilogue if there is one and the best solver applies it, else bare. */

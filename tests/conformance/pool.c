@@ -54,6 +54,12 @@ Test(pool, other_types_match_the_reference)
     check_random(PROBLEM_POOL, SOCLE_FLOAT64, 2200, 4);
 }
 
+Test(pool, maxima_of_small_integers_match_the_reference)
+{
+    check(PROBLEM_POOL, conv_case_square(2, 3, 3, 9, 3, 2, 1), MAXIMUM, SOCLE_UINT8, 2300);
+    check(PROBLEM_POOL, conv_case_square(2, 3, 3, 9, 2, 1, 1), MAXIMUM_WITH_INDICES, SOCLE_INT8, 2301);
+}
+
 Test(pool, layers_of_networks_match_the_reference)
 {
     check_layers(PROBLEM_POOL);

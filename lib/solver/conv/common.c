@@ -28,8 +28,9 @@ int64_t conv_volume(const int64_t dims[3])
 }
 
 /* Kernels number the elements of an image, and the rows of a batch, with 32 bits. */
-static bool fits(const conv_geometry *g)
+bool conv_fits(const problem *p)
 {
+    const conv_geometry in_3d = conv_geometry_3d(p), *g = &in_3d;
     const int64_t most = INT32_MAX / 4;
     int64_t input = 1, output = 1, kernel = 1, planes, rows;
     if (g->groups < 1 || g->channels % g->groups != 0 || g->out_channels % g->groups != 0 || g->channels > most ||
@@ -48,9 +49,8 @@ static bool fits(const conv_geometry *g)
 
 bool conv_supported(const problem *p, const socle_device *device)
 {
-    const conv_geometry g = conv_geometry_3d(p);
     const bool real = storage_is_real32(p->dtype) || (p->dtype == SOCLE_FLOAT64 && device->capabilities.fp64);
-    return real && fits(&g);
+    return real && conv_fits(p);
 }
 
 /* ---- compile options ---- */

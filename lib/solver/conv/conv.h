@@ -11,6 +11,8 @@ int64_t conv_volume(const int64_t dims[3]);
 
 /* Is the data of a type that the kernels store on this device, and does every image fit 32-bit indices? */
 bool conv_supported(const problem *p, const socle_device *device);
+/* Only the latter. */
+bool conv_fits(const problem *p);
 
 /* Appends " -DnameD=.. -DnameH=.. -DnameW=..". */
 void conv_add_triple(text *options, const char *name, const int64_t values[3]);

@@ -73,10 +73,17 @@ static socle_status pool_grad_emit(const problem *p, const socle_device *device,
     return emit_pool(p, operands, &launch, p->pool.maximum ? 3 : 2, g.input, steps);
 }
 
+/* Maxima of the small integers too, as ONNX has them. */
+static bool pool_applicable(const problem *p, const socle_device *device)
+{
+    const bool small = p->dtype == SOCLE_INT8 || p->dtype == SOCLE_UINT8;
+    return conv_supported(p, device) || (small && p->pool.maximum && conv_fits(p));
+}
+
 const solver solver_pool_plain = {
     .name = "pool/plain",
     .kind = PROBLEM_POOL,
-    .applicable = conv_supported,
+    .applicable = pool_applicable,
     .candidates = one_candidate,
     .estimate = pool_estimate,
     .emit = pool_emit,
