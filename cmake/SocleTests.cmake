@@ -71,7 +71,9 @@ foreach(source IN LISTS test_sources)
     endif()
     target_link_libraries(${target} PRIVATE socle_static ${CRITERION_LINK_LIBRARIES})
     set(drivers "")
-    if(kind STREQUAL "devices" OR kind STREQUAL "conformance")
+    if(name STREQUAL "goals") # compares PoCL's two devices, undisturbed by other tests
+        set(drivers pocl)
+    elseif(kind STREQUAL "devices" OR kind STREQUAL "conformance")
         set(drivers ${socle_drivers})
         list(REMOVE_ITEM drivers oclgrind)
     elseif(kind STREQUAL "kernels")
@@ -89,6 +91,8 @@ foreach(source IN LISTS test_sources)
         socle_register(${kind} ${name} "")
     endif()
 endforeach()
+
+set_tests_properties("devices/goals@pocl" PROPERTIES RUN_SERIAL ON)
 
 # Tests of the tree, of what is installed, of the command and of the examples are scripts: tests/<kind>/<name>.sh, run with the
 # variables above and SOCLE_TEST_* below. Exit status 77: something that the test needs is not installed.
