@@ -92,7 +92,9 @@ foreach(source IN LISTS test_sources)
     endif()
 endforeach()
 
-set_tests_properties("devices/goals@pocl" PROPERTIES RUN_SERIAL ON)
+if("pocl" IN_LIST socle_drivers)
+    set_tests_properties("devices/goals@pocl" PROPERTIES RUN_SERIAL ON)
+endif()
 
 # Tests of the tree, of what is installed, of the command and of the examples are scripts: tests/<kind>/<name>.sh, run with the
 # variables above and SOCLE_TEST_* below. Exit status 77: something that the test needs is not installed.
