@@ -179,7 +179,7 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
                           __global element *restrict y, int offset EPILOGUE_PARAMS)
 {
     __local real staged[STAGED] __attribute__((aligned(64)));
-    __local real sums[SUM_CHANNELS * VECTORS * 16] __attribute__((aligned(64)));
+    __local real sums[SUM_CHANNELS * VECTORS * 16 + 16] __attribute__((aligned(64)));
 #if DENSE && TO_W < 16 && PITCH != TO_W
     __local real joined[ROWS * TO_W + 16] __attribute__((aligned(64)));
 #endif

@@ -48,7 +48,7 @@ static int64_t used_floats(const model *m, const tuning *t)
 {
     const int64_t rows = t->value[DIRECT_ROWS], block = t->value[DIRECT_BLOCK], tile = t->value[DIRECT_CHANNELS];
     const int64_t sums = block < m->c.from_channels ? round_up(t->value[DIRECT_SLICE], tile) : tile;
-    return block * channel_floats(m, rows) + 64 + m->pitch + sums * vectors_of(m, rows) * 16 + rows * m->c.to[2] + 16;
+    return block * channel_floats(m, rows) + 64 + m->pitch + sums * vectors_of(m, rows) * 16 + rows * m->c.to[2] + 32;
 }
 
 /* ---- cycles ---- */
