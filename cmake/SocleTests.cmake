@@ -38,6 +38,11 @@ set(socle_test_environment
     "TSAN_OPTIONS=suppressions=${PROJECT_SOURCE_DIR}/tests/support/races.supp"
     "UBSAN_OPTIONS=print_stacktrace=1")
 
+# Operator suites that take minutes on a driver and say nothing there that the same kernels do not say elsewhere: PoCL compiles the same
+# code for both of its devices, and llvmpipe takes seconds for a kernel. They are labelled long: tools/check leaves them out, tools/check all
+# runs them.
+set(socle_long_tests "^conformance/.*@pocl-basic$|^conformance/codegen_(elementwise|movement)@rusticl$")
+
 # One job: ctest runs several tests side by side, and times that are measured should not be disturbed from within.
 function(socle_register kind name driver)
     set(test "${kind}/${name}")
@@ -46,10 +51,13 @@ function(socle_register kind name driver)
     if(driver)
         string(APPEND test "@${driver}")
         list(APPEND labels "${driver}")
+        if(test MATCHES "${socle_long_tests}")
+            list(APPEND labels long)
+        endif()
         list(APPEND environment ${socle_driver_${driver}})
     endif()
     add_test(NAME "${test}" COMMAND test_${kind}_${name} --jobs=1)
-    set_tests_properties("${test}" PROPERTIES LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 300)
+    set_tests_properties("${test}" PROPERTIES LABELS "${labels}" ENVIRONMENT "${environment}" TIMEOUT 900)
     if(driver STREQUAL "oclgrind")
         # It reports what a kernel does wrong on stderr and lets it go on.
         set_tests_properties("${test}" PROPERTIES
