@@ -1,14 +1,16 @@
-/* Direct convolution for CPUs: one work-item per work-group, lanes of a vector are neighbouring pixels, so that plain NCHW is read and
- * written as it lies.
+/* Direct convolution for CPUs: one work-item per work-group, lanes of a vector are neighbouring pixels, so that plain NCHW is
+ * read and written as it lies.
  *
- * A group computes ROWS rows of one image for SLICE result channels. It stages the input rows it needs in local memory, zero padded and
- * split by phase: the plane of phase (a, b) holds the pixels whose padded row is a modulo the stride and whose padded column is b. There
- * every tap of the kernel, whatever stride and dilation are, is one constant offset, and a row continues in the next one after PITCH
- * pixels, so that vectors run over row ends (what they compute in the gaps is dropped) and the padding behind a row is the one in front of
- * the next. A register tile holds MR channels x NV vectors of sums; the weights were packed in the order in which it needs them.
+ * A group computes ROWS rows of one image for SLICE result channels. It stages the input rows it needs in local memory, zero
+ * padded and split by phase: the plane of phase (a, b) holds the pixels whose padded row is a modulo the stride and whose
+ * padded column is b. There every tap of the kernel, whatever stride and dilation are, is one constant offset, and a row
+ * continues in the next one after PITCH pixels, so that vectors run over row ends (what they compute in the gaps is dropped)
+ * and the padding behind a row is the one in front of the next. A register tile holds MR channels x NV vectors of sums; the
+ * weights were packed in the order in which it needs them.
  *
- * FROM: what is read; TO: what is computed, T of a row of results; the results lie in a tensor [.][Y_D][Y_H][Y_W] at multiples of
- * Y_STEP from Y_FIRST: the gradient of the data is computed phase by phase (see conv/direct_input.c), a forward pass has step 1. */
+ * FROM: what is read; TO: what is computed, T of a row of results; the results lie in a tensor [.][Y_D][Y_H][Y_W] at multiples
+ * of Y_STEP from Y_FIRST: the gradient of the data is computed phase by phase (tap_conv_phase), a forward pass has
+ * step 1. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
@@ -91,67 +93,67 @@ static inline void stage(__global const element *image, __local real *staged, in
                         continue;
                     for (int b = 0; b < PHASES_W; b++)
                         stage_row(plane + (size_t)h * FROM_W,
-                                  staged + ((c * KD + kd) * PHASES_H + a) * PHASES_W * PLANE + b * PLANE + q * PITCH, b * PHASE_W);
+                                  staged + (((c * KD + kd) * PHASES_H + a) * PHASES_W + b) * PLANE + q * PITCH, b * PHASE_W);
                 }
         }
 }
 
 /* ---- the register tile ---- */
 
-#define LOAD_SUMS(R, V)                                                                                      \
-    UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++) acc[i][j] =                        \
+#define LOAD_SUMS(R, V)                                                                                                       \
+    UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++) acc[i][j] =                                         \
         block == 0 ? (real16)(0) : vload16(0, sum + i * (VECTORS * 16) + j * 16);
 
-#define STEP(R, V, x, w)                                                                                     \
-    {                                                                                                        \
-        real16 pixels[V];                                                                                    \
-        UNROLL for (int j = 0; j < V; j++) pixels[j] = vload16(0, (x) + j * 16);                             \
-        UNROLL for (int i = 0; i < R; i++)                                                                   \
-        {                                                                                                    \
-            const real16 weight = (real16)((w)[i]);                                                          \
-            UNROLL for (int j = 0; j < V; j++) acc[i][j] = fma(pixels[j], weight, acc[i][j]);                \
-        }                                                                                                    \
+#define STEP(R, V, x, w)                                                                                                      \
+    {                                                                                                                         \
+        real16 pixels[V];                                                                                                     \
+        UNROLL for (int j = 0; j < V; j++) pixels[j] = vload16(0, (x) + j * 16);                                              \
+        UNROLL for (int i = 0; i < R; i++)                                                                                    \
+        {                                                                                                                     \
+            const real16 weight = (real16)((w)[i]);                                                                           \
+            UNROLL for (int j = 0; j < V; j++) acc[i][j] = fma(pixels[j], weight, acc[i][j]);                                 \
+        }                                                                                                                     \
     }
 
 /* channels x taps: x at the tile's first pixel of the block's first channel, w at the tile's first weight of that channel */
 #if TAPS == 1
-#define PRODUCT(R, V)                                                                                        \
+#define PRODUCT(R, V)                                                                                                         \
     _Pragma("unroll 4") for (int c = 0; c < channels; c++) STEP(R, V, x + c * CHANNEL, w + c * MR)
 #else
-#define PRODUCT(R, V)                                                                                        \
-    for (int c = 0; c < channels * KD; c++)                                                                  \
-        for (int kh = 0; kh < KH; kh++) {                                                                    \
-            __local const real *row = x + c * (PHASES_H * PHASES_W * PLANE) + ROW_OFFSET(kh);                \
-            _Pragma("unroll 8") for (int kw = 0; kw < KW; kw++) STEP(R, V, row + COLUMN_OFFSET(kw), w + kw * MR)\
-            w += KW * MR;                                                                                    \
+#define PRODUCT(R, V)                                                                                                         \
+    for (int c = 0; c < channels * KD; c++)                                                                                   \
+        for (int kh = 0; kh < KH; kh++) {                                                                                     \
+            __local const real *row = x + c * (PHASES_H * PHASES_W * PLANE) + ROW_OFFSET(kh);                                 \
+            _Pragma("unroll 8") for (int kw = 0; kw < KW; kw++) STEP(R, V, row + COLUMN_OFFSET(kw), w + kw * MR)              \
+            w += KW * MR;                                                                                                     \
         }
 #endif
 
-#define TILE(R, V)                                                                                           \
-    {                                                                                                        \
-        real16 acc[R][V];                                                                                    \
-        LOAD_SUMS(R, V)                                                                                      \
-        PRODUCT(R, V)                                                                                        \
-        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++)                                \
-            vstore16(acc[i][j], 0, sum + i * (VECTORS * 16) + j * 16);                                       \
+#define TILE(R, V)                                                                                                            \
+    {                                                                                                                         \
+        real16 acc[R][V];                                                                                                     \
+        LOAD_SUMS(R, V)                                                                                                       \
+        PRODUCT(R, V)                                                                                                         \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++)                                                 \
+            vstore16(acc[i][j], 0, sum + i * (VECTORS * 16) + j * 16);                                                        \
     }
 
 /* All pixels of R channels. */
-#define PIXELS(R)                                                                                            \
-    for (int v = 0; v < VECTORS / NV * NV; v += NV) {                                                        \
-        __local const real *x = staged + v * 16;                                                             \
-        __global const real *w = weights;                                                                    \
-        __local real *sum = sums + v * 16;                                                                   \
-        TILE(R, NV)                                                                                          \
-    }                                                                                                        \
+#define PIXELS(R)                                                                                                             \
+    for (int v = 0; v < VECTORS / NV * NV; v += NV) {                                                                         \
+        __local const real *x = staged + v * 16;                                                                              \
+        __global const real *w = weights;                                                                                     \
+        __local real *sum = sums + v * 16;                                                                                    \
+        TILE(R, NV)                                                                                                           \
+    }                                                                                                                         \
     REMAINDER(R)
 #if VECTORS % NV
-#define REMAINDER(R)                                                                                         \
-    {                                                                                                        \
-        __local const real *x = staged + VECTORS / NV * NV * 16;                                             \
-        __global const real *w = weights;                                                                    \
-        __local real *sum = sums + VECTORS / NV * NV * 16;                                                   \
-        TILE(R, (VECTORS % NV))                                                                              \
+#define REMAINDER(R)                                                                                                          \
+    {                                                                                                                         \
+        __local const real *x = staged + VECTORS / NV * NV * 16;                                                              \
+        __global const real *w = weights;                                                                                     \
+        __local real *sum = sums + VECTORS / NV * NV * 16;                                                                    \
+        TILE(R, (VECTORS % NV))                                                                                               \
     }
 #else
 #define REMAINDER(R)
@@ -195,7 +197,8 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
         stage(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W), staged, od, y0, channels);
         for (int o = first; o < end; o += MR) {
             __local real *tile_sums = BLOCKS > 1 ? sums + (o - first) * (VECTORS * 16) : sums;
-            __global const real *weights = packed + offset + (((size_t)group * TILES + o / MR) * FROM_CHANNELS + c0) * (TAPS * MR);
+            const size_t tile = (size_t)group * TILES + o / MR;
+            __global const real *weights = packed + offset + (tile * FROM_CHANNELS + c0) * (TAPS * MR);
 #if TO_CHANNELS % MR
             if (o + MR > TO_CHANNELS)
                 multiply_rest(staged, weights, tile_sums, block, channels);

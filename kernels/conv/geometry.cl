@@ -1,5 +1,6 @@
-/* Geometry: x [BATCH][CHANNELS][ID][IH][IW], w [OUT_CHANNELS][CHANNELS / GROUPS][KD][KH][KW], y [BATCH][OUT_CHANNELS][OD][OH][OW];
- * lower ranks have leading dimensions of 1. Stride S., dilation R., padding in front P., behind E. */
+/* Geometry: x [BATCH][CHANNELS][ID][IH][IW], w [OUT_CHANNELS][CHANNELS / GROUPS][KD][KH][KW], y
+ * [BATCH][OUT_CHANNELS][OD][OH][OW]; lower ranks have leading dimensions of 1. Stride S., dilation R., padding in front P.,
+ * behind E. */
 #ifndef CHANNELS
 #define BATCH 1
 #define CHANNELS 4

@@ -1,7 +1,8 @@
-/* Convolution as a product whose matrices are never stored, for GPUs: work-groups of WX x WY items compute BM rows (result channels) x BN
- * columns (pixels of the whole batch), TM x TN in the registers of each item. BK steps of the sum (input channels x taps) at a time are
- * gathered into local memory. The names of the geometry are those of conv/direct.cl, so the gradient of the data runs here as well, phase by
- * phase; conv_weight_implicit is the gradient of the weights: rows are dy's channels, columns (x's channel, tap), the sum runs over pixels. */
+/* Convolution as a product whose matrices are never stored, for GPUs: work-groups of WX x WY items compute BM rows (result
+ * channels) x BN columns (pixels of the whole batch), TM x TN in the registers of each item. BK steps of the sum (input
+ * channels x taps) at a time are gathered into local memory. The names of the geometry are those of conv/direct.cl, so the
+ * gradient of the data runs here as well, phase by phase; conv_weight_implicit is the gradient of the weights: rows are dy's
+ * channels, columns (x's channel, tap), the sum runs over pixels. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
@@ -78,22 +79,22 @@ static inline real pixel_at(__global const element *x, int group, int pixel, int
     return LOAD1(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c) * FROM_IMAGE + (d * FROM_H + h) * FROM_W + w);
 }
 
-#define MULTIPLY                                                                                                                         \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                                                        \
-    UNROLL for (int k = 0; k < BK; k++)                                                                                                  \
-    {                                                                                                                                    \
-        real left[TM], right[TN];                                                                                                        \
-        UNROLL for (int i = 0; i < TM; i++) left[i] = a[k * BM + ly + i * WY];                                                           \
-        UNROLL for (int j = 0; j < TN; j++) right[j] = b[k * BN + lx + j * WX];                                                          \
-        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int j = 0; j < TN; j++) sum[i][j] = fma(left[i], right[j], sum[i][j]);           \
-    }                                                                                                                                    \
+#define MULTIPLY                                                                                                              \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                                                             \
+    UNROLL for (int k = 0; k < BK; k++)                                                                                       \
+    {                                                                                                                         \
+        real left[TM], right[TN];                                                                                             \
+        UNROLL for (int i = 0; i < TM; i++) left[i] = a[k * BM + ly + i * WY];                                                \
+        UNROLL for (int j = 0; j < TN; j++) right[j] = b[k * BN + lx + j * WX];                                               \
+        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int j = 0; j < TN; j++) sum[i][j] = fma(left[i], right[j], sum[i][j]); \
+    }                                                                                                                         \
     barrier(CLK_LOCAL_MEM_FENCE);
 
-#define DECLARE                                                                                                                          \
-    __local real a[BK * BM], b[BK * BN];                                                                                                 \
-    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), item = ly * WX + lx;                                                 \
-    const int column0 = (int)get_group_id(0) * BN, row0 = (int)get_group_id(1) * BM;                                                     \
-    real sum[TM][TN];                                                                                                                    \
+#define DECLARE                                                                                                               \
+    __local real a[BK * BM], b[BK * BN];                                                                                      \
+    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), item = ly * WX + lx;                                      \
+    const int column0 = (int)get_group_id(0) * BN, row0 = (int)get_group_id(1) * BM;                                          \
+    real sum[TM][TN];                                                                                                         \
     UNROLL for (int i = 0; i < TM; i++) UNROLL for (int j = 0; j < TN; j++) sum[i][j] = 0;
 
 #ifndef WEIGHT
@@ -119,7 +120,8 @@ __kernel void conv_implicit(__global const element *restrict x, __global const e
     for (int k0 = 0; k0 < depth; k0 += BK) {
         for (int i = item; i < BK * BM; i += WX * WY) {
             const int k = k0 + i % BK, row = row0 + i / BK;
-            a[i % BK * BM + i / BK] = k < depth && row < TO_CHANNELS ? weight_at(w, group, k / SOME(TAPS), row, k % SOME(TAPS)) : (real)0;
+            const bool is_there = k < depth && row < TO_CHANNELS;
+            a[i % BK * BM + i / BK] = is_there ? weight_at(w, group, k / SOME(TAPS), row, k % SOME(TAPS)) : (real)0;
         }
         for (int i = item; i < BK * BN; i += WX * WY) {
             const int k = k0 + i / BN, column = column0 + i % BN;

@@ -1,6 +1,7 @@
-/* Weights in the order in which direct convolution reads them: [GROUPS][TILES][FROM_CHANNELS][TAPS][MR], widened to `real`, channels behind
- * the last one zero. Tap t of an axis is the kernel's position TAP_FIRST + t * TAP_STEP: all in order for a forward pass, those of one phase
- * backwards for the gradient of the data (-DTRANSPOSED), where w's first two axes change their roles. */
+/* Weights in the order in which direct convolution reads them: [GROUPS][TILES][FROM_CHANNELS][TAPS][MR], widened to `real`,
+ * channels behind the last one zero. Tap t of an axis is the kernel's position TAP_FIRST + t * TAP_STEP: all in order for a
+ * forward pass, those of one phase backwards for the gradient of the data (-DTRANSPOSED), where w's first two axes change their
+ * roles. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS

@@ -1,6 +1,6 @@
-/* Convolution and its two gradients, one work-item per result, straight from the definition: applies to everything and is what faster ways
- * are compared with. Some devices end a work-item's loops after 65,535 iterations, so a sum may be split over launches: `first` and `count`
- * say which part of the outer loop to add, `partial` keeps sums in between. */
+/* Convolution and its two gradients, one work-item per result, straight from the definition: applies to everything and is what
+ * faster ways are compared with. Some devices end a work-item's loops after 65,535 iterations, so a sum may be split over
+ * launches: `first` and `count` say which part of the outer loop to add, `partial` keeps sums in between. */
 #include "conv/common.cl"
 #include "conv/geometry.cl"
 
@@ -45,8 +45,8 @@ static inline int reader(int at, int k, int stride, int dilation, int extent)
     return from >= 0 && from % stride == 0 && from / stride < extent ? from / stride : -1;
 }
 
-__kernel void conv_input(__global const element *dy, __global const element *w, __global element *dx, __global real *partial, int first,
-                         int count EPILOGUE_PARAMS)
+__kernel void conv_input(__global const element *dy, __global const element *w, __global element *dx,
+                         __global real *partial, int first, int count EPILOGUE_PARAMS)
 {
     const int iw = (int)get_global_id(0), ih = (int)get_global_id(1) % IH, id = (int)get_global_id(1) / IH;
     const int c = (int)get_global_id(2) % CHANNELS, n = (int)get_global_id(2) / CHANNELS;
@@ -76,8 +76,8 @@ __kernel void conv_input(__global const element *dy, __global const element *w, 
 }
 
 /* first, count: rows of dy's images, numbered through batch, depth and height. */
-__kernel void conv_weight(__global const element *dy, __global const element *x, __global element *dw, __global real *partial, int first,
-                          int count)
+__kernel void conv_weight(__global const element *dy, __global const element *x, __global element *dw,
+                          __global real *partial, int first, int count)
 {
     const int kw = (int)get_global_id(0), kh = (int)get_global_id(1) % KH, kd = (int)get_global_id(1) / KH;
     const int c = (int)get_global_id(2) % GROUP_CHANNELS, oc = (int)get_global_id(2) / GROUP_CHANNELS;

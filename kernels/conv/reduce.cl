@@ -1,4 +1,5 @@
-/* dw = the sum of partial sums of CHUNKS parts of the work, always in the same order; a work-item adds BLOCK of `count` elements. */
+/* dw = the sum of partial sums of CHUNKS parts of the work, always in the same order; a work-item adds BLOCK of `count`
+ * elements. */
 #include "conv/common.cl"
 
 #ifndef CHUNKS

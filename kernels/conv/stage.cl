@@ -1,4 +1,17 @@
 /* Copying image rows into local memory, one phase of the columns at a time (see conv/direct.cl): needs FROM_W, SW, PW, PITCH. */
+#include "conv/common.cl"
+
+#ifndef FROM_W
+#define FROM_W 9
+#endif
+#ifndef PITCH
+#define PITCH 10
+#endif
+#ifndef SW
+#define SW 1
+#define PW 1
+#endif
+
 /* Columns of phase b that lie inside the image: plane column x shows image column x * SW + b - PW. */
 #define FIRST_COLUMN(b) (PW - (b) > 0 ? (PW - (b) + SW - 1) / SW : 0)
 #define END_COLUMN(b) min((FROM_W - 1 + PW - (b)) / SW + 1, PITCH)

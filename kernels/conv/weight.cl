@@ -1,9 +1,10 @@
 /* Gradient of the weights for CPUs: one work-item per work-group, lanes of a vector are neighbouring pixels.
  *
- * dw[oc][c][tap] is the product of dy's pixels with those pixels of x that the tap reads. A group computes TO_SLICE result channels x
- * FROM_SLICE input channels for its chunk of the work, which is units of ROWS result rows of one image. It stages UNITS of them at a time, x
- * as conv/direct.cl does, dy with zeros where a row of x continues behind its end. A register tile sums MR channels x NC columns (a column
- * is an input channel and a tap); lanes are added up at the very end, chunks by conv_weight_reduce, always in the same order. */
+ * dw[oc][c][tap] is the product of dy's pixels with those pixels of x that the tap reads. A group computes TO_SLICE result
+ * channels x FROM_SLICE input channels for its chunk of the work, which is units of ROWS result rows of one image. It stages
+ * UNITS of them at a time, x as conv/direct.cl does, dy with zeros where a row of x continues behind its end. A register tile
+ * sums MR channels x NC columns (a column is an input channel and a tap); lanes are added up at the very end, chunks by
+ * conv_weight_reduce, always in the same order. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
@@ -129,7 +130,8 @@ static inline void stage_dy(__global const element *image, __local real *staged,
     }
 }
 
-/* Adds the products of `units` staged units to a tile of sums; channels and columns behind the last repeat it, and are not used. */
+/* Adds the products of `units` staged units to a tile of sums; channels and columns behind the last repeat it, and are not
+ * used. */
 static inline void add_tile(__local const real *x, __local const real *dy, __local real *sums, int o, int column, int channels,
                             int columns, int units)
 {
@@ -166,7 +168,8 @@ static inline real sum_of_lanes(real16 v)
     return (b.x + b.z) + (b.y + b.w);
 }
 
-/* Groups of work: (slices of x's channels x slices of dy's, GROUPS, CHUNKS). dw: `element` with one chunk, else [CHUNKS] of `real`. */
+/* Groups of work: (slices of x's channels x slices of dy's, GROUPS, CHUNKS). dw: `element` with one chunk, else [CHUNKS] of
+ * `real`. */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv_weight_direct(__global const element *restrict dy, __global const element *restrict x,
 #if CHUNKS == 1
@@ -189,9 +192,10 @@ __kernel void conv_weight_direct(__global const element *restrict dy, __global c
     for (int unit = first; unit < end; unit += UNITS) {
         const int units = min(UNITS, end - unit);
         for (int u = 0; u < units; u++) {
-            const int y0 = (unit + u) % ROW_BLOCKS * ROWS, od = (unit + u) / ROW_BLOCKS % TO_D, n = (unit + u) / (ROW_BLOCKS * TO_D);
-            stage_x(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W), staged + u * UNIT_FLOATS, od,
-                    y0, from);
+            const int here = unit + u, y0 = here % ROW_BLOCKS * ROWS;
+            const int od = here / ROW_BLOCKS % TO_D, n = here / (ROW_BLOCKS * TO_D);
+            stage_x(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W),
+                    staged + u * UNIT_FLOATS, od, y0, from);
             stage_dy(dy + (((size_t)(n * GROUPS + group) * TO_CHANNELS + o0) * TO_D + od) * (TO_H * TO_W),
                      gradient + u * (TO_SLICE * VECTORS * 16), y0, to);
         }

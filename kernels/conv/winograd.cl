@@ -2,10 +2,10 @@
  *
  * winograd_weights: transformed weights, [tiles of NR channels][A * A][channels][NR], once when they are constant.
  * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles.
- * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local memory, transforms
- * the sums, turns lanes back into rows of pixels and writes them.
- * A block is TILE_ROWS rows of tiles of IMAGES images: its results are whole rows, one run of memory per channel. Names of the geometry as in
- * conv/direct.cl; images are plain NCHW at both ends. */
+ * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local
+ * memory, transforms the sums, turns lanes back into rows of pixels and writes them. A block is TILE_ROWS rows of tiles of
+ * IMAGES images: its results are whole rows, one run of memory per channel. Names of the geometry as in conv/direct.cl; images
+ * are plain NCHW at both ends. */
 #include "conv/common.cl"
 #include "common/transpose.cl"
 
@@ -146,25 +146,25 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
     }
 }
 
-#define PRODUCT(R)                                                                                                                       \
-    {                                                                                                                                    \
-        real16 acc[R][NV];                                                                                                               \
-        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (real16)(0);                                  \
-        for (int c = 0; c < BLOCKS16; c++) {                                                                                             \
-            __global const real *pixels = a + (size_t)c * (TILES * 16), *b = u + (size_t)c * (16 * NR);                                  \
-            UNROLL_BY(4) for (int q = 0; q < 16; q++)                                                                                    \
-            {                                                                                                                            \
-                real16 weights[NV];                                                                                                      \
-                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + q * NR + j * 16);                                        \
-                UNROLL for (int i = 0; i < R; i++)                                                                                       \
-                {                                                                                                                        \
-                    const real16 pixel = (real16)(pixels[i * 16 + q]);                                                                   \
-                    UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(pixel, weights[j], acc[i][j]);                                   \
-                }                                                                                                                        \
-            }                                                                                                                            \
-        }                                                                                                                                \
-        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++)                                                           \
-            vstore16(acc[i][j], 0, sums + point * SUMS + (m + i) * NR + j * 16);                                                         \
+#define PRODUCT(R)                                                                                                            \
+    {                                                                                                                         \
+        real16 acc[R][NV];                                                                                                    \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (real16)(0);                       \
+        for (int c = 0; c < BLOCKS16; c++) {                                                                                  \
+            __global const real *pixels = a + (size_t)c * (TILES * 16), *b = u + (size_t)c * (16 * NR);                       \
+            UNROLL_BY(4) for (int q = 0; q < 16; q++)                                                                         \
+            {                                                                                                                 \
+                real16 weights[NV];                                                                                           \
+                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + q * NR + j * 16);                             \
+                UNROLL for (int i = 0; i < R; i++)                                                                            \
+                {                                                                                                             \
+                    const real16 pixel = (real16)(pixels[i * 16 + q]);                                                        \
+                    UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(pixel, weights[j], acc[i][j]);                        \
+                }                                                                                                             \
+            }                                                                                                                 \
+        }                                                                                                                     \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++)                                                \
+            vstore16(acc[i][j], 0, sums + point * SUMS + (m + i) * NR + j * 16);                                              \
     }
 
 static void multiply(__global const real *block, __global const real *weights, __local real *sums)

@@ -1,6 +1,6 @@
-/* Pooling and its gradient, one work-item per result. -DMAXIMUM: the maximum (the first one of a window counts; a NaN wins), else the
- * average, over the window's elements inside the image or (-DCOUNT_PAD) inside image and padding. -DINDICES: also writes where the maximum
- * stands in x. */
+/* Pooling and its gradient, one work-item per result. -DMAXIMUM: the maximum (the first one of a window counts; a NaN wins),
+ * else the average, over the window's elements inside the image or (-DCOUNT_PAD) inside image and padding. -DINDICES: also
+ * writes where the maximum stands in x. */
 #include "conv/common.cl"
 #include "conv/geometry.cl"
 

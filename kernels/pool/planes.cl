@@ -1,7 +1,7 @@
-/* Gradient of pooling for CPUs: one work-item per work-group and PLANES whole images, lanes of a vector are neighbouring windows. x and the
- * sums of dx lie in local memory split by phase of rows and columns as in conv/direct.cl, so that one tap of 16 windows is one vector: each
- * tap adds its share of dy in a fixed order. -DMAXIMUM: the first maximum of a window takes all, else every element the same share,
- * -DCOUNT_PAD: over the padding too. Depth must be 1. */
+/* Gradient of pooling for CPUs: one work-item per work-group and PLANES whole images, lanes of a vector are neighbouring
+ * windows. x and the sums of dx lie in local memory split by phase of rows and columns as in conv/direct.cl, so that one tap of
+ * 16 windows is one vector: each tap adds its share of dy in a fixed order. -DMAXIMUM: the first maximum of a window takes all,
+ * else every element the same share, -DCOUNT_PAD: over the padding too. Depth must be 1. */
 #include "conv/common.cl"
 #include "conv/geometry.cl"
 
@@ -24,7 +24,7 @@
 #define PLANE ((OH + SHIFT_H) * PITCH)
 #define VECTORS (((OH - 1) * PITCH + OW + 15) / 16)
 #define STAGED ((PHASES_H * PHASES_W * PLANE + 32 + SHIFT_W + 15) / 16 * 16)
-#define OFFSET(kh, kw)                                                                                                                   \
+#define OFFSET(kh, kw)                                                                                                        \
     (((kh) * RH % SH / PHASE_H * PHASES_W + (kw) * RW % SW / PHASE_W) * PLANE + (kh) * RH / SH * PITCH + (kw) * RW / SW)
 
 static inline void fill(__local real *to, int count, real value)
@@ -66,8 +66,8 @@ static inline void stage_image(__global const element *image, __local real *stag
         }
 }
 
-/* Tap by tap over all windows: the sums of neighbouring taps overlap, and reading what was just written in other pieces stalls a core. What is
- * left of dy after the first maximum is 0. */
+/* Tap by tap over all windows: the sums of neighbouring taps overlap, and reading what was just written in other pieces stalls
+ * a core. What is left of dy after the first maximum is 0. */
 static inline void spread(__local const real *pixels, __local real *gradient, __local real *sums)
 {
     __local real *best = sums + STAGED;

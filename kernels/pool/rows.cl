@@ -1,7 +1,8 @@
-/* Pooling for CPUs: one work-item per work-group, lanes of a vector are neighbouring pixels. A maximum or a sum over a window is taken along
- * rows first and then along columns. A group computes ROWS rows of results of PLANES images, one after the other: it stages the image rows
- * that they read, padded and split by column phase as in conv/direct.cl, combines the taps of a row, then the rows.
- * -DMAXIMUM: the maximum (a NaN wins), else the average, -DCOUNT_PAD: over the padding too. Depth must be 1. */
+/* Pooling for CPUs: one work-item per work-group, lanes of a vector are neighbouring pixels. A maximum or a sum over a window
+ * is taken along rows first and then along columns. A group computes ROWS rows of results of PLANES images, one after the
+ * other: it stages the image rows that they read, padded and split by column phase as in conv/direct.cl, combines the taps of a
+ * row, then the rows. -DMAXIMUM: the maximum (a NaN wins), else the average, -DCOUNT_PAD: over the padding too. Depth must be
+ * 1. */
 #include "conv/common.cl"
 #include "conv/geometry.cl"
 

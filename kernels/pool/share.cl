@@ -1,3 +1,4 @@
+/* How many elements an average is taken over, axis by axis. */
 /* Taps of an axis that count for the average of result `at`. */
 static inline int taps_counted(int at, int taps, int stride, int dilation, int pad, int pad_end, int extent)
 {

@@ -73,11 +73,45 @@ static socle_status pool_grad_emit(const problem *p, const socle_device *device,
     return emit_pool(p, operands, &launch, p->pool.maximum ? 3 : 2, g.input, steps);
 }
 
+/* Iterations of all loops of one work-item together, where the driver ends them silently after 65,535 (QUIRK_LOOP_LIMIT). */
+#define LOOP_BUDGET 60000
+
+static double nested_iterations(const int64_t counts[3])
+{
+    return 1 + (double)counts[0] * (1 + (double)counts[1] * (1 + (double)counts[2]));
+}
+
+/* Windows that may contain one element, and their taps where each is searched for its maximum. */
+static double grad_iterations(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    int64_t windows[3];
+    for (int i = 0; i < 3; i++) {
+        windows[i] = ((g.kernel[i] - 1) * g.dilation[i]) / g.stride[i] + 1;
+        windows[i] = windows[i] < g.output[i] ? windows[i] : g.output[i];
+    }
+    const double of_window = p->pool.maximum ? nested_iterations(g.kernel) : (double)(g.kernel[0] + g.kernel[1] + g.kernel[2]);
+    return nested_iterations(windows) + (double)conv_volume(windows) * of_window;
+}
+
+static bool loops_end(const socle_device *device, double iterations)
+{
+    return !device_has_quirk(device, QUIRK_LOOP_LIMIT) || iterations <= LOOP_BUDGET;
+}
+
 /* Maxima of the small integers too, as ONNX has them. */
 static bool pool_applicable(const problem *p, const socle_device *device)
 {
     const bool small = p->dtype == SOCLE_INT8 || p->dtype == SOCLE_UINT8;
-    return conv_supported(p, device) || (small && p->pool.maximum && conv_fits(p));
+    const conv_geometry g = conv_geometry_3d(p);
+    const double of_average = p->pool.maximum ? 0 : (double)(g.kernel[0] + g.kernel[1] + g.kernel[2]);
+    return (conv_supported(p, device) || (small && p->pool.maximum && conv_fits(p))) &&
+           loops_end(device, nested_iterations(g.kernel) + of_average);
+}
+
+static bool pool_grad_applicable(const problem *p, const socle_device *device)
+{
+    return conv_supported(p, device) && loops_end(device, grad_iterations(p));
 }
 
 const solver solver_pool_plain = {
@@ -92,7 +126,7 @@ const solver solver_pool_plain = {
 const solver solver_pool_grad_plain = {
     .name = "pool_grad/plain",
     .kind = PROBLEM_POOL_GRAD,
-    .applicable = conv_supported,
+    .applicable = pool_grad_applicable,
     .candidates = one_candidate,
     .estimate = pool_grad_estimate,
     .emit = pool_grad_emit,
