@@ -76,6 +76,22 @@ static double transfer_us(const device_plan *plan)
     return us;
 }
 
+/* Beside other devices, a device that trains hands out its gradients and takes in weights: at most all its states, each way. */
+static double exchange_ms(const device_plan *plan)
+{
+    const socle_profile *profile = profile_get(plan->device);
+    double bytes = 0;
+    int states = 0;
+    for (int i = 0; i < plan->buffer_count; i++) {
+        if (plan->buffers[i].kind != BUFFER_STATE || plan->buffers[i].alias != GRAPH_NONE)
+            continue;
+        bytes += (double)plan->buffers[i].size_bytes;
+        states++;
+    }
+    const double us = bytes / (profile->write_gbytes_per_s * 1e3) + bytes / (profile->read_gbytes_per_s * 1e3);
+    return (us + states * profile->transfer_us + 2 * profile->round_trip_us) * 1e-3;
+}
+
 /* All inputs and outputs have the rows of the batch in front, so that a shard is a range of rows. */
 static bool is_shardable(const device_plan *plan, int64_t rows)
 {
@@ -114,6 +130,7 @@ static socle_status estimate_alone(const placement_work *work, socle_device *dev
     candidate->share[0] = 1;
     candidate->rows[0] = batch;
     candidate->estimated_ms = (part->estimated_us + transfer_us(part)) * 1e-3;
+    candidate->exchange_ms = work->training != NULL ? exchange_ms(part) : 0;
     candidate->peak_bytes = part->peak_bytes;
     *shardable = work->training != NULL ? is_trainable_in_shards(work->model->graph, batch) : is_shardable(part, batch);
     device_plan_destroy(part);
@@ -202,6 +219,8 @@ static socle_status add_together(socle_plan *plan, const int *which, int count)
     for (int i = 0; i < count; i++)
         candidate->share[i] = speed[i] / total;
     candidate->estimated_ms = (double)plan->batch / total;
+    for (int i = 0; i < count; i++)
+        candidate->estimated_ms += alone[i]->exchange_ms;
     status = placement_name(candidate);
     if (status == SOCLE_OK && !placement_split_rows(plan->batch, candidate->share, count, candidate->rows))
         return rule_out(candidate, "fewer rows than devices");

@@ -76,6 +76,7 @@ typedef struct placement {
     int64_t rows[PLACEMENT_MAX_DEVICES]; /* of the batch; sums to it */
     char *text;          /* "pocl/pthread-0" or "a*0.6 + b*0.4" */
     double estimated_ms; /* of one run of the whole batch */
+    double exchange_ms;  /* of what a device beside others has to exchange in a run of training; part of estimates together */
     double measured_ms;  /* < 0: not measured */
     size_t peak_bytes;   /* on its fullest device */
     bool ruled_out;      /* not to be measured; reason says why */
@@ -107,6 +108,10 @@ typedef struct placement_work {
     const socle_model *model;
     const socle_plan_options *options;
     const struct socle_trainer_options *training;
+    /* Median seconds of a run, for candidates that are more than their parts run side by side (training exchanges gradients); NULL: the
+     * parts are run. */
+    socle_status (*measure)(void *user, const struct placement *candidate, double budget_s, double *seconds);
+    void *user;
 } placement_work;
 
 /* The device_plan of one device's share (rows of the batch) of a model. compact: see device_plan_options. */

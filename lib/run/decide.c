@@ -54,16 +54,23 @@ static void set_reason(placement *c, const char *format, ...)
     c->reason = memory_copy_string(reason);
 }
 
-/* A candidate that fails is ruled out; only host memory running out ends the search. */
-static socle_status measure_candidate(const placement_work *work, placement *c, double budget_s)
+static socle_status measure_parts(const placement_work *work, const placement *c, double budget_s, double *seconds)
 {
     shards *s = NULL;
-    double seconds = 0;
     const bool in_flight = work->options->goal == SOCLE_GOAL_THROUGHPUT;
     socle_status status = shards_create(work, c, &s);
     if (status == SOCLE_OK)
-        status = shards_measure(s, in_flight, budget_s, &seconds);
+        status = shards_measure(s, in_flight, budget_s, seconds);
     shards_destroy(s);
+    return status;
+}
+
+/* A candidate that fails is ruled out; only host memory running out ends the search. */
+static socle_status measure_candidate(const placement_work *work, placement *c, double budget_s)
+{
+    double seconds = 0;
+    socle_status status = work->measure != NULL ? work->measure(work->user, c, budget_s, &seconds)
+                                                : measure_parts(work, c, budget_s, &seconds);
     if (status == SOCLE_OK) {
         c->measured_ms = seconds * 1e3;
     } else {
@@ -188,11 +195,12 @@ socle_status socle_plan_create(socle_context *context, const socle_model *model,
     socle_trainer_options training = SOCLE_TRAINER_OPTIONS_INIT;
     training.batch = asked->batch > 0 ? asked->batch : 1;
     training.momentum = 0.9;
-    const placement_work work = {context, model, asked, asked->goal == SOCLE_GOAL_TRAINING ? &training : NULL};
+    const bool trains = asked->goal == SOCLE_GOAL_TRAINING;
+    const placement_work work = {context, model, asked, trains ? &training : NULL, NULL, NULL};
     socle_plan *plan = memory_alloc(sizeof(*plan));
     if (plan == NULL)
         return SOCLE_OUT_OF_MEMORY;
-    socle_status status = placement_decide(&work, plan);
+    socle_status status = trains ? trainer_decide(&work, plan) : placement_decide(&work, plan);
     if (status == SOCLE_OK)
         status = make_parts(&work, plan);
     if (status != SOCLE_OK)

@@ -83,6 +83,8 @@ void decision_keep(const placement_work *work, const socle_plan *plan);
 /* Fills plan (context, model_name, goal, batch and candidates): from the store's decision if there is one, else candidates by
  * estimate, the best few measured within the budget, the winner kept. Leaves plan->parts NULL: they are made by whoever runs them. */
 socle_status placement_decide(const placement_work *work, socle_plan *plan);
+/* The same for training, whose candidates are measured with their exchange of gradients (trainer_measure.c). */
+socle_status trainer_decide(const placement_work *work, socle_plan *plan);
 /* Makes an executor of one part; when the device's memory does not suffice, first trims its pool, then plans without prepacking,
  * then fails with the bytes needed and there. */
 socle_status placement_executor(const placement_work *work, socle_device *device, int64_t rows, executor **out);

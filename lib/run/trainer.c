@@ -64,12 +64,6 @@ static socle_status take_options(socle_trainer *t, const socle_trainer_options *
 
 /* ---- placement ---- */
 
-static socle_status decide(socle_trainer *t)
-{
-    const placement_work work = {t->context, t->model, &t->plan_options, &t->options};
-    return placement_decide(&work, t->plan);
-}
-
 static socle_status describe_placement(socle_trainer *t)
 {
     const socle_plan *plan = t->plan;
@@ -102,7 +96,7 @@ static void note_times(socle_trainer *t, double total_ms)
 }
 
 /* Executors that borrow states go before the one that owns them. */
-static void drop_variants(socle_trainer *t)
+void trainer_drop(socle_trainer *t)
 {
     for (evaluation_variant *v = t->evaluations, *next; v != NULL; v = next) {
         next = v->next;
@@ -132,7 +126,7 @@ static socle_status show_parts(socle_trainer *t)
 
 socle_status trainer_place(socle_trainer *t, const placement *chosen)
 {
-    drop_variants(t);
+    trainer_drop(t);
     t->device_count = chosen->device_count;
     for (int i = 0; i < chosen->device_count; i++) {
         t->devices[i] = chosen->devices[i];
@@ -141,17 +135,17 @@ socle_status trainer_place(socle_trainer *t, const placement *chosen)
     socle_status status = training_variant_create(t, NULL, t->options.batch, &t->first);
     if (status == SOCLE_OK && t->device_count > 1)
         status = trainer_prepare_together(t);
-    if (status == SOCLE_OK)
-        status = trainer_list_states(t);
-    return status == SOCLE_OK ? show_parts(t) : status;
+    return status == SOCLE_OK ? trainer_list_states(t) : status;
 }
 
 static socle_status prepare(socle_trainer *t)
 {
     const double start_s = time_now_s();
-    socle_status status = decide(t);
+    socle_status status = trainer_choose(t);
     if (status == SOCLE_OK)
         status = trainer_place(t, &t->plan->candidates[t->plan->chosen]);
+    if (status == SOCLE_OK)
+        status = show_parts(t);
     if (status == SOCLE_OK)
         status = describe_placement(t);
     if (status == SOCLE_OK)
@@ -200,7 +194,7 @@ void socle_trainer_destroy(socle_trainer *t)
     if (t->pending_count > 0)
         executor_wait(t->first->executors[0]);
     socle_plan_destroy(t->plan); /* shows parts of the variants: goes first */
-    drop_variants(t);
+    trainer_drop(t);
     for (int i = 0; i < TRAINER_AHEAD; i++)
         for (int k = 0; k <= TRAINER_MAX_INPUTS; k++)
             memory_free(t->pending[i].copies[k]);
