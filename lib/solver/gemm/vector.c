@@ -1,6 +1,6 @@
 /* gemm/vector: one to sixteen rows on CPU-shaped devices, where the time is that of reading B once. A constant B is packed into
- * panels, so that it streams; any other B that is stored transposed is read in place by dot products. (Rows of B in place:
- * gemm/direct.) */
+ * panels, so that it streams; any other B that is stored transposed is read in place by dot products, and so is a large one for a row or
+ * two: its lines are long enough to stream as they are. (Rows of B in place: gemm/direct.) */
 #include "gemm.h"
 
 enum { ROWS, VECTORS, GROUP_COLUMNS };
@@ -8,9 +8,16 @@ enum { ROWS, VECTORS, GROUP_COLUMNS };
 #define MOST_ROWS 16
 #define DOT_COLUMNS 4
 
+/* Not packing a large B keeps one copy of it, and a model's file is read where it is mapped: nothing to prepare at the start. */
+static bool streams_in_place(const problem *p)
+{
+    const gemm_problem *g = &p->gemm;
+    return g->transpose_b && !g->transpose_a && g->m <= 2 && g->k >= 512 && g->n * g->k >= 1 << 18;
+}
+
 static bool uses_panels(const problem *p)
 {
-    return gemm_can_pack(p);
+    return gemm_can_pack(p) && !streams_in_place(p);
 }
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
