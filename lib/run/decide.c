@@ -196,7 +196,8 @@ socle_status socle_plan_create(socle_context *context, const socle_model *model,
     training.batch = asked->batch > 0 ? asked->batch : 1;
     training.momentum = 0.9;
     const bool trains = asked->goal == SOCLE_GOAL_TRAINING;
-    const placement_work work = {context, model, asked, trains ? &training : NULL, NULL, NULL};
+    const placement_work work = {
+        .context = context, .model = model, .options = asked, .training = trains ? &training : NULL};
     socle_plan *plan = memory_alloc(sizeof(*plan));
     if (plan == NULL)
         return SOCLE_OUT_OF_MEMORY;

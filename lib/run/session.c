@@ -65,7 +65,7 @@ static socle_status prepare(socle_session *session)
 {
     const double start_s = time_now_s();
     device_plan *parts[PLACEMENT_MAX_DEVICES];
-    const placement_work work = {session->context, session->model, &session->options, NULL};
+    const placement_work work = {.context = session->context, .model = session->model, .options = &session->options};
     socle_status status = placement_decide(&work, session->plan);
     if (status == SOCLE_OK)
         status = variant_create(&work, &session->plan->candidates[session->plan->chosen], &session->first);
@@ -199,7 +199,7 @@ static socle_status add_variant(socle_session *session, const socle_tensor *inpu
         options.binding_count = session->model->graph->input_count;
         place_on_largest(&session->plan->candidates[session->plan->chosen], &chosen);
     }
-    const placement_work work = {session->context, session->model, &options, NULL};
+    const placement_work work = {.context = session->context, .model = session->model, .options = &options};
     const socle_status status = variant_create(&work, &chosen, out);
     memory_free(bindings);
     return status;
