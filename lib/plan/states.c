@@ -118,25 +118,42 @@ static socle_status place_update(partition *p, value_id state, value_id value)
         p->stored_in[made] = state;
         return order_after_readers(p, p->writer[made], state);
     }
-    for (int i = 0; i < p->unit_count; i++) /* a copy that was added already, to be a reader in time */
-        if (p->units[i]->kind == UNIT_COPY && p->units[i]->to_state == state)
-            return order_after_readers(p, i, state);
     int copy;
     status = add_copy(p, value, state, &copy);
     return status == SOCLE_OK ? order_after_readers(p, copy, state) : status;
 }
 
+/* Copies of what no unit makes (an input, a constant, the old content of another state) are there before anything is placed: whoever would
+ * overwrite what they read, or needs what they overwrite, must see them. */
+static socle_status add_plain_copies(partition *p)
+{
+    const int first = p->unit_count;
+    for (int i = 0; i < p->graph->update_count; i++) {
+        const graph_update *update = &p->graph->updates[i];
+        int copy;
+        if (update->state == update->value || made_by_unit(p, p->root[update->value]))
+            continue;
+        socle_status status = add_copy(p, update->value, update->state, &copy);
+        if (status != SOCLE_OK)
+            return status;
+    }
+    for (int i = first; i < p->unit_count; i++) {
+        socle_status status = order_after_readers(p, i, p->units[i]->to_state);
+        if (status != SOCLE_OK)
+            return status;
+    }
+    return SOCLE_OK;
+}
+
 socle_status partition_place_updates(partition *p)
 {
     socle_status status = copy_old_outputs(p);
+    if (status == SOCLE_OK)
+        status = add_plain_copies(p);
     for (int i = 0; i < p->graph->update_count && status == SOCLE_OK; i++) {
         const graph_update *update = &p->graph->updates[i];
-        int copy;
-        if (update->state != update->value && !made_by_unit(p, p->root[update->value]))
-            status = add_copy(p, update->value, update->state, &copy);
+        if (update->state != update->value && made_by_unit(p, p->root[update->value]))
+            status = place_update(p, update->state, update->value);
     }
-    for (int i = 0; i < p->graph->update_count && status == SOCLE_OK; i++)
-        if (p->graph->updates[i].state != p->graph->updates[i].value)
-            status = place_update(p, p->graph->updates[i].state, p->graph->updates[i].value);
     return status;
 }

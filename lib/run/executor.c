@@ -155,6 +155,15 @@ static socle_status allocate_weights(executor *e)
     return SOCLE_OK;
 }
 
+/* What was enqueued before something failed may still run on memory that is given back now. The message stays that of the failure. */
+static void settle(const executor *e)
+{
+    if (e->queue != NULL)
+        clFinish(e->queue);
+    if (e->plan->device->queue != NULL)
+        clFinish(e->plan->device->queue);
+}
+
 static socle_status prepare_weights(executor *e)
 {
     bound_steps *prepare = NULL;
@@ -166,6 +175,8 @@ static socle_status prepare_weights(executor *e)
         status = steps_enqueue(prepare, NULL);
     if (status == SOCLE_OK)
         status = socle_device_finish(e->plan->device);
+    if (status != SOCLE_OK)
+        settle(e);
     steps_release(prepare);
     for (int i = 0; i < e->plan->buffer_count && status == SOCLE_OK; i++) {
         if (e->plan->buffers[i].kind != BUFFER_CONSTANT || e->plan->buffers[i].resident)
@@ -295,6 +306,7 @@ void executor_destroy(executor *e)
 {
     if (e == NULL)
         return;
+    settle(e);
     steps_release(e->steps);
     if (e->queue != NULL)
         clReleaseCommandQueue(e->queue);

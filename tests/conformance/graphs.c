@@ -1,0 +1,153 @@
+/* Random graphs through device plans on every device, against the float64 oracle: fusion, views, writing in place, the arena,
+ * states and their updates. SOCLE_TEST_SEED=N runs graph N alone and shows it; SOCLE_TEST_ALL=1 runs many. */
+#include "evaluate.h"
+#include "on_devices.h"
+#include "random_graph.h"
+#include "run/run.h"
+
+#include <criterion/criterion.h>
+#include <criterion/logging.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RUNS = 3, DEFAULT_GRAPHS = 16, MANY_GRAPHS = 300 };
+#define TOLERANCE 2e-4 /* of 1 + the largest magnitude: rounding grows along a chain; faults of a plan are no rounding */
+
+typedef struct graph_run {
+    socle_graph *graph;
+    uint32_t seed;
+    executor *executor;
+    evaluation oracle;
+    float **inputs, **outputs;
+    const char *device;
+} graph_run;
+
+static void **make_room(const socle_graph *graph, const value_id *values, int count)
+{
+    void **room = calloc((size_t)count + 1, sizeof(*room));
+    for (int i = 0; i < count; i++)
+        room[i] = calloc((size_t)graph_type_count(&graph->values[values[i]].type) + 1, sizeof(float));
+    return room;
+}
+
+static void free_room(void *room, int count)
+{
+    for (int i = 0; i < count; i++)
+        free(((void **)room)[i]);
+    free(room);
+}
+
+static void set_inputs(graph_run *r, uint32_t *random)
+{
+    for (int i = 0; i < r->graph->input_count; i++) {
+        const int64_t count = graph_type_count(&r->graph->values[r->graph->inputs[i]].type);
+        double *wide = malloc((size_t)(count + 1) * sizeof(*wide));
+        for (int64_t k = 0; k < count; k++)
+            wide[k] = r->inputs[i][k] = (float)random_graph_number(random, -1, 1);
+        evaluation_set(&r->oracle, r->graph->inputs[i], wide);
+        free(wide);
+    }
+}
+
+static bool compare(const graph_run *r, int run, const char *name, const float *got, const double *wanted, int64_t count)
+{
+    double largest = 0;
+    for (int64_t i = 0; i < count; i++)
+        largest = fmax(largest, fabs(wanted[i]));
+    for (int64_t i = 0; i < count; i++) {
+        const bool same = fabs(got[i] - wanted[i]) <= TOLERANCE * (1 + largest);
+        cr_expect(same,
+                  "graph %u on %s, run %d: %s[%lld] is %.9g, not %.9g; to repeat: SOCLE_TEST_SEED=%u "
+                  "test_conformance_graphs --verbose=1",
+                  r->seed, r->device, run, name, (long long)i, (double)got[i], wanted[i], r->seed);
+        if (!same)
+            return false;
+    }
+    return true;
+}
+
+static bool compare_all(const graph_run *r, int run)
+{
+    bool same = true;
+    for (int i = 0; i < r->graph->output_count && same; i++) {
+        const value_id v = r->graph->outputs[i];
+        same = compare(r, run, r->graph->output_names[i], r->outputs[i], evaluation_get(&r->oracle, v),
+                       graph_type_count(&r->graph->values[v].type));
+    }
+    return same;
+}
+
+static bool compare_states(const graph_run *r, int run)
+{
+    bool same = true;
+    for (int i = 0; i < r->graph->update_count && same; i++) {
+        const graph_value *state = &r->graph->values[r->graph->updates[i].state];
+        const size_t size_bytes = graph_type_bytes(&state->type);
+        float *got = malloc(size_bytes);
+        cr_assert_eq(executor_state_read(r->executor, state->name, got, size_bytes), SOCLE_OK, "%s", socle_error_message());
+        same = compare(r, run, state->name, got, evaluation_get(&r->oracle, r->graph->updates[i].state),
+                       graph_type_count(&state->type));
+        free(got);
+    }
+    return same;
+}
+
+static void run_all(graph_run *r)
+{
+    uint32_t random = r->seed + 77;
+    bool same = true;
+    for (int run = 0; run < RUNS && same; run++) {
+        set_inputs(r, &random);
+        cr_assert(evaluation_run(&r->oracle), "graph %u: %s", r->seed, r->oracle.error);
+        const socle_status status = executor_run(r->executor, (const void *const *)r->inputs, (void *const *)r->outputs);
+        cr_assert_eq(status, SOCLE_OK, "graph %u on %s: %s", r->seed, r->device, socle_error_message());
+        same = compare_all(r, run);
+        evaluation_update(&r->oracle);
+        same = same && compare_states(r, run);
+    }
+}
+
+static void run_graph(socle_device *device, uint32_t seed)
+{
+    graph_run r = {.graph = random_graph_create(seed, 6 + (int)(seed % 13)), .seed = seed};
+    const device_plan_options options = {.training = r.graph->update_count > 0, .compact = seed % 5 == 4};
+    device_plan *plan = NULL;
+    socle_graph *copy = NULL;
+    r.device = socle_device_get_info(device)->id;
+    if (getenv("SOCLE_TEST_SEED") != NULL) {
+        char *text = random_graph_text(r.graph);
+        cr_log_info("%s", text);
+        memory_free(text);
+    }
+    cr_assert_eq(graph_clone(r.graph, true, &copy), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(graph_bind_shapes(copy, NULL, 0, 1), SOCLE_OK, "graph %u: %s", seed, socle_error_message());
+    socle_status status = device_plan_create(device, copy, &options, &plan);
+    cr_assert_eq(status, SOCLE_OK, "graph %u on %s: %s", seed, r.device, socle_error_message());
+    status = executor_create(plan, &r.executor);
+    cr_assert_eq(status, SOCLE_OK, "graph %u on %s: %s", seed, r.device, socle_error_message());
+    r.inputs = (float **)make_room(r.graph, r.graph->inputs, r.graph->input_count);
+    r.outputs = (float **)make_room(r.graph, r.graph->outputs, r.graph->output_count);
+    evaluation_start(&r.oracle, r.graph);
+    run_all(&r);
+    evaluation_finish(&r.oracle);
+    free_room(r.outputs, r.graph->output_count);
+    free_room(r.inputs, r.graph->input_count);
+    executor_destroy(r.executor);
+    socle_graph_destroy(r.graph);
+}
+
+static void run_graphs(socle_device *device)
+{
+    const char *one = getenv("SOCLE_TEST_SEED");
+    const uint32_t first = one != NULL ? (uint32_t)strtoul(one, NULL, 10) : 0;
+    const uint32_t count = one != NULL ? 1 : (getenv("SOCLE_TEST_ALL") != NULL ? MANY_GRAPHS : DEFAULT_GRAPHS);
+    for (uint32_t seed = first; seed < first + count; seed++)
+        run_graph(device, seed);
+}
+
+Test(graphs, random_graphs_are_computed_as_by_the_oracle_on_every_device)
+{
+    test_on_devices(run_graphs);
+}
