@@ -6,9 +6,11 @@ typedef realv real16;
 #if STORAGE == FLOAT64
 typedef double8 real8;
 typedef double4 real4;
+typedef long16 mask16; /* of comparisons of real16 */
 #else
 typedef float8 real8;
 typedef float4 real4;
+typedef int16 mask16;
 #endif
 #if STORAGE == FLOAT16
 #define LOAD8(p) vload_half8(0, p)

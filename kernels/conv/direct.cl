@@ -14,6 +14,7 @@
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
+#define BATCH 2
 #define GROUPS 1
 #define FROM_CHANNELS 5 /* of a group */
 #define TO_CHANNELS 11  /* of a group */
@@ -78,7 +79,8 @@
 
 #include "conv/stage.cl"
 
-static inline void stage(__global const element *image, __local real *staged, int od, int y0, int channels)
+static inline void stage(__global const element *image, __global const element *limit, __local real *staged, int od, int y0,
+                         int channels)
 {
     for (int c = 0; c < channels; c++)
         for (int kd = 0; kd < KD; kd++) {
@@ -86,15 +88,15 @@ static inline void stage(__global const element *image, __local real *staged, in
             if (d < 0 || d >= FROM_D)
                 continue;
             __global const element *plane = image + ((size_t)c * FROM_D + d) * (FROM_H * FROM_W);
-            for (int a = 0; a < PHASES_H; a++)
+            for (int phase = 0; phase < PHASES_H * PHASES_W; phase++) {
+                __local real *to = staged + ((c * KD + kd) * (PHASES_H * PHASES_W) + phase) * PLANE;
+                const int h0 = y0 * SH + phase / PHASES_W * PHASE_H - PH, b = phase % PHASES_W * PHASE_W;
                 for (int q = 0; q < ROWS + SHIFT_H; q++) {
-                    const int h = (y0 + q) * SH + a * PHASE_H - PH;
-                    if (h < 0 || h >= FROM_H)
-                        continue;
-                    for (int b = 0; b < PHASES_W; b++)
-                        stage_row(plane + (size_t)h * FROM_W,
-                                  staged + (((c * KD + kd) * PHASES_H + a) * PHASES_W + b) * PLANE + q * PITCH, b * PHASE_W);
+                    const int h = h0 + q * SH;
+                    if (h >= 0 && h < FROM_H)
+                        stage_row(plane + (size_t)h * FROM_W, limit, to + q * PITCH, b);
                 }
+            }
         }
 }
 
@@ -192,9 +194,11 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
     const int rows = min(ROWS, TO_H - y0);
     for (int i = 0; i < STAGED; i += 16)
         vstore16((real16)(0), 0, staged + i);
+    __global const element *limit = x + (size_t)BATCH * GROUPS * FROM_CHANNELS * (FROM_D * FROM_H * FROM_W);
     for (int block = 0; block < BLOCKS; block++) {
         const int c0 = block * BLOCK, channels = min(BLOCK, FROM_CHANNELS - c0);
-        stage(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W), staged, od, y0, channels);
+        stage(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W), limit, staged, od, y0,
+              channels);
         for (int o = first; o < end; o += MR) {
             __local real *tile_sums = BLOCKS > 1 ? sums + (o - first) * (VECTORS * 16) : sums;
             const size_t tile = (size_t)group * TILES + o / MR;

@@ -1,4 +1,6 @@
-/* Copying image rows into local memory, one phase of the columns at a time (see conv/direct.cl): needs FROM_W, SW, PW, PITCH. */
+/* Copying image rows into local memory, one phase of the columns at a time (see conv/direct.cl): needs FROM_W, SW, PW, PITCH,
+ * and PAD_VALUE where padding is not 0. A row's last vector may run over its end into the next row, with padding: rows of a
+ * plane, and planes, are staged in the order in which they lie. */
 #include "conv/common.cl"
 
 #ifndef FROM_W
@@ -11,12 +13,23 @@
 #define SW 1
 #define PW 1
 #endif
+#ifndef PAD_VALUE
+#define PAD_VALUE 0
+#endif
 
 /* Columns of phase b that lie inside the image: plane column x shows image column x * SW + b - PW. */
 #define FIRST_COLUMN(b) (PW - (b) > 0 ? (PW - (b) + SW - 1) / SW : 0)
 #define END_COLUMN(b) min((FROM_W - 1 + PW - (b)) / SW + 1, PITCH)
 
-static inline void stage_row(__global const element *row, __local real *to, int b)
+/* The first n lanes of v, padding behind them. */
+static inline real16 first_lanes(real16 v, int n)
+{
+    const mask16 lane = (mask16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    return lane < (mask16)(n) ? v : (real16)(PAD_VALUE);
+}
+
+/* limit: where the tensor ends: nothing behind it is read. */
+static inline void stage_row(__global const element *row, __global const element *limit, __local real *to, int b)
 {
     const int first = FIRST_COLUMN(b), end = FROM_W - 1 + PW - b < 0 ? 0 : END_COLUMN(b);
     int x = first;
@@ -24,18 +37,15 @@ static inline void stage_row(__global const element *row, __local real *to, int 
     __global const element *from = row - PW;
     for (; x + 16 <= end; x += 16)
         vstore16(LOADV(from + x), 0, to + x);
-    if (x + 8 <= end) {
-        vstore8(LOAD8(from + x), 0, to + x);
-        x += 8;
-    }
-    if (x + 4 <= end) {
-        vstore4(LOAD4(from + x), 0, to + x);
-        x += 4;
+    if (x < end && from + x + 16 <= limit) {
+        vstore16(first_lanes(LOADV(from + x), end - x), 0, to + x);
+        return;
     }
 #elif SW == 2
-    for (; x + 16 <= end && 2 * x + 31 + b - PW < FROM_W; x += 16) {
-        const real16 low = LOADV(row + 2 * x + b - PW), high = LOADV(row + 2 * x + 16 + b - PW);
-        vstore16((real16)(low.even, high.even), 0, to + x);
+    __global const element *from = row + b - PW;
+    for (; x < end && from + 2 * x + 32 <= limit; x += 16) {
+        const real16 low = LOADV(from + 2 * x), high = LOADV(from + 2 * x + 16);
+        vstore16(first_lanes((real16)(low.even, high.even), end - x), 0, to + x);
     }
 #endif
     for (; x < end; x++)

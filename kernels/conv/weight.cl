@@ -3,8 +3,8 @@
  * dw[oc][c][tap] is the product of dy's pixels with those pixels of x that the tap reads. A group computes TO_SLICE result
  * channels x FROM_SLICE input channels for its chunk of the work, which is units of ROWS result rows of one image. It stages
  * UNITS of them at a time, x as conv/direct.cl does, dy with zeros where a row of x continues behind its end. A register tile
- * sums MR channels x NC columns (a column is an input channel and a tap); lanes are added up at the very end, chunks by
- * conv_weight_reduce, always in the same order. */
+ * sums MR channels x NC columns (a column is an input channel and a tap); its lanes are added up before it leaves the registers.
+ * Chunks are added by conv_weight_reduce, always in the same order. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
@@ -62,6 +62,9 @@
 #define VECTORS (((ROWS - 1) * PITCH + TO_W + 15) / 16)
 #define TAPS (KD * KH * KW)
 #define COLUMNS (FROM_SLICE * TAPS)
+#define LISTS ((MR * NC + 15) / 16) /* vectors that hold the sums of a tile */
+#define COLUMN_TILES ((COLUMNS + NC - 1) / NC)
+#define SUMS ((TO_SLICE + MR - 1) / MR * COLUMN_TILES * (LISTS * 16))
 #define UNIT_FLOATS (FROM_SLICE * CHANNEL)
 #define STAGED ((UNITS * UNIT_FLOATS + 32 + (KW - 1) * RW / SW + 15) / 16 * 16)
 #define ROW_BLOCKS ((TO_H + ROWS - 1) / ROWS)
@@ -88,62 +91,77 @@ static inline void clear(__local real *to, int count)
 }
 
 /* Rows that a unit's results read; what lies outside of the image is zero. */
-static inline void stage_x(__global const element *image, __local real *staged, int od, int y0, int channels)
+static inline void stage_x(__global const element *image, __global const element *limit, __local real *staged, int od, int y0,
+                           int channels)
 {
     for (int c = 0; c < channels; c++)
         for (int kd = 0; kd < KD; kd++) {
             const int d = od * SD + kd * RD - PD;
             __global const element *plane = image + ((size_t)c * FROM_D + max(d, 0)) * (FROM_H * FROM_W);
-            for (int a = 0; a < PHASES_H; a++)
+            for (int phase = 0; phase < PHASES_H * PHASES_W; phase++) {
+                __local real *to = staged + ((c * KD + kd) * (PHASES_H * PHASES_W) + phase) * PLANE;
+                const int h0 = y0 * SH + phase / PHASES_W * PHASE_H - PH, b = phase % PHASES_W * PHASE_W;
                 for (int q = 0; q < ROWS + SHIFT_H; q++) {
-                    const int h = (y0 + q) * SH + a * PHASE_H - PH;
-                    __local real *to = staged + ((c * KD + kd) * PHASES_H + a) * PHASES_W * PLANE + q * PITCH;
-                    for (int b = 0; b < PHASES_W; b++) {
-                        if (d >= 0 && d < FROM_D && h >= 0 && h < FROM_H)
-                            stage_row(plane + (size_t)h * FROM_W, to + b * PLANE, b * PHASE_W);
-                        else
-                            clear(to + b * PLANE, PITCH);
-                    }
+                    const int h = h0 + q * SH;
+                    if (d >= 0 && d < FROM_D && h >= 0 && h < FROM_H)
+                        stage_row(plane + (size_t)h * FROM_W, limit, to + q * PITCH, b);
+                    else
+                        clear(to + q * PITCH, PITCH);
                 }
+            }
         }
 }
 
-static inline void stage_dy(__global const element *image, __local real *staged, int y0, int channels)
+/* Rows of dy; a row's last vector runs over its end with zeros, and the next row is written behind it. */
+static inline void stage_dy(__global const element *image, __global const element *limit, __local real *staged, int y0,
+                            int channels)
 {
     const int rows = min(ROWS, TO_H - y0);
     for (int o = 0; o < channels; o++) {
         __global const element *from = image + (size_t)o * (TO_D * TO_H * TO_W) + y0 * TO_W;
         __local real *to = staged + o * (VECTORS * 16);
         for (int r = 0; r < rows; r++) {
+            __global const element *row = from + r * TO_W;
             int i = 0;
             for (; i + 16 <= TO_W; i += 16)
-                vstore16(LOADV(from + r * TO_W + i), 0, to + r * PITCH + i);
-            if (i + 8 <= TO_W) {
-                vstore8(LOAD8(from + r * TO_W + i), 0, to + r * PITCH + i);
-                i += 8;
-            }
-            for (; i < TO_W; i++)
-                to[r * PITCH + i] = LOAD1(from + r * TO_W + i);
+                vstore16(LOADV(row + i), 0, to + r * PITCH + i);
+            if (i < TO_W && row + i + 16 <= limit)
+                vstore16(first_lanes(LOADV(row + i), TO_W - i), 0, to + r * PITCH + i);
+            else
+                for (; i < TO_W; i++)
+                    to[r * PITCH + i] = LOAD1(row + i);
         }
         if (rows < ROWS)
             clear(to + rows * PITCH, VECTORS * 16 - rows * PITCH);
     }
 }
 
-/* Adds the products of `units` staged units to a tile of sums; channels and columns behind the last repeat it, and are not
- * used. */
-static inline void add_tile(__local const real *x, __local const real *dy, __local real *sums, int o, int column, int channels,
-                            int columns, int units)
+/* One vector of the sums of 16 vectors' lanes: neighbours are added until each vector is one lane. */
+static inline real16 sums_of_lanes(real16 *list)
+{
+    UNROLL for (int i = 0; i < 8; i++)
+        list[i] = (real16)(list[2 * i].even + list[2 * i].odd, list[2 * i + 1].even + list[2 * i + 1].odd);
+    UNROLL for (int i = 0; i < 4; i++)
+        list[i] = (real16)(list[2 * i].even + list[2 * i].odd, list[2 * i + 1].even + list[2 * i + 1].odd);
+    UNROLL for (int i = 0; i < 2; i++)
+        list[i] = (real16)(list[2 * i].even + list[2 * i].odd, list[2 * i + 1].even + list[2 * i + 1].odd);
+    return (real16)(list[0].even + list[0].odd, list[1].even + list[1].odd);
+}
+
+/* Adds the products of `units` staged units to a tile of sums. What lies behind the last channel or column repeats the last
+ * one, and is not used. */
+static inline void add_tile(__local const real *x, __local const int *offsets, __local const real *dy, __local real *sums, int o,
+                            int column, int channels, int columns, int units)
 {
     real16 acc[MR][NC];
     int from[NC], gradient[MR];
     UNROLL for (int j = 0; j < NC; j++)
-        from[j] = column_offset(min(column + j, columns - 1));
+        from[j] = offsets[min(column + j, columns - 1)];
     UNROLL for (int i = 0; i < MR; i++)
         gradient[i] = min(o + i, channels - 1) * (VECTORS * 16);
     UNROLL for (int i = 0; i < MR; i++)
         UNROLL for (int j = 0; j < NC; j++)
-            acc[i][j] = vload16(0, sums + ((o + i) * COLUMNS + min(column + j, columns - 1)) * 16);
+            acc[i][j] = (real16)(0);
     for (int u = 0; u < units; u++)
         for (int v = 0; v < VECTORS; v++) {
             real16 pixels[NC];
@@ -155,17 +173,12 @@ static inline void add_tile(__local const real *x, __local const real *dy, __loc
                     acc[i][j] = fma(g, pixels[j], acc[i][j]);
             }
         }
-    UNROLL for (int i = 0; i < MR; i++)
-        UNROLL for (int j = 0; j < NC; j++)
-            if (o + i < channels && column + j < columns)
-                vstore16(acc[i][j], 0, sums + ((o + i) * COLUMNS + column + j) * 16);
-}
-
-static inline real sum_of_lanes(real16 v)
-{
-    const real8 a = v.lo + v.hi;
-    const real4 b = a.lo + a.hi;
-    return (b.x + b.z) + (b.y + b.w);
+    UNROLL for (int l = 0; l < LISTS; l++) {
+        real16 list[16];
+        UNROLL for (int k = 0; k < 16; k++)
+            list[k] = l * 16 + k < MR * NC ? acc[(l * 16 + k) % (MR * NC) / NC][(l * 16 + k) % NC] : (real16)(0);
+        vstore16(vload16(0, sums + l * 16) + sums_of_lanes(list), 0, sums + l * 16);
+    }
 }
 
 /* Groups of work: (slices of x's channels x slices of dy's, GROUPS, CHUNKS). dw: `element` with one chunk, else [CHUNKS] of
@@ -179,34 +192,40 @@ __kernel void conv_weight_direct(__global const element *restrict dy, __global c
 #endif
 {
     __local real staged[STAGED] __attribute__((aligned(64)));
-    __local real gradient[UNITS * TO_SLICE * VECTORS * 16] __attribute__((aligned(64)));
-    __local real sums[(TO_SLICE + MR) * COLUMNS * 16] __attribute__((aligned(64)));
+    __local real gradient[UNITS * TO_SLICE * VECTORS * 16 + 16] __attribute__((aligned(64)));
+    __local real sums[SUMS] __attribute__((aligned(64)));
     const int from_slices = (FROM_CHANNELS + FROM_SLICE - 1) / FROM_SLICE;
     const int c0 = (int)get_group_id(0) % from_slices * FROM_SLICE, o0 = (int)get_group_id(0) / from_slices * TO_SLICE;
     const int group = (int)get_group_id(1), chunk = (int)get_group_id(2);
     const int from = min(FROM_SLICE, FROM_CHANNELS - c0), to = min(TO_SLICE, TO_CHANNELS - o0);
     const int first = chunk * UNITS_PER_CHUNK, end = min(first + UNITS_PER_CHUNK, ALL_UNITS);
+    __local int offsets[COLUMNS];
+    __global const element *end_of_x = x + (size_t)BATCH * GROUPS * FROM_CHANNELS * (FROM_D * FROM_H * FROM_W);
+    __global const element *end_of_dy = dy + (size_t)BATCH * GROUPS * TO_CHANNELS * (TO_D * TO_H * TO_W);
+    for (int column = 0; column < COLUMNS; column++)
+        offsets[column] = column_offset(column);
     clear(staged, STAGED);
     clear(gradient, UNITS * TO_SLICE * VECTORS * 16);
-    clear(sums, (TO_SLICE + MR) * COLUMNS * 16);
+    clear(sums, SUMS);
     for (int unit = first; unit < end; unit += UNITS) {
         const int units = min(UNITS, end - unit);
         for (int u = 0; u < units; u++) {
             const int here = unit + u, y0 = here % ROW_BLOCKS * ROWS;
             const int od = here / ROW_BLOCKS % TO_D, n = here / (ROW_BLOCKS * TO_D);
             stage_x(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W),
-                    staged + u * UNIT_FLOATS, od, y0, from);
+                    end_of_x, staged + u * UNIT_FLOATS, od, y0, from);
             stage_dy(dy + (((size_t)(n * GROUPS + group) * TO_CHANNELS + o0) * TO_D + od) * (TO_H * TO_W),
-                     gradient + u * (TO_SLICE * VECTORS * 16), y0, to);
+                     end_of_dy, gradient + u * (TO_SLICE * VECTORS * 16), y0, to);
         }
-        for (int column = 0; column < from * TAPS; column += NC)
-            for (int o = 0; o < to; o += MR)
-                add_tile(staged, gradient, sums, o, column, to, from * TAPS, units);
+        for (int o = 0; o < to; o += MR) /* a tile's rows of dy stay in the first-level cache */
+            for (int column = 0; column < from * TAPS; column += NC)
+                add_tile(staged, offsets, gradient, sums + (o / MR * COLUMN_TILES + column / NC) * (LISTS * 16), o, column, to,
+                         from * TAPS, units);
     }
     for (int o = 0; o < to; o++)
         for (int column = 0; column < from * TAPS; column++) {
             const size_t index = ((size_t)(group * TO_CHANNELS + o0 + o) * FROM_CHANNELS + c0) * TAPS + column;
-            const real sum = sum_of_lanes(vload16(0, sums + (o * COLUMNS + column) * 16));
+            const real sum = sums[(o / MR * COLUMN_TILES + column / NC) * (LISTS * 16) + o % MR * NC + column % NC];
 #if CHUNKS == 1
             STORE1(sum, dw + index);
 #else

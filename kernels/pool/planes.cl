@@ -17,6 +17,7 @@
 #endif
 
 #define FROM_W IW
+#define PAD_VALUE (-INFINITY)
 #include "conv/stage.cl"
 
 #define SHIFT_H ((KH - 1) * RH / SH)
@@ -54,15 +55,13 @@ static inline void stage_gradient(__global const element *from, __local real *gr
 }
 
 #ifdef MAXIMUM
-static inline void stage_image(__global const element *image, __local real *staged)
+static inline void stage_image(__global const element *image, __global const element *limit, __local real *staged)
 {
-    for (int a = 0; a < PHASES_H; a++)
+    for (int phase = 0; phase < PHASES_H * PHASES_W; phase++)
         for (int q = 0; q < OH + SHIFT_H; q++) {
-            const int h = q * SH + a * PHASE_H - PH;
-            if (h < 0 || h >= IH)
-                continue;
-            for (int b = 0; b < PHASES_W; b++)
-                stage_row(image + (size_t)h * IW, staged + (a * PHASES_W + b) * PLANE + q * PITCH, b * PHASE_W);
+            const int h = q * SH + phase / PHASES_W * PHASE_H - PH;
+            if (h >= 0 && h < IH)
+                stage_row(image + (size_t)h * IW, limit, staged + phase * PLANE + q * PITCH, phase % PHASES_W * PHASE_W);
         }
 }
 
@@ -170,7 +169,7 @@ __kernel void pool_grad_planes(__global const element *restrict dy
     for (int plane = plane0; plane < plane1; plane++) {
         fill(sums, STAGED, 0);
 #ifdef MAXIMUM
-        stage_image(x + (size_t)plane * (IH * IW), pixels);
+        stage_image(x + (size_t)plane * (IH * IW), x + (size_t)BATCH * CHANNELS * (IH * IW), pixels);
 #endif
         stage_gradient(dy + (size_t)plane * (OH * OW), gradient);
         spread(pixels, gradient, sums);

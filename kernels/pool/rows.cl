@@ -18,8 +18,6 @@
 #define PLANES 2
 #endif
 
-#define FROM_W IW
-#include "conv/stage.cl"
 
 #define NEEDED ((ROWS - 1) * SH + (KH - 1) * RH + 1) /* image rows of a block */
 #define PLANE (NEEDED * PITCH)
@@ -38,26 +36,28 @@
 #define COMBINE(a, x) ((a) + (x))
 #endif
 
+#define FROM_W IW
+#define PAD_VALUE EMPTY
+#include "conv/stage.cl"
+
 static inline void fill(__local real *to, int count)
 {
     for (int i = 0; i < count; i += 16)
         vstore16((real16)(EMPTY), 0, to + i);
 }
 
-static inline void stage(__global const element *image, __local real *staged, int first, int rows)
+static inline void stage(__global const element *image, __global const element *limit, __local real *staged, int first, int rows)
 {
-    for (int q = 0; q < rows; q++) {
-        const int h = first + q;
-        __local real *to = staged + q * PITCH;
-        if (h >= 0 && h < IH) {
-            for (int b = 0; b < PHASES_W; b++)
-                stage_row(image + (size_t)h * IW, to + b * PLANE, b * PHASE_W);
-            continue;
+    for (int b = 0; b < PHASES_W; b++)
+        for (int q = 0; q < rows; q++) {
+            const int h = first + q;
+            __local real *to = staged + b * PLANE + q * PITCH;
+            if (h >= 0 && h < IH)
+                stage_row(image + (size_t)h * IW, limit, to, b * PHASE_W);
+            else
+                for (int i = 0; i < PITCH; i++)
+                    to[i] = EMPTY;
         }
-        for (int b = 0; b < PHASES_W; b++)
-            for (int i = 0; i < PITCH; i++)
-                to[b * PLANE + i] = EMPTY;
-    }
 }
 
 #if ONE_RUN
@@ -112,7 +112,7 @@ __kernel void pool_rows(__global const element *restrict x, __global element *re
             stage_run(image, staged, first, NEEDED);
         else
 #endif
-            stage(image, staged, first, NEEDED);
+            stage(image, x + (size_t)BATCH * CHANNELS * (IH * IW), staged, first, NEEDED);
         for (int v = 0; v < VECTORS; v++) {
             real16 best = vload16(0, staged + COLUMN_OFFSET(0) + v * 16);
             UNROLL_BY(8) for (int kw = 1; kw < KW; kw++)

@@ -141,9 +141,8 @@ static void add_options(text *options, const problem *p, const tap_conv *c, cons
 {
     const int *v = t->value;
     tap_conv_add_options(options, p, c);
-    text_addf(options, " -DBATCH=%lld -DWX=%d -DWY=%d -DTM=%d -DTN=%d -DBK=%d -DCHUNKS=%d%s", (long long)c->batch, v[IMPLICIT_WX],
-              v[IMPLICIT_WY], v[IMPLICIT_TM], v[IMPLICIT_TN], v[IMPLICIT_BK], v[IMPLICIT_CHUNKS],
-              p->kind == PROBLEM_CONV_WEIGHT ? " -DWEIGHT" : "");
+    text_addf(options, " -DWX=%d -DWY=%d -DTM=%d -DTN=%d -DBK=%d -DCHUNKS=%d%s", v[IMPLICIT_WX], v[IMPLICIT_WY], v[IMPLICIT_TM],
+              v[IMPLICIT_TN], v[IMPLICIT_BK], v[IMPLICIT_CHUNKS], p->kind == PROBLEM_CONV_WEIGHT ? " -DWEIGHT" : "");
 }
 
 static const char *algorithm_of(const problem *p)

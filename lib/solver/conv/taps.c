@@ -128,8 +128,8 @@ int64_t tap_conv_pitch(const tap_conv *c)
 void tap_conv_add_options(text *options, const problem *p, const tap_conv *c)
 {
     static const char axes[] = "DHW";
-    text_addf(options, "-DSTORAGE=%s -DGROUPS=%lld -DFROM_CHANNELS=%lld -DTO_CHANNELS=%lld", storage_name(p->dtype),
-              (long long)c->groups, (long long)c->from_channels, (long long)c->to_channels);
+    text_addf(options, "-DSTORAGE=%s -DBATCH=%lld -DGROUPS=%lld -DFROM_CHANNELS=%lld -DTO_CHANNELS=%lld", storage_name(p->dtype),
+              (long long)c->batch, (long long)c->groups, (long long)c->from_channels, (long long)c->to_channels);
     conv_add_triple(options, "FROM_", c->from);
     conv_add_triple(options, "TO_", c->to);
     conv_add_triple(options, "K", c->kernel);

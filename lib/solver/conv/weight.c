@@ -47,11 +47,18 @@ static int64_t channel_floats(const model *m, const tuning *t)
     return m->c.kernel[0] * m->read_phases * (t->value[WEIGHT_ROWS] + m->shift) * m->pitch;
 }
 
+/* Floats of one tile's sums. */
+static int64_t tile_floats(const tuning *t)
+{
+    return round_up(t->value[WEIGHT_CHANNELS] * t->value[WEIGHT_COLUMNS], 16);
+}
+
 static int64_t used_floats(const model *m, const tuning *t)
 {
     const int64_t units = t->value[WEIGHT_UNITS], from = t->value[WEIGHT_FROM], to = t->value[WEIGHT_TO];
-    return units * from * channel_floats(m, t) + 64 + m->pitch + units * to * vectors_of(m, t) * 16 +
-           (to + t->value[WEIGHT_CHANNELS]) * from * m->taps * 16;
+    const int64_t tiles = ceil_div(to, t->value[WEIGHT_CHANNELS]) * ceil_div(from * m->taps, t->value[WEIGHT_COLUMNS]);
+    return units * from * channel_floats(m, t) + 96 + m->pitch + units * to * vectors_of(m, t) * 16 + tiles * tile_floats(t) +
+           from * m->taps;
 }
 
 static int64_t all_units(const model *m, const tuning *t)
@@ -70,13 +77,17 @@ static double model_cycles(const model *m, const tuning *t)
     const int64_t from = smaller(t->value[WEIGHT_FROM], m->c.from_channels), to = smaller(t->value[WEIGHT_TO], m->c.to_channels);
     const int64_t vectors = vectors_of(m, t), chunk = ceil_div(all_units(m, t), t->value[WEIGHT_CHUNKS]);
     const double passes = (double)ceil_div(chunk, t->value[WEIGHT_UNITS]);
-    const double step = fmax(fmax(0.5 * (double)(channels * columns), 0.5 * ((double)channels + 1.5 * (double)columns)), 4);
+    const double resident = (double)(channels * t->value[WEIGHT_UNITS] * vectors * 16); /* a tile's rows of dy */
+    const double beyond = resident > 7168 ? 1.3 : 1;
+    const double step =
+        beyond * fmax(fmax(0.5 * (double)(channels * columns), 0.5 * ((double)channels + 2.5 * (double)columns)), 4);
     const double tiles = (double)(ceil_div(to, channels) * ceil_div(from * m->taps, columns));
-    const double per_row = m->c.stride[2] > 2 ? 24 : m->pitch < 16 ? 6 : 3;
-    const double staged = (double)(from * channel_floats(m, t)) / 16 * per_row + (double)(to * vectors) * (m->pitch < 16 ? 5 : 3);
+    const double per_vector = m->c.stride[2] > 2 ? 24 : m->pitch < 16 ? 6 : 3;
+    const double staged =
+        (double)(from * channel_floats(m, t)) / 16 * per_vector + (double)(to * vectors) * (m->pitch < 16 ? 5 : 3);
     const double unit = staged + tiles * (double)vectors * step;
-    const double pass = tiles * (double)(2 * channels * columns + 4 * columns + 20) + 100;
-    const double finish = (double)(to * from * m->taps) * 14 + (double)used_floats(m, t) / 16;
+    const double pass = tiles * (double)(2.5 * tile_floats(t) + 40) + 100;
+    const double finish = (double)(to * from * m->taps) * 4 + (double)used_floats(m, t) / 16;
     const double group = (double)chunk * unit + passes * pass + finish + 400;
     const double reduce = t->value[WEIGHT_CHUNKS] > 1
                               ? 6000 + (double)(m->c.groups * m->c.from_channels * m->c.to_channels * m->taps) *
@@ -115,26 +126,30 @@ static void rank(ranking *r, const model *m, const tuning *t)
     }
 }
 
-/* Slices such that the sums of a group take about `sums` vectors. */
-static void rank_slices(ranking *r, const model *m, tuning t, int64_t sums)
+/* The most units that fit behind one another in the cache and the chunk. */
+static void choose_units(const model *m, tuning *t, int64_t chunk)
 {
-    const int64_t tile = t.value[WEIGHT_CHANNELS];
-    for (int64_t wanted = tile; wanted < 4 * tile + m->c.to_channels && wanted <= 64; wanted *= 2) {
-        const int64_t to = smaller(wanted, m->c.to_channels);
-        const int64_t most = sums / (to * m->taps), from = smaller(m->c.from_channels, most > 0 ? most : 1);
-        t.value[WEIGHT_TO] = (int)to;
+    for (int units = 16; units >= 1; units /= 2) {
+        t->value[WEIGHT_UNITS] = units;
+        const int64_t resident = t->value[WEIGHT_CHANNELS] * units * vectors_of(m, t) * 16;
+        if (units == 1 || (units <= chunk && resident <= 7168 && used_floats(m, t) <= m->local_floats))
+            return;
+    }
+}
+
+static void rank_slices(ranking *r, const model *m, tuning t)
+{
+    static const int slices[] = {8, 16, 32, 64};
+    for (size_t i = 0; i < COUNT_OF(slices) * COUNT_OF(slices); i++) {
+        const int64_t to = slices[i / COUNT_OF(slices)], from = slices[i % COUNT_OF(slices)];
+        if ((to / 2 >= m->c.to_channels && to > 8) || (from / 2 >= m->c.from_channels && from > 8))
+            continue;
+        t.value[WEIGHT_TO] = (int)ceil_div(m->c.to_channels, ceil_div(m->c.to_channels, to));
         t.value[WEIGHT_FROM] = (int)ceil_div(m->c.from_channels, ceil_div(m->c.from_channels, from));
         const int64_t available = all_units(m, &t), groups = weight_groups(m, &t);
         for (int64_t chunks = 1; chunks <= available && chunks <= 64; chunks *= 2) {
             t.value[WEIGHT_CHUNKS] = (int)chunks;
-            const int64_t chunk = ceil_div(available, chunks);
-            t.value[WEIGHT_UNITS] = 1;
-            for (int units = 8; units > 1 && t.value[WEIGHT_UNITS] == 1; units /= 2) {
-                t.value[WEIGHT_UNITS] = units;
-                if (units > chunk || used_floats(m, &t) > m->local_floats ||
-                    units * (t.value[WEIGHT_FROM] * channel_floats(m, &t) + to * vectors_of(m, &t) * 16) > 16384)
-                    t.value[WEIGHT_UNITS] = 1;
-            }
+            choose_units(m, &t, ceil_div(available, chunks));
             if (used_floats(m, &t) <= m->local_floats)
                 rank(r, m, &t);
             if (groups * chunks >= 8 * m->units)
@@ -145,7 +160,7 @@ static void rank_slices(ranking *r, const model *m, tuning t, int64_t sums)
 
 static int weight_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
-    static const int wide[][2] = {{8, 3}, {6, 4}, {4, 4}, {4, 6}, {2, 9}, {1, 9}, {8, 2}};
+    static const int wide[][2] = {{4, 4}, {8, 2}, {5, 3}, {2, 8}, {1, 9}, {16, 1}};
     static const int narrow[][2] = {{3, 2}, {2, 3}, {1, 4}, {4, 1}};
     const model m = model_of(p, device);
     const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
@@ -163,8 +178,7 @@ static int weight_candidates(const problem *p, const socle_device *device, tunin
             t.value[WEIGHT_CHANNELS] = (int)smaller(tiles[i][0], m.c.to_channels);
             t.value[WEIGHT_COLUMNS] = (int)smaller(tiles[i][1], m.c.from_channels * m.taps);
             t.value[WEIGHT_ROWS] = (int)rows;
-            rank_slices(&r, &m, t, 2304);
-            rank_slices(&r, &m, t, 1024);
+            rank_slices(&r, &m, t);
         }
     }
     for (int i = 0; i < r.count; i++)
@@ -208,9 +222,9 @@ static size_t weight_workspace_bytes(const problem *p, const socle_device *devic
 static void add_options(text *options, const problem *p, const model *m, const tuning *t)
 {
     tap_conv_add_options(options, p, &m->c);
-    text_addf(options, " -DBATCH=%lld -DMR=%d -DNC=%d -DROWS=%d -DUNITS=%d -DTO_SLICE=%d -DFROM_SLICE=%d -DCHUNKS=%d",
-              (long long)m->c.batch, t->value[WEIGHT_CHANNELS], t->value[WEIGHT_COLUMNS], t->value[WEIGHT_ROWS],
-              t->value[WEIGHT_UNITS], t->value[WEIGHT_TO], t->value[WEIGHT_FROM], t->value[WEIGHT_CHUNKS]);
+    text_addf(options, " -DMR=%d -DNC=%d -DROWS=%d -DUNITS=%d -DTO_SLICE=%d -DFROM_SLICE=%d -DCHUNKS=%d",
+              t->value[WEIGHT_CHANNELS], t->value[WEIGHT_COLUMNS], t->value[WEIGHT_ROWS], t->value[WEIGHT_UNITS],
+              t->value[WEIGHT_TO], t->value[WEIGHT_FROM], t->value[WEIGHT_CHUNKS]);
 }
 
 static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,

@@ -225,9 +225,8 @@ static solver_launch launch_of(const problem *p, const tap_conv *c, const tuning
                             .dims = 3,
                             .local = {1, 1, 1}};
     tap_conv_add_options(&launch.options, p, c);
-    text_addf(&launch.options, " -DBATCH=%lld -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d", (long long)c->batch,
-              v[WINOGRAD_F], v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS],
-              v[WINOGRAD_SLICE]);
+    text_addf(&launch.options, " -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d", v[WINOGRAD_F],
+              v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS], v[WINOGRAD_SLICE]);
     return launch;
 }
 
