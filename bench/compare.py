@@ -100,7 +100,7 @@ class Bench:
         for layers, batch, optimizer in MLPS:
             sizes = layers.split(",")
             names, medians = self.in_turns(
-                lambda: self.ours(self.args.build / "bench" / "train_step", self.mlp(layers), sizes[0], sizes[-1], batch,
+                lambda: self.ours(self.args.build / "bench_train_step", self.mlp(layers), sizes[0], sizes[-1], batch,
                                   self.args.seconds, optimizer),
                 lambda: self.peer("torch_train.py", layers, batch, self.args.seconds, optimizer),
                 ["step_ms", "step_without_reading_loss_ms"])
@@ -130,8 +130,8 @@ class Bench:
         print("| model | parameters | device | first time | warm, median | context | model | session | first run |")
         print("|---|---|---|---|---|---|---|---|---|")
         path = self.mlp("1024,4096,4096,1000")
-        first = self.ours(self.args.build / "bench" / "warm_start", path)
-        warm = [self.ours(self.args.build / "bench" / "warm_start", path) for _ in range(self.args.turns * 2 + 1)]
+        first = self.ours(self.args.build / "bench_warm_start", path)
+        warm = [self.ours(self.args.build / "bench_warm_start", path) for _ in range(self.args.turns * 2 + 1)]
         middle = sorted(warm, key=lambda r: r["total_ms"])[len(warm) // 2]
         print(f"| MLP 1024-4096-4096-1000 | {first['parameters']} | {middle['device']} | {first['total_ms']:.0f} | {middle['total_ms']:.1f} | "
               f"{middle['context_ms']:.1f} | {middle['model_ms']:.1f} | {middle['session_ms']:.1f} | {middle['first_run_ms']:.1f} |")
