@@ -73,6 +73,8 @@ long faults_each_call(fault_scenario scenario, void *user, long stride)
     layer.arm(-1, 0);
     const int64_t allocations = memory_live_count();
     expect_success(scenario, user, allocations, "undisturbed");
+    if (stride < 0)
+        stride = 1 + layer.calls() / -stride;
     for (long n = 0;; n += stride) {
         socle_fail(SOCLE_OK, "%s", "");
         layer.arm(n, CL_OUT_OF_RESOURCES);

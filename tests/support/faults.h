@@ -14,9 +14,9 @@ void faults_open(void);
 /* Runs the scenario once undisturbed (it must succeed), then again and again with the nth, the n + stride-th ... call failing,
  * until one run makes no further call. Each time: the scenario succeeds all the same, or fails with a message and a status other
  * than INTERNAL and WRONG_RESULT; no OpenCL object and no allocation is left; and the scenario, undisturbed, succeeds at once.
- * Returns the number of calls that were made to fail. stride 1: every call. */
+ * Returns the number of calls that were made to fail. stride 1: every call; -n: about n of them, from all over the run. */
 long faults_each_call(fault_scenario scenario, void *user, long stride);
-/* The same for each allocation of the library. */
+/* The same for each allocation of the library; stride > 0. */
 long faults_each_allocation(fault_scenario scenario, void *user, long stride);
 
 #endif
