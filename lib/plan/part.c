@@ -34,3 +34,25 @@ socle_status placement_part(const placement_work *work, socle_device *device, in
     }
     return device_plan_create(device, graph, &how, part);
 }
+
+static bool fits(const socle_device *device, const device_plan *part)
+{
+    return device->info.memory_bytes == 0 || part->peak_bytes <= device->info.memory_bytes;
+}
+
+socle_status placement_fitting_part(const placement_work *work, socle_device *device, int64_t rows, bool *compact,
+                                    device_plan **part)
+{
+    device_plan *fast = NULL, *small = NULL;
+    socle_status status = placement_part(work, device, rows, false, &fast);
+    if (status == SOCLE_OK && !fits(device, fast))
+        status = placement_part(work, device, rows, true, &small);
+    if (status != SOCLE_OK) {
+        device_plan_destroy(fast);
+        return status;
+    }
+    *compact = small != NULL && small->peak_bytes < fast->peak_bytes;
+    *part = *compact ? small : fast;
+    device_plan_destroy(*compact ? fast : small);
+    return SOCLE_OK;
+}

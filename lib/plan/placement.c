@@ -122,7 +122,8 @@ static socle_status estimate_alone(const placement_work *work, socle_device *dev
                                    placement *candidate, bool *shardable)
 {
     device_plan *part = NULL;
-    socle_status status = placement_part(work, device, batch, false, &part);
+    bool compact;
+    socle_status status = placement_fitting_part(work, device, batch, &compact, &part);
     if (status != SOCLE_OK)
         return status;
     candidate->device_count = 1;
@@ -331,7 +332,9 @@ socle_status placement_candidates(const placement_work *work, socle_plan *plan)
     if (status != SOCLE_OK)
         return status;
     if (plan->candidate_count == 0)
-        return socle_fail(SOCLE_NO_DEVICE, "no usable device: `socle devices` says why each one is refused");
+        return socle_fail(SOCLE_NO_DEVICE, work->context->device_count > 0
+                                               ? "no usable device: `socle devices` says why each one is refused"
+                                               : "no OpenCL device: install a driver, for example the package pocl-opencl-icd");
     qsort(plan->candidates, (size_t)plan->candidate_count, sizeof(*plan->candidates), by_estimate);
     const placement *first = &plan->candidates[0];
     if (first->ruled_out && first->failure != SOCLE_OK)

@@ -116,6 +116,9 @@ typedef struct placement_work {
 
 /* The device_plan of one device's share (rows of the batch) of a model. compact: see device_plan_options. */
 socle_status placement_part(const placement_work *work, socle_device *device, int64_t rows, bool compact, device_plan **part);
+/* The same; compact where prepacked weights would not fit into the device's memory and less would be needed without. */
+socle_status placement_fitting_part(const placement_work *work, socle_device *device, int64_t rows, bool *compact,
+                                    device_plan **part);
 
 /* Candidate placements by estimate: each device, each useful sub-device split, for throughput and training several devices; best
  * estimate first. Placements that cannot be are there too, ruled out with their reason. */

@@ -16,8 +16,12 @@ static socle_status make_executor(const placement_work *work, socle_device *devi
 {
     device_plan *part = NULL;
     const double start_s = time_now_s();
-    socle_status status = placement_part(work, device, rows, compact, &part);
+    socle_status status = compact ? placement_part(work, device, rows, true, &part)
+                                  : placement_fitting_part(work, device, rows, &compact, &part);
     const double planned_s = time_now_s();
+    if (status == SOCLE_OK && compact)
+        log_write(&work->context->log, SOCLE_LOG_WARN, "%s: weights are not prepacked: its memory would not suffice",
+                  device->info.id);
     if (status == SOCLE_OK)
         status = executor_create(part, out);
     if (status == SOCLE_OK)
@@ -34,8 +38,6 @@ socle_status placement_executor(const placement_work *work, socle_device *device
     status = make_executor(work, device, rows, false, out);
     if (status != SOCLE_DEVICE_OUT_OF_MEMORY)
         return status;
-    log_write(&work->context->log, SOCLE_LOG_WARN, "%s: planned again without prepacked weights: %s", device->info.id,
-              socle_error_message());
     device_pool_trim(device);
     return make_executor(work, device, rows, true, out);
 }
@@ -177,7 +179,8 @@ static socle_status make_parts(const placement_work *work, socle_plan *plan)
     if (plan->parts == NULL)
         return SOCLE_OUT_OF_MEMORY;
     for (int i = 0; i < chosen->device_count; i++) {
-        socle_status status = placement_part(work, chosen->devices[i], chosen->rows[i], false, &plan->parts[i]);
+        bool compact;
+        socle_status status = placement_fitting_part(work, chosen->devices[i], chosen->rows[i], &compact, &plan->parts[i]);
         if (status != SOCLE_OK)
             return status;
         plan->part_count++;
