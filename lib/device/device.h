@@ -38,7 +38,8 @@ typedef enum device_quirk {
     QUIRK_COMPILES_AT_ENQUEUE = 1 << 4, /* compiles at the first launch of each work-group size (PoCL) */
     QUIRK_LOCAL_THREAD_QUEUE = 1 << 5,  /* queue property 1 << 31 runs kernels in the calling thread (Intel CPU) */
     QUIRK_COMPILE_ONE_AT_A_TIME = 1 << 6,
-    QUIRK_FINISH_AFTER_FLUSH = 1 << 7   /* clFinish does not wait for what clFlush sent off before (rusticl) */
+    QUIRK_FINISH_AFTER_FLUSH = 1 << 7,   /* clFinish does not wait for what clFlush sent off before (rusticl) */
+    QUIRK_ONE_CALLER = 1 << 8 /* commands of all queues run in whichever thread comes first, and waits do not see that (PoCL basic) */
 } device_quirk;
 
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;
@@ -62,6 +63,7 @@ struct socle_context {
 
 struct socle_device {
     socle_context *context;
+    pthread_mutex_t turn; /* see device_turn_begin */
     socle_device_info info; /* strings owned by the device */
     cl_platform_id platform;
     cl_device_id cl_device;
@@ -91,6 +93,9 @@ void device_finish_all(socle_context *context);
 /* Creates the OpenCL context and queue on first use. Every function below calls it. */
 socle_status device_open(socle_device *device);
 bool device_has_quirk(const socle_device *device, device_quirk quirk);
+/* Around every call that gives a device something to do: one thread at a time where the driver needs it (QUIRK_ONE_CALLER), else free. */
+void device_turn_begin(socle_device *device);
+void device_turn_end(socle_device *device);
 
 /* Turns a driver's error into a status with a message: "DEVICE: CALL failed: CL_X (-5): what to do". CL_SUCCESS: SOCLE_OK.
  * Marks the device as quarantined where the code means it is lost. */

@@ -23,6 +23,7 @@ socle_device *device_new(socle_context *context)
     device->info.type = SOCLE_DEVICE_OTHER;
     device->info.reason = "";
     pthread_mutex_init(&device->lock, NULL);
+    pthread_mutex_init(&device->turn, NULL);
     pthread_mutex_init(&device->health_lock, NULL);
     return device;
 }
@@ -76,6 +77,7 @@ void device_free(socle_device *device)
         memory_free((char *)strings[i]);
     memory_free(device->profile);
     pthread_mutex_destroy(&device->health_lock);
+    pthread_mutex_destroy(&device->turn);
     pthread_mutex_destroy(&device->lock);
     memory_free(device);
 }

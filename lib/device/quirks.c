@@ -25,6 +25,11 @@ static const quirk_row quirk_rows[] = {
      * launches take tens of milliseconds and a program's binary grows. PoCL manual, "Runtime environment variables",
      * POCL_KERNEL_CACHE. */
     {.platform = "Portable Computing Language", .quirks = QUIRK_SMALL_MEMORY | QUIRK_COMPILES_AT_ENQUEUE},
+    /* PoCL's `basic` device has one list of commands for all queues: a thread that waits may run another's commands, and clFinish returns
+     * while another thread still runs one of its own. Results are then read too early. PoCL 3.1, basic_command_scheduler and
+     * pocl_basic_join in lib/CL/devices/basic/basic.c; tests/devices/session.c shows it. A command is run by the call that enqueues it, so
+     * it is enough that one thread enqueues at a time. */
+    {.platform = "Portable Computing Language", .device = "basic", .quirks = QUIRK_ONE_CALLER},
     /* Intel's CPU runtime runs the kernels of a queue made with property 1 << 31 in the calling thread: 1 us a launch.
      * Extension cl_intel_exec_by_local_thread. */
     {.extension = "cl_intel_exec_by_local_thread", .quirks = QUIRK_LOCAL_THREAD_QUEUE},
@@ -44,6 +49,18 @@ unsigned quirks_of(const socle_device *device)
         if (row_applies(&quirk_rows[i], device))
             quirks |= quirk_rows[i].quirks;
     return quirks;
+}
+
+void device_turn_begin(socle_device *device)
+{
+    if (device_has_quirk(device, QUIRK_ONE_CALLER))
+        pthread_mutex_lock(&device->turn);
+}
+
+void device_turn_end(socle_device *device)
+{
+    if (device_has_quirk(device, QUIRK_ONE_CALLER))
+        pthread_mutex_unlock(&device->turn);
 }
 
 bool device_has_quirk(const socle_device *device, device_quirk quirk)

@@ -15,8 +15,10 @@ static socle_status map_span(socle_span span, cl_map_flags flags, void **mapped)
 {
     cl_int code;
     socle_device *device = span.buffer->device;
+    device_turn_begin(device);
     void *pointer = clEnqueueMapBuffer(device->queue, span.buffer->memory, CL_TRUE, flags, span.offset_bytes, span.size_bytes, 0,
                                        NULL, NULL, &code);
+    device_turn_end(device);
     if (code != CL_SUCCESS)
         return device_status(device, code, "clEnqueueMapBuffer");
     *mapped = pointer;
@@ -26,7 +28,9 @@ static socle_status map_span(socle_span span, cl_map_flags flags, void **mapped)
 static socle_status unmap_span(socle_span span, void *mapped)
 {
     socle_device *device = span.buffer->device;
+    device_turn_begin(device);
     const cl_int code = clEnqueueUnmapMemObject(device->queue, span.buffer->memory, mapped, 0, NULL, NULL);
+    device_turn_end(device);
     return device_status(device, code, "clEnqueueUnmapMemObject");
 }
 
@@ -38,8 +42,10 @@ socle_status socle_buffer_write(socle_span to, const void *from)
     if (from == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_buffer_write: from must not be NULL");
     if (!is_mapped(to.buffer)) {
+        device_turn_begin(to.buffer->device);
         const cl_int code = clEnqueueWriteBuffer(to.buffer->device->queue, to.buffer->memory, CL_TRUE, to.offset_bytes,
                                                  to.size_bytes, from, 0, NULL, NULL);
+        device_turn_end(to.buffer->device);
         return device_status(to.buffer->device, code, "clEnqueueWriteBuffer");
     }
     void *mapped = NULL;
@@ -58,8 +64,10 @@ socle_status socle_buffer_read(socle_span from, void *to)
     if (to == NULL)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_buffer_read: to must not be NULL");
     if (!is_mapped(from.buffer)) {
+        device_turn_begin(from.buffer->device);
         const cl_int code = clEnqueueReadBuffer(from.buffer->device->queue, from.buffer->memory, CL_TRUE, from.offset_bytes,
                                                 from.size_bytes, to, 0, NULL, NULL);
+        device_turn_end(from.buffer->device);
         return device_status(from.buffer->device, code, "clEnqueueReadBuffer");
     }
     void *mapped = NULL;
@@ -75,8 +83,10 @@ socle_status buffer_write_async(socle_span to, const void *from)
     socle_status status = span_check(to, "write");
     if (status != SOCLE_OK || to.size_bytes == 0)
         return status;
+    device_turn_begin(to.buffer->device);
     const cl_int code = clEnqueueWriteBuffer(to.buffer->device->queue, to.buffer->memory, CL_FALSE, to.offset_bytes,
                                              to.size_bytes, from, 0, NULL, NULL);
+    device_turn_end(to.buffer->device);
     return device_status(to.buffer->device, code, "clEnqueueWriteBuffer");
 }
 
@@ -85,8 +95,10 @@ socle_status buffer_read_async(socle_span from, void *to)
     socle_status status = span_check(from, "read");
     if (status != SOCLE_OK || from.size_bytes == 0)
         return status;
+    device_turn_begin(from.buffer->device);
     const cl_int code = clEnqueueReadBuffer(from.buffer->device->queue, from.buffer->memory, CL_FALSE, from.offset_bytes,
                                             from.size_bytes, to, 0, NULL, NULL);
+    device_turn_end(from.buffer->device);
     return device_status(from.buffer->device, code, "clEnqueueReadBuffer");
 }
 
@@ -131,8 +143,10 @@ socle_status socle_buffer_copy(socle_span from, socle_span to)
     socle_device *device = from.buffer->device;
     if (device != to.buffer->device)
         return copy_between_devices(from, to);
+    device_turn_begin(device);
     const cl_int code = clEnqueueCopyBuffer(device->queue, from.buffer->memory, to.buffer->memory, from.offset_bytes,
                                             to.offset_bytes, from.size_bytes, 0, NULL, NULL);
+    device_turn_end(device);
     return device_status(device, code, "clEnqueueCopyBuffer");
 }
 
@@ -151,7 +165,9 @@ socle_status socle_buffer_fill(socle_span span, const void *pattern, size_t patt
     if (span.size_bytes == 0)
         return SOCLE_OK;
     socle_device *device = span.buffer->device;
+    device_turn_begin(device);
     const cl_int code = clEnqueueFillBuffer(device->queue, span.buffer->memory, pattern, pattern_bytes, span.offset_bytes,
                                             span.size_bytes, 0, NULL, NULL);
+    device_turn_end(device);
     return device_status(device, code, "clEnqueueFillBuffer");
 }

@@ -248,10 +248,8 @@ static socle_status fail_step(const bound_steps *b, int index, cl_int code)
                          s->described->kernel != NULL ? s->described->kernel : "");
 }
 
-socle_status steps_enqueue_range(bound_steps *b, cl_command_queue queue, int first, int count)
+static socle_status enqueue_range(bound_steps *b, cl_command_queue queue, int first, int count)
 {
-    if (queue == NULL)
-        queue = b->device->queue;
     for (int i = first; i < first + count; i++) {
         const bound_step *s = &b->steps[i];
         cl_int code = CL_SUCCESS;
@@ -272,6 +270,14 @@ socle_status steps_enqueue_range(bound_steps *b, cl_command_queue queue, int fir
             return fail_step(b, i, code);
     }
     return SOCLE_OK;
+}
+
+socle_status steps_enqueue_range(bound_steps *b, cl_command_queue queue, int first, int count)
+{
+    device_turn_begin(b->device);
+    const socle_status status = enqueue_range(b, queue != NULL ? queue : b->device->queue, first, count);
+    device_turn_end(b->device);
+    return status;
 }
 
 socle_status steps_enqueue(bound_steps *b, cl_command_queue queue)

@@ -130,8 +130,10 @@ socle_status socle_kernel_launch(socle_kernel *kernel, int dims, const size_t *g
     for (int i = 0; i < dims; i++)
         if (global[i] == 0)
             return SOCLE_OK; /* no work-item; OpenCL before 2.1 refuses it */
+    device_turn_begin(kernel->device);
     const cl_int code =
         clEnqueueNDRangeKernel(kernel->device->queue, kernel->kernel, (cl_uint)dims, NULL, global, local, 0, NULL, NULL);
+    device_turn_end(kernel->device);
     kernel->launched = true;
     if (code == CL_SUCCESS)
         return SOCLE_OK;

@@ -11,16 +11,20 @@
 static socle_status enqueue_write(executor *e, int operand, const void *from)
 {
     const socle_span *to = &e->spans[operand];
+    device_turn_begin(e->plan->device);
     const cl_int code = clEnqueueWriteBuffer(e->queue, to->buffer->memory, CL_FALSE, to->offset_bytes,
                                              e->plan->buffers[operand].size_bytes, from, 0, NULL, NULL);
+    device_turn_end(e->plan->device);
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clEnqueueWriteBuffer");
 }
 
 static socle_status enqueue_read(executor *e, int operand, void *to, cl_bool wait)
 {
     const socle_span *from = &e->spans[operand];
+    device_turn_begin(e->plan->device);
     const cl_int code = clEnqueueReadBuffer(e->queue, from->buffer->memory, wait, from->offset_bytes,
                                             e->plan->buffers[operand].size_bytes, to, 0, NULL, NULL);
+    device_turn_end(e->plan->device);
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clEnqueueReadBuffer");
 }
 
@@ -47,13 +51,17 @@ socle_status executor_flush(executor *e)
 {
     if (device_has_quirk(e->plan->device, QUIRK_FINISH_AFTER_FLUSH))
         return SOCLE_OK; /* it runs when it is waited for */
+    device_turn_begin(e->plan->device);
     const cl_int code = clFlush(e->queue);
+    device_turn_end(e->plan->device);
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clFlush");
 }
 
 socle_status executor_wait(executor *e)
 {
+    device_turn_begin(e->plan->device);
     const cl_int code = clFinish(e->queue);
+    device_turn_end(e->plan->device);
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clFinish");
 }
 
