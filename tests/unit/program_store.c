@@ -485,14 +485,19 @@ Test(store, many_processes_share_it)
     store_close(s);
 }
 
+/* A process may have opened the damaged file just before another one sets it aside: what it writes there is lost, which a host sees as a
+ * put that failed, and its next start finds the new file. */
 static int open_damaged(int process)
 {
     (void)process;
-    store *s = NULL;
-    if (store_open("cache", NULL, &s) != SOCLE_OK || store_path(s)[0] == '\0')
-        return 1;
-    const bool right = value_is_right(s, 1);
-    store_close(s);
+    bool right = false;
+    for (int start = 0; start < 2 && !right; start++) {
+        store *s = NULL;
+        if (store_open("cache", NULL, &s) != SOCLE_OK || store_path(s)[0] == '\0')
+            return 1;
+        right = value_is_right(s, 1);
+        store_close(s);
+    }
     return right ? 0 : 2;
 }
 
