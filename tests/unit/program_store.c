@@ -491,11 +491,11 @@ static int open_damaged(int process)
 {
     (void)process;
     bool right = false;
-    for (int start = 0; start < 2 && !right; start++) {
+    for (int start = 0; start < 5 && !right; start++) {
         store *s = NULL;
-        if (store_open("cache", NULL, &s) != SOCLE_OK || store_path(s)[0] == '\0')
+        if (store_open("cache", NULL, &s) != SOCLE_OK)
             return 1;
-        right = value_is_right(s, 1);
+        right = value_is_right(s, 1) && store_path(s)[0] != '\0';
         store_close(s);
     }
     return right ? 0 : 2;
