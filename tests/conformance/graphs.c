@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS = 3, DEFAULT_GRAPHS = 16, MANY_GRAPHS = 300 };
+enum { RUNS = 3, DEFAULT_GRAPHS = 12, MANY_GRAPHS = 300 };
 #define TOLERANCE 2e-4 /* of 1 + the largest magnitude: rounding grows along a chain; faults of a plan are no rounding */
 
 typedef struct graph_run {
@@ -42,10 +42,12 @@ static void free_room(void *room, int count)
 static void set_inputs(graph_run *r, uint32_t *random)
 {
     for (int i = 0; i < r->graph->input_count; i++) {
-        const int64_t count = graph_type_count(&r->graph->values[r->graph->inputs[i]].type);
+        const graph_value *input = &r->graph->values[r->graph->inputs[i]];
+        const int64_t count = graph_type_count(&input->type);
+        const bool is_rate = strcmp(input->name, graph_hyper_names[HYPER_LR]) == 0;
         double *wide = malloc((size_t)(count + 1) * sizeof(*wide));
         for (int64_t k = 0; k < count; k++)
-            wide[k] = r->inputs[i][k] = (float)random_graph_number(random, -1, 1);
+            wide[k] = r->inputs[i][k] = (float)(is_rate ? 0.01 : random_graph_number(random, -1, 1));
         evaluation_set(&r->oracle, r->graph->inputs[i], wide);
         free(wide);
     }
@@ -109,9 +111,10 @@ static void run_all(graph_run *r)
     }
 }
 
-static void run_graph(socle_device *device, uint32_t seed)
+/* Takes the graph. */
+static void run_graph(socle_device *device, uint32_t seed, socle_graph *graph)
 {
-    graph_run r = {.graph = random_graph_create(seed, 6 + (int)(seed % 13)), .seed = seed};
+    graph_run r = {.graph = graph, .seed = seed};
     const device_plan_options options = {.training = r.graph->update_count > 0, .compact = seed % 5 == 4};
     device_plan *plan = NULL;
     socle_graph *copy = NULL;
@@ -138,16 +141,56 @@ static void run_graph(socle_device *device, uint32_t seed)
     socle_graph_destroy(r.graph);
 }
 
-static void run_graphs(socle_device *device)
+static int nodes_of(uint32_t seed)
+{
+    return 6 + (int)(seed % 13);
+}
+
+/* One step: forward, loss, backward, momentum and update. Labels are as random as the other inputs. */
+static socle_graph *make_step(uint32_t seed)
+{
+    socle_graph *graph = random_graph_create_trainable(seed, nodes_of(seed));
+    socle_trainer_options options = SOCLE_TRAINER_OPTIONS_INIT;
+    value_id loss, *weights = NULL, *gradients = NULL;
+    int count = 0;
+    options.loss = SOCLE_LOSS_MSE;
+    options.momentum = 0.9;
+    options.check_finite = 0;
+    cr_assert_eq(graph_bind_shapes(graph, NULL, 0, 1), SOCLE_OK, "graph %u: %s", seed, socle_error_message());
+    socle_status status = graph_make_training(graph, &options, &loss, &weights, &gradients, &count);
+    if (status == SOCLE_OK)
+        status = graph_add_optimizer(graph, &options, weights, gradients, count);
+    cr_assert_eq(status, SOCLE_OK, "graph %u: %s", seed, socle_error_message());
+    memory_free(gradients);
+    memory_free(weights);
+    return graph;
+}
+
+static void run_seeds(socle_device *device, bool training)
 {
     const char *one = getenv("SOCLE_TEST_SEED");
     const uint32_t first = one != NULL ? (uint32_t)strtoul(one, NULL, 10) : 0;
     const uint32_t count = one != NULL ? 1 : (getenv("SOCLE_TEST_ALL") != NULL ? MANY_GRAPHS : DEFAULT_GRAPHS);
     for (uint32_t seed = first; seed < first + count; seed++)
-        run_graph(device, seed);
+        run_graph(device, seed, training ? make_step(seed) : random_graph_create(seed, nodes_of(seed)));
+}
+
+static void answer(socle_device *device)
+{
+    run_seeds(device, false);
+}
+
+static void train(socle_device *device)
+{
+    run_seeds(device, true);
 }
 
 Test(graphs, random_graphs_are_computed_as_by_the_oracle_on_every_device)
 {
-    test_on_devices(run_graphs);
+    test_on_devices(answer);
+}
+
+Test(graphs, random_graphs_are_trained_as_by_the_oracle_on_every_device)
+{
+    test_on_devices(train);
 }

@@ -403,11 +403,10 @@ static void (*const operators[])(generator *g, value_id x) = {
     add_batch_norm, add_matmul,    add_gemm,    add_gram,      add_conv,      add_conv,    add_pool,
 };
 
-static void add_sources(generator *g)
+static void add_sources(generator *g, int states)
 {
     const int64_t image[] = {1 + pick(g, 3), 1 + pick(g, 5), 3 + pick(g, 6), 3 + pick(g, 6)};
     const graph_type types[] = {make_type(4, image), make_type(2, (int64_t[]){1 + pick(g, 9), 1 + pick(g, 40)})};
-    const int states = pick(g, 3);
     for (size_t i = 0; i < COUNT_OF(types); i++)
         keep(g, checked(graph_add_input(g->graph, NULL, &types[i])));
     for (int i = 0; i < states; i++) { /* the second of the first's shape, so that they can change places */
@@ -462,15 +461,63 @@ static void add_outputs(generator *g)
         add_output(g, g->pool[pick(g, g->pool_count)]);
 }
 
-socle_graph *random_graph_create(uint32_t seed, int nodes)
+static generator build(uint32_t seed, int nodes, int states)
 {
     generator g = {.random = seed * 2654435761u + 12345};
     cr_assert_eq(socle_graph_create(NULL, "random", &g.graph), SOCLE_OK, "%s", socle_error_message());
-    add_sources(&g);
+    add_sources(&g, states);
     while (g.graph->node_count < nodes && g.pool_count < MAX_POOL)
         operators[pick(&g, COUNT_OF(operators))](&g, take(&g));
+    return g;
+}
+
+socle_graph *random_graph_create(uint32_t seed, int nodes)
+{
+    generator g = build(seed, nodes, (int)(seed % 3));
     add_updates(&g);
     add_outputs(&g);
+    return g.graph;
+}
+
+/* Running statistics are no weights. */
+static void mark_weights(socle_graph *graph)
+{
+    for (int v = 0; v < graph->value_count; v++)
+        graph->values[v].trainable = graph->values[v].kind == VALUE_CONSTANT && graph->values[v].type.dtype == SOCLE_FLOAT32;
+    for (int n = 0; n < graph->node_count; n++)
+        if (strcmp(graph->nodes[n].op->name, "BatchNormalization") == 0)
+            graph->values[graph->nodes[n].inputs[3]].trainable = graph->values[graph->nodes[n].inputs[4]].trainable = false;
+}
+
+/* Every value that nobody uses, weighed into one number, and a bias. */
+static value_id weigh_all(generator *g)
+{
+    int *uses = NULL;
+    const float start = 0.1f;
+    const graph_type one = make_type(1, (int64_t[]){1});
+    value_id total = checked(graph_add_constant(g->graph, NULL, &one, &start, true));
+    cr_assert_eq(graph_count_uses(g->graph, &uses), SOCLE_OK);
+    const int used = g->graph->value_count;
+    for (int i = 0; i < g->pool_count; i++) {
+        const value_id v = g->pool[i];
+        if (v >= used || uses[v] > 0 || g->graph->values[v].kind != VALUE_NODE)
+            continue;
+        const graph_type type = *type_of(g, v);
+        const value_id w = weights(g, &type, 2 / sqrt((double)graph_type_count(&type)));
+        const value_id weighed = add(g, "Mul", 2, (value_id[]){v, w}, 0, NULL);
+        const value_id sum = add(g, "ReduceSum", 1, &weighed, 1, (socle_attribute[]){ATTRIBUTE_INT("keepdims", 0)});
+        total = add(g, "Add", 2, (value_id[]){total, sum}, 0, NULL);
+    }
+    memory_free(uses);
+    return total;
+}
+
+socle_graph *random_graph_create_trainable(uint32_t seed, int nodes)
+{
+    generator g = build(seed, nodes, 0);
+    const value_id total = weigh_all(&g);
+    mark_weights(g.graph);
+    add_output(&g, total);
     return g.graph;
 }
 

@@ -8,6 +8,8 @@
 
 /* The caller owns the graph. Fails the test where an operator cannot be added. */
 socle_graph *random_graph_create(uint32_t seed, int nodes);
+/* The same without states, with one output and with weights that can be trained. */
+socle_graph *random_graph_create_trainable(uint32_t seed, int nodes);
 /* One operator a line, with shapes: for messages (free). */
 char *random_graph_text(const socle_graph *graph);
 /* The next of a sequence of numbers in low..high. */
