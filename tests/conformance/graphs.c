@@ -47,7 +47,7 @@ static void set_inputs(graph_run *r, uint32_t *random)
         const bool is_rate = strcmp(input->name, graph_hyper_names[HYPER_LR]) == 0;
         double *wide = malloc((size_t)(count + 1) * sizeof(*wide));
         for (int64_t k = 0; k < count; k++)
-            wide[k] = r->inputs[i][k] = (float)(is_rate ? 0.01 : random_graph_number(random, -1, 1));
+            wide[k] = r->inputs[i][k] = (float)(is_rate ? 0.001 : random_graph_number(random, -1, 1));
         evaluation_set(&r->oracle, r->graph->inputs[i], wide);
         free(wide);
     }

@@ -310,11 +310,12 @@ static void add_normalization(generator *g, value_id x)
     keep(g, add(g, instance ? "InstanceNormalization" : "LayerNormalization", 3, inputs, 1, &epsilon));
 }
 
+/* Of many elements: those of two become 1 and -1 when it is trained, and a minimum behind them chooses by rounding. */
 static void add_batch_norm(generator *g, value_id x)
 {
     const graph_type *type = type_of(g, x);
     float content[MAX_ELEMENTS];
-    if (type->rank < 2)
+    if (type->rank < 2 || graph_type_count(type) < 8 * type->dims[1])
         return;
     const graph_type row = make_type(1, &type->dims[1]);
     for (int64_t i = 0; i < row.dims[0]; i++)
@@ -503,7 +504,7 @@ static value_id weigh_all(generator *g)
         if (v >= used || uses[v] > 0 || g->graph->values[v].kind != VALUE_NODE)
             continue;
         const graph_type type = *type_of(g, v);
-        const value_id w = weights(g, &type, 2 / sqrt((double)graph_type_count(&type)));
+        const value_id w = weights(g, &type, 0.5 / sqrt((double)graph_type_count(&type)));
         const value_id weighed = add(g, "Mul", 2, (value_id[]){v, w}, 0, NULL);
         const value_id sum = add(g, "ReduceSum", 1, &weighed, 1, (socle_attribute[]){ATTRIBUTE_INT("keepdims", 0)});
         total = add(g, "Add", 2, (value_id[]){total, sum}, 0, NULL);
