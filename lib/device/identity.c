@@ -146,14 +146,15 @@ socle_status device_set_identity(socle_device *device)
     const socle_device_info *info = &device->info;
     uint8_t uuid[16] = {0};
     char uuid_text[33];
-    if (extension_listed(device->capabilities.extensions, "cl_khr_device_uuid") &&
-        clGetDeviceInfo(device->cl_device, CL_DEVICE_UUID_KHR, sizeof(uuid), uuid, NULL) != CL_SUCCESS)
+    /* A part has its parent's: Intel's CPU runtime answers something else for the same part in each process. */
+    const socle_device *whole = device->parent != NULL ? device->parent : device;
+    if (extension_listed(whole->capabilities.extensions, "cl_khr_device_uuid") &&
+        clGetDeviceInfo(whole->cl_device, CL_DEVICE_UUID_KHR, sizeof(uuid), uuid, NULL) != CL_SUCCESS)
         memset(uuid, 0, sizeof(uuid));
     for (size_t i = 0; i < sizeof(uuid); i++)
         snprintf(uuid_text + 2 * i, 3, "%02x", uuid[i]);
-    const char *id = device->parent != NULL ? device->parent->info.id : info->id;
-    char *identity = memory_format("%s%s|%s|%s|%s|%s|%s|units %d|vector %d|%s", device->parent != NULL ? "part of " : "", id,
-                                   info->name, info->vendor, info->platform, info->driver_version, info->opencl_version,
+    char *identity = memory_format("%s%s|%s|%s|%s|%s|%s|units %d|vector %d|%s", whole != device ? "part of " : "",
+                                   whole->info.id, info->name, info->vendor, info->platform, info->driver_version, info->opencl_version,
                                    info->compute_units, device->capabilities.vector_width_float, uuid_text);
     if (identity == NULL)
         return SOCLE_OUT_OF_MEMORY;

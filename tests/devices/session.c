@@ -193,7 +193,7 @@ Test(session, a_decision_is_kept_and_used_by_the_next_start)
         if (start == 0)
             decided = strdup(placements);
         else
-            cr_assert_str_eq(placements, decided, "the kept decision differs");
+            cr_assert_str_eq(placements, decided, "the kept decision differs:\n%s\nwas:\n%s", placements, decided);
         socle_plan_destroy(plan);
         socle_model_destroy(model);
         socle_context_destroy(context);

@@ -485,8 +485,8 @@ Test(store, many_processes_share_it)
     store_close(s);
 }
 
-/* A process may have opened the damaged file just before another one sets it aside: what it writes there is lost, which a host sees as a
- * put that failed, and its next start finds the new file. */
+/* A process may have opened the damaged file just before another one sets it aside: what it writes there is lost, which a host sees as
+ * a put that failed, and its next start finds the new file. */
 static int open_damaged(int process)
 {
     (void)process;
