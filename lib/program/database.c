@@ -4,11 +4,9 @@
 #include "database.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -81,7 +79,6 @@ int database_open(database *d, const char *path)
 {
     const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
     int64_t version = 0;
-    struct stat file;
     int code = sqlite3_open_v2(path, &d->handle, flags, NULL);
     if (code == SQLITE_OK) {
         sqlite3_extended_result_codes(d->handle, 1);
@@ -95,11 +92,6 @@ int database_open(database *d, const char *path)
         code = make_schema(d->handle);
     if (code == SQLITE_OK)
         code = prepare(d);
-    /* Known also when opening failed: whoever sets the file aside must know which one it was. */
-    if (stat(path, &file) == 0) {
-        d->device = file.st_dev;
-        d->inode = file.st_ino;
-    }
     d->puts_since_count = -1;
     if (code != SQLITE_OK)
         database_close(d);
@@ -159,6 +151,12 @@ void database_close(database *d)
 
 /* ---- the file ---- */
 
+bool database_has_moved(const database *d)
+{
+    int moved = 0;
+    return sqlite3_file_control(d->handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
 socle_status database_check_folder(const char *folder, const char *path)
 {
     struct stat s;
@@ -174,40 +172,6 @@ socle_status database_check_folder(const char *folder, const char *path)
     if (!S_ISREG(s.st_mode) || s.st_uid != geteuid() || (s.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return socle_fail(SOCLE_INVALID_FILE, "%s is not a plain file that is yours alone: remove it", path);
     return SOCLE_OK;
-}
-
-/* Under a lock of the folder: of several processes that find the same damage the first one renames, the others see another file.
- */
-socle_status database_set_aside(const database *d, const char *folder, const char *path)
-{
-    socle_status status = SOCLE_OK;
-    struct stat now;
-    char *lock_path = memory_format("%s/socle.lock", folder);
-    char *damaged = memory_format("%s.damaged", path);
-    char *journal = memory_format("%s-journal", path);
-    int lock = -1;
-    if (lock_path == NULL || damaged == NULL || journal == NULL) {
-        status = SOCLE_OUT_OF_MEMORY;
-        goto cleanup;
-    }
-    lock = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (lock < 0 || flock(lock, LOCK_EX) != 0) {
-        status = socle_fail(SOCLE_IO, "%s: %s", lock_path, strerror(errno));
-        goto cleanup;
-    }
-    if (stat(path, &now) == 0 && now.st_dev == d->device && now.st_ino == d->inode) {
-        if (rename(path, damaged) != 0)
-            status = socle_fail(SOCLE_IO, "%s: %s", path, strerror(errno));
-        else
-            unlink(journal); /* it would be applied to the new file */
-    }
-cleanup:
-    if (lock >= 0)
-        close(lock);
-    memory_free(journal);
-    memory_free(damaged);
-    memory_free(lock_path);
-    return status;
 }
 
 /* ---- size ---- */

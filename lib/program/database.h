@@ -3,7 +3,6 @@
 #define SOCLE_LIB_PROGRAM_DATABASE_H
 
 #include <sqlite3.h>
-#include <sys/types.h>
 
 #include "program.h"
 
@@ -14,8 +13,6 @@ typedef struct database {
     int hit_count, hit_capacity;
     uint64_t stored_bytes; /* about: other processes add theirs */
     int puts_since_count;
-    dev_t device; /* of the file when it was opened */
-    ino_t inode;
 } database;
 
 /* Creates the schema where it is not there. SQLite's code: SQLITE_OK; SQLITE_CORRUPT or SQLITE_NOTADB for a damaged file;
@@ -23,8 +20,8 @@ typedef struct database {
 int database_open(database *d, const char *path);
 void database_close(database *d); /* flushes the hits */
 void database_flush_hits(database *d);
-/* Renames the file at path to path.damaged, unless another process has replaced it since it was opened. */
-socle_status database_set_aside(const database *d, const char *folder, const char *path);
+/* Whether the path that was opened leads to another file by now, or to none. */
+bool database_has_moved(const database *d);
 /* INVALID_FILE (message set) unless the folder is there, ours alone, and what stands at path is a plain file of ours or nothing.
  */
 socle_status database_check_folder(const char *folder, const char *path);
@@ -46,8 +43,20 @@ struct store {
     char *folder;
     char *path; /* "" in memory */
     database file, memory;
+    int folder_lock; /* a file descriptor; -1: none */
     uint64_t limit_bytes;
     bool write_failure_logged;
 };
+
+/* ---- its file among other processes (store_file.c) ---- */
+
+/* Opens the file, or leaves it closed (logged): then everything is kept in memory. */
+void store_file_open(store *s);
+void store_file_close(store *s);
+/* The file turned out to be damaged, or not to be the one at the path any more: opens another one, or none. Under store_lock. */
+void store_file_replace(store *s);
+/* Around every use of the databases. The file is the one at the path until store_unlock, whatever other processes do. */
+void store_lock(store *s);
+void store_unlock(store *s);
 
 #endif

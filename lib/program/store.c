@@ -3,7 +3,6 @@
  * to the file is kept in memory, so that one process at least does its work once only. */
 #include "database.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define LIMIT_BYTES ((uint64_t)1 << 30)
@@ -12,40 +11,6 @@
 #define HITS_BETWEEN_FLUSHES 4096
 
 /* ---- opening ---- */
-
-static void log_fallback(const store *s, const char *reason)
-{
-    log_write(&s->log, SOCLE_LOG_WARN, "store: %s: everything is kept in memory", reason);
-}
-
-/* A damaged file is set aside once; its successor may not be damaged too. */
-static int open_file(store *s)
-{
-    int code = database_open(&s->file, s->path);
-    if (!database_is_damaged(code))
-        return code;
-    if (database_set_aside(&s->file, s->folder, s->path) != SOCLE_OK) {
-        log_write(&s->log, SOCLE_LOG_WARN, "store: %s is damaged and cannot be set aside: %s", s->path, socle_error_message());
-        return code;
-    }
-    log_write(&s->log, SOCLE_LOG_WARN, "store: %s is damaged: it was set aside as %s.damaged and begun anew", s->path, s->path);
-    return database_open(&s->file, s->path);
-}
-
-static void open_or_fall_back(store *s)
-{
-    char reason[512];
-    if (file_make_folders(s->folder) != SOCLE_OK || database_check_folder(s->folder, s->path) != SOCLE_OK) {
-        log_fallback(s, socle_error_message());
-        return;
-    }
-    const int code = open_file(s);
-    if (code == SQLITE_OK)
-        return;
-    snprintf(reason, sizeof(reason), "%s: %s", s->path,
-             code == SQLITE_MISMATCH ? "written by a newer Socle" : sqlite3_errstr(code));
-    log_fallback(s, reason);
-}
 
 static socle_status set_paths(store *s, const char *folder)
 {
@@ -62,11 +27,12 @@ socle_status store_open(const char *folder, const log_sink *log, store **out)
         return SOCLE_OUT_OF_MEMORY;
     pthread_mutex_init(&s->lock, NULL);
     s->limit_bytes = LIMIT_BYTES;
+    s->folder_lock = -1;
     if (log != NULL)
         s->log = *log;
     socle_status status = set_paths(s, folder);
     if (status == SOCLE_OK && s->path[0] != '\0') {
-        open_or_fall_back(s);
+        store_file_open(s);
         if (s->file.handle == NULL)
             s->path[0] = '\0';
     }
@@ -82,7 +48,7 @@ void store_close(store *s)
 {
     if (s == NULL)
         return;
-    database_close(&s->file);
+    store_file_close(s);
     database_close(&s->memory);
     memory_free(s->path);
     memory_free(s->folder);
@@ -97,25 +63,10 @@ const char *store_path(const store *s)
 
 void store_set_limit(store *s, uint64_t limit_bytes)
 {
-    pthread_mutex_lock(&s->lock);
+    store_lock(s);
     s->limit_bytes = limit_bytes;
     s->file.puts_since_count = s->memory.puts_since_count = -1;
-    pthread_mutex_unlock(&s->lock);
-}
-
-/* The file turned out to be damaged while in use. The lock is held. */
-static void replace_file(store *s)
-{
-    s->file.hit_count = 0;
-    database_close(&s->file);
-    if (database_set_aside(&s->file, s->folder, s->path) != SOCLE_OK) {
-        log_fallback(s, socle_error_message());
-        return;
-    }
-    log_write(&s->log, SOCLE_LOG_WARN, "store: %s is damaged: it was set aside as %s.damaged and begun anew", s->path, s->path);
-    const int code = database_open(&s->file, s->path);
-    if (code != SQLITE_OK)
-        log_fallback(s, sqlite3_errstr(code));
+    store_unlock(s);
 }
 
 /* The lock is held. NULL: none can be had. */
@@ -203,7 +154,7 @@ static socle_status get_from(store *s, database *d, const char *kind, hash128 ke
         remove_entry(d, kind, key);
     }
     if (database_is_damaged(code) && d == &s->file)
-        replace_file(s);
+        store_file_replace(s);
     return status;
 }
 
@@ -211,12 +162,12 @@ socle_status store_get(store *s, const char *kind, hash128 key, void **bytes, si
 {
     bool found = false;
     socle_status status = SOCLE_OK;
-    pthread_mutex_lock(&s->lock);
+    store_lock(s);
     if (s->memory.handle != NULL) /* what could not be written to the file is newer than the file */
         status = get_from(s, &s->memory, kind, key, bytes, size_bytes, age_s, &found);
     if (status == SOCLE_OK && !found && s->file.handle != NULL)
         status = get_from(s, &s->file, kind, key, bytes, size_bytes, age_s, &found);
-    pthread_mutex_unlock(&s->lock);
+    store_unlock(s);
     if (status != SOCLE_OK)
         return status;
     return found ? SOCLE_OK : SOCLE_NOT_FOUND;
@@ -254,8 +205,8 @@ static int put_into_file(store *s, const char *kind, hash128 key, const char *na
                          size_t size_bytes)
 {
     int code = put_into(&s->file, kind, key, name, device, bytes, size_bytes, s->limit_bytes);
-    if (database_is_damaged(code)) {
-        replace_file(s);
+    if (database_is_damaged(code) || code == SQLITE_READONLY_DBMOVED) {
+        store_file_replace(s);
         if (s->file.handle != NULL)
             code = put_into(&s->file, kind, key, name, device, bytes, size_bytes, s->limit_bytes);
     }
@@ -266,7 +217,7 @@ socle_status store_put(store *s, const char *kind, hash128 key, const char *name
                        size_t size_bytes)
 {
     int code = SQLITE_OK;
-    pthread_mutex_lock(&s->lock);
+    store_lock(s);
     const bool in_file = s->file.handle != NULL;
     if (in_file)
         code = put_into_file(s, kind, key, name, device, bytes, size_bytes);
@@ -283,7 +234,7 @@ socle_status store_put(store *s, const char *kind, hash128 key, const char *name
         const int kept = memory != NULL ? put_into(memory, kind, key, name, device, bytes, size_bytes, limit) : SQLITE_NOMEM;
         code = in_file ? code : kept;
     }
-    pthread_mutex_unlock(&s->lock);
+    store_unlock(s);
     return code == SQLITE_OK
                ? SOCLE_OK
                : socle_fail(SOCLE_IO, "store: %s '%s' cannot be kept: %s", kind, name != NULL ? name : "", sqlite3_errstr(code));
@@ -292,12 +243,12 @@ socle_status store_put(store *s, const char *kind, hash128 key, const char *name
 socle_status store_remove(store *s, const char *kind, hash128 key)
 {
     int code = SQLITE_OK;
-    pthread_mutex_lock(&s->lock);
+    store_lock(s);
     if (s->memory.handle != NULL)
         code = remove_entry(&s->memory, kind, key);
     if (s->file.handle != NULL && code == SQLITE_OK)
         code = remove_entry(&s->file, kind, key);
-    pthread_mutex_unlock(&s->lock);
+    store_unlock(s);
     return code == SQLITE_OK ? SOCLE_OK : socle_fail(SOCLE_IO, "store: a %s cannot be removed: %s", kind, sqlite3_errstr(code));
 }
 
@@ -324,14 +275,14 @@ static int clear_database(database *d, const char *kind)
 
 socle_status store_clear(store *s, const char *kind)
 {
-    pthread_mutex_lock(&s->lock);
+    store_lock(s);
     int code = clear_database(&s->memory, kind);
     if (code == SQLITE_OK)
         code = clear_database(&s->file, kind);
     if (database_is_damaged(code)) {
-        replace_file(s);
+        store_file_replace(s);
         code = SQLITE_OK;
     }
-    pthread_mutex_unlock(&s->lock);
+    store_unlock(s);
     return code == SQLITE_OK ? SOCLE_OK : socle_fail(SOCLE_IO, "store: %s cannot be cleared: %s", s->path, sqlite3_errstr(code));
 }

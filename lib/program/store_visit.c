@@ -1,4 +1,4 @@
-/* Walking through the store: what `socle cache` lists and verifies. */
+/* Walking through the store: what `socle cache` lists and verifies, and all values of a kind. */
 #include "database.h"
 
 #include <string.h>
@@ -69,22 +69,22 @@ static socle_status visit_database(store *s, database *d, bool verified, socle_c
     int64_t *ids = NULL;
     int count = 0, code = SQLITE_OK;
     socle_status status = SOCLE_OK;
-    pthread_mutex_lock(&s->lock);
+    store_lock(s);
     if (d->handle != NULL) {
         database_flush_hits(d);
         code = list_ids(d, &ids, &count);
     }
-    pthread_mutex_unlock(&s->lock);
+    store_unlock(s);
     if (code != SQLITE_OK)
         status = socle_fail(SOCLE_IO, "store: %s cannot be read: %s", s->path, sqlite3_errstr(code));
     for (int i = 0; i < count && status == SOCLE_OK && !*stopped; i++) {
         socle_cache_entry entry;
         char *strings = NULL;
         bool there = false;
-        pthread_mutex_lock(&s->lock);
+        store_lock(s);
         if (d->handle != NULL)
             status = read_entry(d, ids[i], verified, &entry, &strings, &there);
-        pthread_mutex_unlock(&s->lock);
+        store_unlock(s);
         if (there)
             *stopped = visitor(&entry, user) != 0;
         memory_free(strings);
@@ -98,4 +98,35 @@ socle_status store_visit(store *s, bool verified, socle_cache_visitor visitor, v
     bool stopped = false;
     socle_status status = visit_database(s, &s->file, verified, visitor, user, &stopped);
     return status == SOCLE_OK && !stopped ? visit_database(s, &s->memory, verified, visitor, user, &stopped) : status;
+}
+
+static int read_kind(database *d, const char *kind, store_reader reader, void *user)
+{
+    sqlite3_stmt *row = NULL;
+    if (d->handle == NULL)
+        return SQLITE_OK;
+    int code = sqlite3_prepare_v2(d->handle, "SELECT key, hash, value FROM entry WHERE kind=?1", -1, &row, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_text(row, 1, kind, -1, SQLITE_STATIC);
+    while (code == SQLITE_OK && (code = sqlite3_step(row)) == SQLITE_ROW) {
+        hash128 key;
+        code = SQLITE_OK;
+        if (sqlite3_column_bytes(row, 0) != (int)sizeof(key))
+            continue;
+        memcpy(&key, sqlite3_column_blob(row, 0), sizeof(key));
+        if (database_verify(row, 1, 2, kind, key))
+            reader(sqlite3_column_blob(row, 2), (size_t)sqlite3_column_bytes(row, 2), user);
+    }
+    sqlite3_finalize(row);
+    return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+socle_status store_read_kind(store *s, const char *kind, store_reader reader, void *user)
+{
+    pthread_mutex_lock(&s->lock);
+    int code = read_kind(&s->file, kind, reader, user);
+    if (code == SQLITE_OK)
+        code = read_kind(&s->memory, kind, reader, user);
+    pthread_mutex_unlock(&s->lock);
+    return code == SQLITE_OK ? SOCLE_OK : socle_fail(SOCLE_IO, "store: %s cannot be read: %s", s->path, sqlite3_errstr(code));
 }
