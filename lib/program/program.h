@@ -34,6 +34,10 @@ socle_status store_put(store *s, const char *kind, hash128 key, const char *name
                        size_t size_bytes);
 socle_status store_remove(store *s, const char *kind, hash128 key);
 socle_status store_visit(store *s, bool verify, socle_cache_visitor visitor, void *user);
+/* Reads all values of a kind whose checksum is right; the reader is called with the store's lock held and must not use the store.
+ */
+typedef void (*store_reader)(const void *bytes, size_t size_bytes, void *user);
+socle_status store_read_kind(store *s, const char *kind, store_reader reader, void *user);
 socle_status store_clear(store *s, const char *kind);
 /* At most this much is kept (1 GiB when opened): what was not used for longest goes first, programs before anything else. */
 void store_set_limit(store *s, uint64_t limit_bytes);

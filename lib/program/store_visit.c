@@ -123,10 +123,10 @@ static int read_kind(database *d, const char *kind, store_reader reader, void *u
 
 socle_status store_read_kind(store *s, const char *kind, store_reader reader, void *user)
 {
-    pthread_mutex_lock(&s->lock);
+    store_lock(s);
     int code = read_kind(&s->file, kind, reader, user);
     if (code == SQLITE_OK)
         code = read_kind(&s->memory, kind, reader, user);
-    pthread_mutex_unlock(&s->lock);
+    store_unlock(s);
     return code == SQLITE_OK ? SOCLE_OK : socle_fail(SOCLE_IO, "store: %s cannot be read: %s", s->path, sqlite3_errstr(code));
 }
