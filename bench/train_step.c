@@ -1,6 +1,6 @@
-/* Times training steps of a classifier on random data: one batch after the other, the loss read after each step (waiting) and, in a second
- * series, only at the end of a block (running). Prints one JSON object. bench/compare alternates it with the same network in PyTorch.
- * usage: train_step MODEL.onnx FEATURES CLASSES BATCH SECONDS [sgd|adam] [DEVICES] */
+/* Times training steps of a classifier on random data: one batch after the other, the loss read after each step (waiting) and, in
+ * a second series, only at the end of a block (running). Prints one JSON object. bench/compare alternates it with the same
+ * network in PyTorch. usage: train_step MODEL.onnx FEATURES CLASSES BATCH SECONDS [sgd|adam] [DEVICES] */
 #include <socle/socle.h>
 
 #include <stdio.h>
@@ -30,8 +30,8 @@ static double median(double *values, int count)
 }
 
 /* Median seconds of a step; block 1: the loss of each step is read, else of every block-th only. */
-static socle_status time_steps(socle_trainer *trainer, const socle_tensor *x, const socle_tensor *labels, int block, double budget_s,
-                               double *seconds)
+static socle_status time_steps(socle_trainer *trainer, const socle_tensor *x, const socle_tensor *labels, int block,
+                               double budget_s, double *seconds)
 {
     static double samples[MAX_SAMPLES];
     int count = 0;
@@ -94,8 +94,8 @@ int main(int argc, char **argv)
         time_steps(trainer, &x, &labels, BLOCK, budget_s / 2, &running_s) != SOCLE_OK)
         goto cleanup;
     socle_trainer_get_times(trainer, &times);
-    printf("{\"name\": \"socle\", \"device\": \"%s\", \"step_ms\": %.6g, \"step_without_reading_loss_ms\": %.6g}\n", times.device[0],
-           waiting_s * 1e3, running_s * 1e3);
+    printf("{\"name\": \"socle\", \"device\": \"%s\", \"step_ms\": %.6g, \"step_without_reading_loss_ms\": %.6g}\n",
+           times.device[0], waiting_s * 1e3, running_s * 1e3);
     status = 0;
 cleanup:
     if (status != 0)

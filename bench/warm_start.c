@@ -1,6 +1,5 @@
-/* Times a start from nothing to the first answer: context, model, session, one run. Run it twice: the second time everything is in the
- * store. Prints one JSON object with the parts in ms.
- * usage: warm_start MODEL.onnx [DEVICES] */
+/* Times a start from nothing to the first answer: context, model, session, one run. Run it twice: the second time everything is
+ * in the store. Prints one JSON object with the parts in ms. usage: warm_start MODEL.onnx [DEVICES] */
 #include <socle/socle.h>
 
 #include <stdio.h>
@@ -39,7 +38,8 @@ int main(int argc, char **argv)
     if (socle_model_load(context, argv[1], &model) != SOCLE_OK)
         goto cleanup;
     const double loaded = now_ms();
-    if (socle_session_create(context, model, &options, &session) != SOCLE_OK || socle_session_input(session, 0, &info) != SOCLE_OK)
+    if (socle_session_create(context, model, &options, &session) != SOCLE_OK ||
+        socle_session_input(session, 0, &info) != SOCLE_OK)
         goto cleanup;
     const double ready = now_ms();
     in = socle_tensor_of(info.dtype, socle_dtype_size_bytes(info.dtype), NULL, info.rank, info.dims);
@@ -53,7 +53,8 @@ int main(int argc, char **argv)
     const double answered = now_ms();
     socle_session_times times;
     socle_session_get_times(session, &times);
-    printf("{\"device\": \"%s\", \"parameters\": %lld, \"context_ms\": %.2f, \"model_ms\": %.2f, \"session_ms\": %.2f, \"compile_ms\": %.2f, "
+    printf("{\"device\": \"%s\", \"parameters\": %lld, \"context_ms\": %.2f, \"model_ms\": %.2f, \"session_ms\": %.2f, "
+           "\"compile_ms\": %.2f, "
            "\"first_run_ms\": %.2f, \"total_ms\": %.2f}\n",
            times.device[0], (long long)socle_model_parameter_count(model), opened - start, loaded - opened, ready - loaded,
            times.compile_ms, answered - ready, answered - start);

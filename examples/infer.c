@@ -70,8 +70,7 @@ int main(int argc, char **argv)
 
     socle_session_options options = SOCLE_SESSION_OPTIONS_INIT;
     options.goal = SOCLE_GOAL_LATENCY;
-    if (times_ms == NULL ||
-        socle_context_create(NULL, &context) != SOCLE_OK ||
+    if (times_ms == NULL || socle_context_create(NULL, &context) != SOCLE_OK ||
         socle_model_load(context, argv[1], &model) != SOCLE_OK ||
         socle_session_create(context, model, &options, &session) != SOCLE_OK)
         goto cleanup;

@@ -11,23 +11,27 @@
 enum { COUNT = 1 << 20 };
 
 /* Each work-item takes BLOCK vectors of WIDTH floats; work-items of a group read neighbouring vectors. */
-static const char source[] =
-    "#define CONCAT(a, b) a##b\n"
-    "#define VECTOR(n) CONCAT(float, n)\n"
-    "#define LOAD(n) CONCAT(vload, n)\n"
-    "#define STORE(n) CONCAT(vstore, n)\n"
-    "__kernel void wave(__global const float *x, __global float *y, float a)\n"
-    "{\n"
-    "    const size_t start = get_group_id(0) * get_local_size(0) * BLOCK + get_local_id(0);\n"
-    "    for (int i = 0; i < BLOCK; i++) {\n"
-    "        const size_t at = start + i * get_local_size(0);\n"
-    "        const VECTOR(WIDTH) v = LOAD(WIDTH)(at, x);\n"
-    "        STORE(WIDTH)(v * (a + v * (1.0f - v * v * 0.25f)), at, y);\n"
-    "    }\n"
-    "}\n";
+static const char source[] = "#define CONCAT(a, b) a##b\n"
+                             "#define VECTOR(n) CONCAT(float, n)\n"
+                             "#define LOAD(n) CONCAT(vload, n)\n"
+                             "#define STORE(n) CONCAT(vstore, n)\n"
+                             "__kernel void wave(__global const float *x, __global float *y, float a)\n"
+                             "{\n"
+                             "    const size_t start = get_group_id(0) * get_local_size(0) * BLOCK + get_local_id(0);\n"
+                             "    for (int i = 0; i < BLOCK; i++) {\n"
+                             "        const size_t at = start + i * get_local_size(0);\n"
+                             "        const VECTOR(WIDTH) v = LOAD(WIDTH)(at, x);\n"
+                             "        STORE(WIDTH)(v * (a + v * (1.0f - v * v * 0.25f)), at, y);\n"
+                             "    }\n"
+                             "}\n";
 
-#define FORM(width, block, group)                                                                            \
-    {"-DWIDTH=" #width " -DBLOCK=" #block, 1, {COUNT / (width) / (block)}, {group}}
+#define FORM(width, block, group)                                                                                                \
+    {                                                                                                                            \
+        "-DWIDTH=" #width " -DBLOCK=" #block, 1, {COUNT / (width) / (block)},                                                    \
+        {                                                                                                                        \
+            group                                                                                                                \
+        }                                                                                                                        \
+    }
 
 /* Wide vectors and long blocks suit CPUs, many narrow work-items suit GPUs: measure, do not guess. */
 static const socle_tune_candidate candidates[] = {

@@ -107,13 +107,11 @@ int main(int argc, char **argv)
     options.batch = BATCH;
 
     if (socle_csv_read(argv[1], -1, 1.0 / 16.0, &images, &labels) != SOCLE_OK ||
-        socle_context_create(NULL, &context) != SOCLE_OK ||
-        build(context, &untrained) != SOCLE_OK ||
+        socle_context_create(NULL, &context) != SOCLE_OK || build(context, &untrained) != SOCLE_OK ||
         socle_trainer_create(context, untrained, &options, &trainer) != SOCLE_OK)
         goto cleanup;
     printf("training on %s\n", socle_trainer_placement(trainer));
-    if (train(trainer, &images, &labels) != SOCLE_OK ||
-        socle_trainer_model(trainer, &trained) != SOCLE_OK ||
+    if (train(trainer, &images, &labels) != SOCLE_OK || socle_trainer_model(trainer, &trained) != SOCLE_OK ||
         socle_model_save(trained, argv[2]) != SOCLE_OK)
         goto cleanup;
 

@@ -16,8 +16,8 @@ typedef struct socle_bench_row {
     double min_ms, median_ms, p90_ms, p99_ms;
     double gflops;
     double gbytes_per_s;
-    double peak_share;     /* of the device's measured peak; < 0: no profile */
-    const char *timer;     /* "wall" or "event" */
+    double peak_share; /* of the device's measured peak; < 0: no profile */
+    const char *timer; /* "wall" or "event" */
 } socle_bench_row;
 
 typedef void (*socle_bench_visitor)(const socle_bench_row *row, void *user);
@@ -28,8 +28,8 @@ typedef struct socle_bench socle_bench;
 /* what: "gemm" (shape MxNxK) or "conv" (shape 1x64x56x56,64x3x3,s1,p1). algorithm: a solver's name, or NULL: what the
  * planner would take. Random operands; weights are prepacked as in a session when constant_weights != 0.
  * Errors: INVALID_ARGUMENT for a shape that cannot be read; UNSUPPORTED. The caller owns *bench. */
-SOCLE_API socle_status socle_bench_create(socle_device *device, const char *what, const char *shape,
-                                          const char *algorithm, int constant_weights, socle_bench **bench);
+SOCLE_API socle_status socle_bench_create(socle_device *device, const char *what, const char *shape, const char *algorithm,
+                                          int constant_weights, socle_bench **bench);
 SOCLE_API void socle_bench_destroy(socle_bench *bench);
 /* Runs once and waits; seconds of wall clock. */
 SOCLE_API socle_status socle_bench_run(socle_bench *bench, double *seconds);

@@ -13,20 +13,23 @@ extern "C" {
 typedef struct socle_context socle_context;
 
 typedef struct socle_context_options {
-    size_t size;             /* sizeof(socle_context_options) */
-    const char *cache_dir;   /* folder of the store; NULL: $SOCLE_CACHE_DIR, $XDG_CACHE_HOME/socle, ~/.cache/socle;
-                                "": keep everything in memory */
-    const char *devices;     /* "ID,ID,..." (ids or indices) narrows the devices; NULL: $SOCLE_DEVICES; "" : all */
-    int pocl_basic;          /* 1: ask PoCL for its `basic` device (runs in the calling thread) beside `pthread`, by
-                                setting POCL_DEVICES unless the user set it. Changes the process's environment; only
-                                works before the process's first OpenCL call. */
+    size_t size;                  /* sizeof(socle_context_options) */
+    const char *cache_dir;        /* folder of the store; NULL: $SOCLE_CACHE_DIR, $XDG_CACHE_HOME/socle, ~/.cache/socle;
+                                     "": keep everything in memory */
+    const char *devices;          /* "ID,ID,..." (ids or indices) narrows the devices; NULL: $SOCLE_DEVICES; "" : all */
+    int pocl_basic;               /* 1: ask PoCL for its `basic` device (runs in the calling thread) beside `pthread`, by
+                                     setting POCL_DEVICES unless the user set it. Changes the process's environment; only
+                                     works before the process's first OpenCL call. */
     uint64_t memory_budget_bytes; /* cap of each device's memory that Socle allocates; 0: by the device's report */
-    socle_log_callback log;  /* NULL: no log */
+    socle_log_callback log;       /* NULL: no log */
     void *log_user;
     socle_log_level log_level;
 } socle_context_options;
 
-#define SOCLE_CONTEXT_OPTIONS_INIT {sizeof(socle_context_options), 0, 0, 0, 0, 0, 0, SOCLE_LOG_WARN}
+#define SOCLE_CONTEXT_OPTIONS_INIT                                                                                               \
+    {                                                                                                                            \
+        sizeof(socle_context_options), 0, 0, 0, 0, 0, 0, SOCLE_LOG_WARN                                                          \
+    }
 
 /* Finds all devices of all platforms and opens the store. options may be NULL (defaults). A platform that fails is
  * kept as refused devices and hides no other. A store that cannot be written is used read-only or in memory, with a

@@ -18,8 +18,7 @@ SOCLE_API socle_status socle_npy_write(const char *path, const socle_tensor *ten
  * counts from the end) becomes labels: int64 [rows] when every label is a whole number, else float32; the others, times
  * scale, become data: float32 [rows, columns - 1]. Errors: INVALID_FILE naming file, line, column and value (ragged row,
  * text). */
-SOCLE_API socle_status socle_csv_read(const char *path, int label_column, double scale, socle_tensor *data,
-                                      socle_tensor *labels);
+SOCLE_API socle_status socle_csv_read(const char *path, int label_column, double scale, socle_tensor *data, socle_tensor *labels);
 /* Frees what the readers allocated. */
 SOCLE_API void socle_tensor_free(socle_tensor *tensor);
 

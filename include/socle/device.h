@@ -11,12 +11,17 @@ extern "C" {
 /* Belongs to its context; never destroyed by the caller. */
 typedef struct socle_device socle_device;
 
-typedef enum socle_device_type { SOCLE_DEVICE_CPU, SOCLE_DEVICE_GPU, SOCLE_DEVICE_ACCELERATOR, SOCLE_DEVICE_OTHER } socle_device_type;
+typedef enum socle_device_type {
+    SOCLE_DEVICE_CPU,
+    SOCLE_DEVICE_GPU,
+    SOCLE_DEVICE_ACCELERATOR,
+    SOCLE_DEVICE_OTHER
+} socle_device_type;
 typedef enum socle_device_status { SOCLE_DEVICE_OK, SOCLE_DEVICE_REFUSED, SOCLE_DEVICE_QUARANTINED } socle_device_status;
 
 typedef struct socle_device_info {
     int index;
-    const char *id;   /* unique and stable from run to run, e.g. "pocl/pthread-0" */
+    const char *id; /* unique and stable from run to run, e.g. "pocl/pthread-0" */
     const char *name;
     const char *vendor;
     const char *platform;

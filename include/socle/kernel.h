@@ -12,8 +12,8 @@ typedef struct socle_kernel socle_kernel;
 
 /* Compiles (or takes from the store) OpenCL C `source` with `options` ("" or NULL: none) and makes its kernel `name`.
  * The caller owns *kernel. Errors: COMPILE_FAILED with the driver's log; NOT_FOUND: no kernel of that name. */
-SOCLE_API socle_status socle_kernel_create(socle_device *device, const char *source, const char *options,
-                                           const char *name, socle_kernel **kernel);
+SOCLE_API socle_status socle_kernel_create(socle_device *device, const char *source, const char *options, const char *name,
+                                           socle_kernel **kernel);
 SOCLE_API void socle_kernel_destroy(socle_kernel *kernel);
 
 /* Arguments by position; the kernel keeps no reference to `value`. A kernel is used from one thread at a time. */
@@ -42,10 +42,9 @@ typedef socle_status (*socle_tune_bind)(socle_kernel *kernel, int candidate, voi
  * names the work and its shape); a later call with the same problem, source and candidates answers from the store.
  * A candidate that fails to compile or run is left out. *best: index of the winner. *seconds (may be NULL): its median.
  * Errors: UNSUPPORTED when no candidate runs. */
-SOCLE_API socle_status socle_kernel_tune(socle_device *device, const char *problem, const char *source,
-                                         const char *name, const socle_tune_candidate *candidates, int count,
-                                         socle_tune_bind bind, void *user, double budget_s, int *best,
-                                         double *seconds);
+SOCLE_API socle_status socle_kernel_tune(socle_device *device, const char *problem, const char *source, const char *name,
+                                         const socle_tune_candidate *candidates, int count, socle_tune_bind bind, void *user,
+                                         double budget_s, int *best, double *seconds);
 
 #ifdef __cplusplus
 }

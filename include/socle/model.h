@@ -15,8 +15,8 @@ typedef struct socle_model socle_model;
  * domain, version and node. */
 SOCLE_API socle_status socle_model_load(socle_context *context, const char *path, socle_model **model);
 /* The same from memory, which is copied. name stands for the file in messages. */
-SOCLE_API socle_status socle_model_load_memory(socle_context *context, const char *name, const void *bytes,
-                                               size_t size_bytes, socle_model **model);
+SOCLE_API socle_status socle_model_load_memory(socle_context *context, const char *name, const void *bytes, size_t size_bytes,
+                                               socle_model **model);
 /* Takes a graph built in code; *model owns it from then on. On failure the caller still owns graph. */
 SOCLE_API socle_status socle_model_create(socle_context *context, socle_graph *graph, socle_model **model);
 /* Writes ONNX (opset 21), beside the path first, then renames: no half-written file. Errors: IO. */
@@ -27,8 +27,8 @@ typedef struct socle_value_info {
     const char *name;
     socle_dtype dtype;
     int rank;
-    int64_t dims[SOCLE_MAX_RANK];         /* -1: symbolic or unknown */
-    const char *symbols[SOCLE_MAX_RANK];  /* NULL where fixed or unnamed */
+    int64_t dims[SOCLE_MAX_RANK];        /* -1: symbolic or unknown */
+    const char *symbols[SOCLE_MAX_RANK]; /* NULL where fixed or unnamed */
 } socle_value_info;
 
 SOCLE_API const char *socle_model_name(const socle_model *model);
@@ -38,8 +38,7 @@ SOCLE_API socle_status socle_model_input(const socle_model *model, int index, so
 SOCLE_API socle_status socle_model_output(const socle_model *model, int index, socle_value_info *info);
 /* Initializers (weights and constants). *data points into the model. */
 SOCLE_API int socle_model_initializer_count(const socle_model *model);
-SOCLE_API socle_status socle_model_initializer(const socle_model *model, int index, const char **name,
-                                               socle_tensor *data);
+SOCLE_API socle_status socle_model_initializer(const socle_model *model, int index, const char **name, socle_tensor *data);
 /* Number of trainable parameters. */
 SOCLE_API int64_t socle_model_parameter_count(const socle_model *model);
 

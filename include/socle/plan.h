@@ -25,20 +25,23 @@ typedef struct socle_plan_options {
     int64_t batch; /* value of the first symbolic dimension of each input where no binding says otherwise; 0: 1 */
     const socle_shape_binding *bindings;
     int binding_count;
-    const char *devices;  /* "ID,ID": only these; NULL: those of the context */
-    double budget_s;      /* for measuring whole placements; < 0: the default, 2 s; 0: estimates only */
-    int refresh;          /* 1: decide anew even if the store has a decision */
-    int deterministic;    /* bitwise equal results run after run on one device */
+    const char *devices; /* "ID,ID": only these; NULL: those of the context */
+    double budget_s;     /* for measuring whole placements; < 0: the default, 2 s; 0: estimates only */
+    int refresh;         /* 1: decide anew even if the store has a decision */
+    int deterministic;   /* bitwise equal results run after run on one device */
 } socle_plan_options;
 
-#define SOCLE_PLAN_OPTIONS_INIT {sizeof(socle_plan_options), SOCLE_GOAL_LATENCY, 0, 0, 0, 0, -1.0, 0, 0}
+#define SOCLE_PLAN_OPTIONS_INIT                                                                                                  \
+    {                                                                                                                            \
+        sizeof(socle_plan_options), SOCLE_GOAL_LATENCY, 0, 0, 0, 0, -1.0, 0, 0                                                   \
+    }
 
 typedef struct socle_plan socle_plan;
 typedef enum socle_plan_format { SOCLE_PLAN_TEXT, SOCLE_PLAN_JSON, SOCLE_PLAN_DOT } socle_plan_format;
 
 /* Decides the placement of a model for a goal and keeps the decision, with its figures, in the store. */
-SOCLE_API socle_status socle_plan_create(socle_context *context, const socle_model *model,
-                                         const socle_plan_options *options, socle_plan **plan);
+SOCLE_API socle_status socle_plan_create(socle_context *context, const socle_model *model, const socle_plan_options *options,
+                                         socle_plan **plan);
 SOCLE_API void socle_plan_destroy(socle_plan *plan);
 
 /* The whole plan as text, JSON or DOT. Owned by the plan; NULL (message set) when memory is out. */
@@ -48,12 +51,12 @@ SOCLE_API uint64_t socle_plan_peak_memory_bytes(const socle_plan *plan);
 
 /* One candidate placement with the figures that decided. */
 typedef struct socle_placement_info {
-    const char *devices;   /* "pocl/pthread-0" or "a*0.6 + b*0.4" */
+    const char *devices; /* "pocl/pthread-0" or "a*0.6 + b*0.4" */
     double estimated_ms;
-    double measured_ms;    /* < 0: not measured */
+    double measured_ms; /* < 0: not measured */
     uint64_t peak_memory_bytes;
     int chosen;
-    const char *reason;    /* chosen, or why not */
+    const char *reason; /* chosen, or why not */
 } socle_placement_info;
 
 SOCLE_API int socle_plan_candidate_count(const socle_plan *plan);

@@ -45,7 +45,7 @@ typedef struct socle_session_times {
 SOCLE_API void socle_session_get_times(const socle_session *session, socle_session_times *times);
 
 typedef struct socle_step_time {
-    const char *op;     /* ONNX operators fused into the step */
+    const char *op; /* ONNX operators fused into the step */
     const char *kernel;
     const char *algorithm;
     const char *device;

@@ -13,25 +13,25 @@ extern "C" {
 #endif
 
 /* X(name, value, text): the one list of codes and texts. */
-#define SOCLE_STATUS_LIST(X)                                                                                 \
-    X(OK, 0, "success")                                                                                      \
-    X(INVALID_ARGUMENT, -1, "invalid argument")                                                              \
-    X(OUT_OF_MEMORY, -2, "out of host memory")                                                               \
-    X(DEVICE_OUT_OF_MEMORY, -3, "out of device memory")                                                      \
-    X(NO_DEVICE, -4, "no usable device")                                                                     \
-    X(DEVICE_LOST, -5, "device lost")                                                                        \
-    X(COMPILE_FAILED, -6, "kernel compilation failed")                                                       \
-    X(UNSUPPORTED, -7, "not supported")                                                                      \
-    X(IO, -8, "input/output error")                                                                          \
-    X(INVALID_FILE, -9, "invalid file")                                                                      \
-    X(SHAPE_MISMATCH, -10, "shapes do not fit")                                                              \
-    X(TYPE_MISMATCH, -11, "types do not fit")                                                                \
-    X(NOT_FOUND, -12, "not found")                                                                           \
-    X(NOT_FINITE, -13, "a value is not finite")                                                              \
-    X(INTERRUPTED, -14, "interrupted")                                                                       \
-    X(TIMEOUT, -15, "timed out")                                                                             \
-    X(DRIVER, -16, "driver error")                                                                           \
-    X(WRONG_RESULT, -17, "wrong result")                                                                     \
+#define SOCLE_STATUS_LIST(X)                                                                                                     \
+    X(OK, 0, "success")                                                                                                          \
+    X(INVALID_ARGUMENT, -1, "invalid argument")                                                                                  \
+    X(OUT_OF_MEMORY, -2, "out of host memory")                                                                                   \
+    X(DEVICE_OUT_OF_MEMORY, -3, "out of device memory")                                                                          \
+    X(NO_DEVICE, -4, "no usable device")                                                                                         \
+    X(DEVICE_LOST, -5, "device lost")                                                                                            \
+    X(COMPILE_FAILED, -6, "kernel compilation failed")                                                                           \
+    X(UNSUPPORTED, -7, "not supported")                                                                                          \
+    X(IO, -8, "input/output error")                                                                                              \
+    X(INVALID_FILE, -9, "invalid file")                                                                                          \
+    X(SHAPE_MISMATCH, -10, "shapes do not fit")                                                                                  \
+    X(TYPE_MISMATCH, -11, "types do not fit")                                                                                    \
+    X(NOT_FOUND, -12, "not found")                                                                                               \
+    X(NOT_FINITE, -13, "a value is not finite")                                                                                  \
+    X(INTERRUPTED, -14, "interrupted")                                                                                           \
+    X(TIMEOUT, -15, "timed out")                                                                                                 \
+    X(DRIVER, -16, "driver error")                                                                                               \
+    X(WRONG_RESULT, -17, "wrong result")                                                                                         \
     X(INTERNAL, -18, "internal error")
 
 typedef enum socle_status {

@@ -13,17 +13,17 @@ extern "C" {
 #define SOCLE_MAX_RANK 8
 
 /* X(enumerator, text, bytes per element, ONNX TensorProto.DataType) */
-#define SOCLE_DTYPE_LIST(X)                                                                                  \
-    X(NONE, "none", 0, 0)                                                                                    \
-    X(FLOAT32, "float32", 4, 1)                                                                              \
-    X(UINT8, "uint8", 1, 2)                                                                                  \
-    X(INT8, "int8", 1, 3)                                                                                    \
-    X(INT16, "int16", 2, 5)                                                                                  \
-    X(INT32, "int32", 4, 6)                                                                                  \
-    X(INT64, "int64", 8, 7)                                                                                  \
-    X(BOOL, "bool", 1, 9)                                                                                    \
-    X(FLOAT16, "float16", 2, 10)                                                                             \
-    X(FLOAT64, "float64", 8, 11)                                                                             \
+#define SOCLE_DTYPE_LIST(X)                                                                                                      \
+    X(NONE, "none", 0, 0)                                                                                                        \
+    X(FLOAT32, "float32", 4, 1)                                                                                                  \
+    X(UINT8, "uint8", 1, 2)                                                                                                      \
+    X(INT8, "int8", 1, 3)                                                                                                        \
+    X(INT16, "int16", 2, 5)                                                                                                      \
+    X(INT32, "int32", 4, 6)                                                                                                      \
+    X(INT64, "int64", 8, 7)                                                                                                      \
+    X(BOOL, "bool", 1, 9)                                                                                                        \
+    X(FLOAT16, "float16", 2, 10)                                                                                                 \
+    X(FLOAT64, "float64", 8, 11)                                                                                                 \
     X(BFLOAT16, "bfloat16", 2, 16)
 
 typedef enum socle_dtype {
@@ -55,8 +55,7 @@ static inline int64_t socle_tensor_count(const socle_tensor *tensor)
 }
 
 /* Describes caller-owned memory as a tensor; rank must not exceed SOCLE_MAX_RANK. */
-static inline socle_tensor socle_tensor_of(socle_dtype dtype, size_t element_bytes, void *data, int rank,
-                                           const int64_t *dims)
+static inline socle_tensor socle_tensor_of(socle_dtype dtype, size_t element_bytes, void *data, int rank, const int64_t *dims)
 {
     socle_tensor tensor = {dtype, rank, {0}, data, 0};
     for (int i = 0; i < rank; i++)

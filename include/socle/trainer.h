@@ -15,7 +15,12 @@ typedef enum socle_loss {
 } socle_loss;
 
 typedef enum socle_optimizer { SOCLE_SGD, SOCLE_ADAM, SOCLE_ADAMW } socle_optimizer;
-typedef enum socle_schedule { SOCLE_SCHEDULE_CONSTANT, SOCLE_SCHEDULE_STEP, SOCLE_SCHEDULE_COSINE, SOCLE_SCHEDULE_LINEAR } socle_schedule;
+typedef enum socle_schedule {
+    SOCLE_SCHEDULE_CONSTANT,
+    SOCLE_SCHEDULE_STEP,
+    SOCLE_SCHEDULE_COSINE,
+    SOCLE_SCHEDULE_LINEAR
+} socle_schedule;
 
 typedef struct socle_trainer_options {
     size_t size;
@@ -24,21 +29,23 @@ typedef struct socle_trainer_options {
     double lr, momentum, beta1, beta2, epsilon, weight_decay; /* as in PyTorch's optimizers */
     int nesterov;
     socle_schedule schedule;
-    int64_t schedule_steps;   /* cosine, linear: total steps; step: steps between drops */
-    double schedule_gamma;    /* step: factor of each drop */
-    double clip_norm;         /* global L2 norm of the gradients; 0: off */
-    int64_t batch;            /* rows of a full batch */
-    int accumulate;           /* batches per update; 0 or 1: every batch */
-    uint64_t seed;            /* dropout */
+    int64_t schedule_steps; /* cosine, linear: total steps; step: steps between drops */
+    double schedule_gamma;  /* step: factor of each drop */
+    double clip_norm;       /* global L2 norm of the gradients; 0: off */
+    int64_t batch;          /* rows of a full batch */
+    int accumulate;         /* batches per update; 0 or 1: every batch */
+    uint64_t seed;          /* dropout */
     int deterministic;
-    const char *devices;      /* NULL or "auto": the fastest measured set; else "ID,ID" */
-    double budget_s;          /* for choosing devices; < 0: 2 s */
-    int check_finite;         /* 1 (default): stop with NOT_FINITE, the step and the first such tensor's name */
+    const char *devices; /* NULL or "auto": the fastest measured set; else "ID,ID" */
+    double budget_s;     /* for choosing devices; < 0: 2 s */
+    int check_finite;    /* 1 (default): stop with NOT_FINITE, the step and the first such tensor's name */
 } socle_trainer_options;
 
-#define SOCLE_TRAINER_OPTIONS_INIT                                                                           \
-    {sizeof(socle_trainer_options), SOCLE_LOSS_CROSS_ENTROPY, SOCLE_SGD, 0.01, 0.0, 0.9, 0.999, 1e-8, 0.0, 0,  \
-     SOCLE_SCHEDULE_CONSTANT, 0, 0.1, 0.0, 32, 1, 0, 0, 0, -1.0, 1}
+#define SOCLE_TRAINER_OPTIONS_INIT                                                                                               \
+    {                                                                                                                            \
+        sizeof(socle_trainer_options), SOCLE_LOSS_CROSS_ENTROPY, SOCLE_SGD, 0.01, 0.0, 0.9, 0.999, 1e-8, 0.0, 0,                 \
+            SOCLE_SCHEDULE_CONSTANT, 0, 0.1, 0.0, 32, 1, 0, 0, 0, -1.0, 1                                                        \
+    }
 
 typedef struct socle_trainer socle_trainer;
 
@@ -59,8 +66,8 @@ SOCLE_API socle_status socle_trainer_step(socle_trainer *trainer, const socle_te
 SOCLE_API socle_status socle_trainer_evaluate(socle_trainer *trainer, const socle_tensor *inputs, int input_count,
                                               const socle_tensor *labels, double *loss, double *accuracy);
 
-SOCLE_API double socle_trainer_lr(const socle_trainer *trainer);      /* of the next step */
-SOCLE_API int64_t socle_trainer_steps(const socle_trainer *trainer);  /* updates done */
+SOCLE_API double socle_trainer_lr(const socle_trainer *trainer);             /* of the next step */
+SOCLE_API int64_t socle_trainer_steps(const socle_trainer *trainer);         /* updates done */
 SOCLE_API const char *socle_trainer_placement(const socle_trainer *trainer); /* devices, shares, figures, reason */
 SOCLE_API void socle_trainer_get_times(const socle_trainer *trainer, socle_session_times *times);
 SOCLE_API socle_plan *socle_trainer_plan(const socle_trainer *trainer);

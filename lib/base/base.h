@@ -36,7 +36,7 @@ void log_write(const log_sink *sink, socle_log_level level, const char *format, 
 /* NULL with the thread's message set (OUT_OF_MEMORY, the bytes asked) when memory is out. size 0 gives a unique pointer.
  * memory_alloc zeroes. Alignment 64. */
 void *memory_alloc(size_t size_bytes);
-void *memory_alloc_array(size_t count, size_t element_bytes); /* checks the product */
+void *memory_alloc_array(size_t count, size_t element_bytes);           /* checks the product */
 void *memory_resize(void *pointer, size_t old_bytes, size_t new_bytes); /* new bytes are zero; pointer lives on failure */
 void memory_free(void *pointer);
 char *memory_copy_string(const char *text); /* NULL gives NULL without an error */
@@ -47,9 +47,8 @@ void memory_fail_after(int64_t countdown);
 int64_t memory_live_count(void); /* allocations not freed yet */
 
 /* Grows `items` (T*), with `count` used of `capacity`, so that one more fits: false when memory is out. */
-#define ARRAY_RESERVE(items, count, capacity)                                                                \
-    ((count) < (capacity) ||                                                                                 \
-     array_grow((void **)&(items), &(capacity), (size_t)(count) + 1, sizeof(*(items))))
+#define ARRAY_RESERVE(items, count, capacity)                                                                                    \
+    ((count) < (capacity) || array_grow((void **)&(items), &(capacity), (size_t)(count) + 1, sizeof(*(items))))
 bool array_grow(void **items, int *capacity, size_t needed, size_t element_bytes);
 
 /* ---- growing text (text.c) ---- */
@@ -100,8 +99,8 @@ socle_status file_make_folders(const char *path);     /* mkdir -p, mode 0700 */
 
 /* ---- time and threads (time.c, threads.c) ---- */
 
-double time_now_s(void);   /* monotonic */
-double time_wall_s(void);  /* since 1970, for ages */
+double time_now_s(void);  /* monotonic */
+double time_wall_s(void); /* since 1970, for ages */
 
 /* Runs work(index, user) for index 0..count-1 on up to `threads` threads and the caller; returns when all are done. The
  * first failure (lowest index) is the result, its message set for the caller. */
@@ -111,14 +110,23 @@ int threads_available(void);
 /* ---- numbers (number.c) ---- */
 
 float half_to_float(uint16_t half);
-uint16_t float_to_half(float value);     /* round to nearest even */
+uint16_t float_to_half(float value); /* round to nearest even */
 float bfloat16_to_float(uint16_t value);
 uint16_t float_to_bfloat16(float value); /* round to nearest even */
 
-static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+static inline int64_t ceil_div(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+static inline int64_t round_up(int64_t a, int64_t b)
+{
+    return ceil_div(a, b) * b;
+}
 /* a*b into *product; false when it overflows int64. */
-static inline bool multiply_fits(int64_t a, int64_t b, int64_t *product) { return !__builtin_mul_overflow(a, b, product); }
+static inline bool multiply_fits(int64_t a, int64_t b, int64_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
 
 /* Median and percentiles of unsorted seconds; sorts in place. share in 0..1. */
 double statistics_percentile(double *values, int count, double share);

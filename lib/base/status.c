@@ -7,8 +7,8 @@
 const char *socle_status_text(socle_status status)
 {
     switch (status) {
-#define STATUS_TEXT(name, value, text)                                                                       \
-    case SOCLE_##name:                                                                                       \
+#define STATUS_TEXT(name, value, text)                                                                                           \
+    case SOCLE_##name:                                                                                                           \
         return text;
         SOCLE_STATUS_LIST(STATUS_TEXT)
 #undef STATUS_TEXT

@@ -10,15 +10,15 @@ typedef struct codegen_group {
     const socle_graph *graph; /* every shape known */
     node_id *nodes;           /* topological order */
     int node_count, node_capacity;
-    const int *uses;          /* per value, as graph_count_uses counts; NULL: counted whenever needed */
-    value_id *outputs;        /* filled by codegen_group_finish: values of the group used outside of it */
+    const int *uses;   /* per value, as graph_count_uses counts; NULL: counted whenever needed */
+    value_id *outputs; /* filled by codegen_group_finish: values of the group used outside of it */
     int output_count;
 } codegen_group;
 
 /* May this node be part of any group at all? POINTWISE, MOVEMENT and REDUCTION nodes of types the device computes with. */
 bool codegen_fusable(const socle_graph *graph, node_id node);
-/* Would the group, with the node added, still be one good kernel? (One iteration space for all outputs; at most one reduction, with
- * producers in front of it and pointwise behind it; bounded arguments, text and recomputation.) */
+/* Would the group, with the node added, still be one good kernel? (One iteration space for all outputs; at most one reduction,
+ * with producers in front of it and pointwise behind it; bounded arguments, text and recomputation.) */
 bool codegen_can_join(const codegen_group *group, node_id node);
 socle_status codegen_group_add(codegen_group *group, node_id node);
 socle_status codegen_group_finish(codegen_group *group); /* sets outputs */
@@ -33,8 +33,8 @@ socle_status codegen_emit(const codegen_group *group, const socle_device *device
                           step_list *steps);
 bool codegen_in_place_ok(const codegen_group *group, value_id input, value_id output);
 
-/* A node that moves nothing (Reshape, Flatten, Squeeze, Unsqueeze, Identity, a Cast to the same type, Transpose of 1-sized dims ...):
- * its output can be the same memory as its input. */
+/* A node that moves nothing (Reshape, Flatten, Squeeze, Unsqueeze, Identity, a Cast to the same type, Transpose of 1-sized dims
+ * ...): its output can be the same memory as its input. */
 bool codegen_is_view(const socle_graph *graph, node_id node);
 
 /* ---- epilogues: what a solver's kernel does to each element before it writes it ---- */
@@ -58,13 +58,14 @@ typedef struct epilogue {
     value_id output; /* the chain's last value */
 } epilogue;
 
-/* Extends `e` (zeroed, input = output = the anchor's output at first) with a pointwise node that consumes e->output, if its other inputs
- * fit a layout. channel_axis: the axis of the output that "channel" means (last for products, 1 for convolutions). */
+/* Extends `e` (zeroed, input = output = the anchor's output at first) with a pointwise node that consumes e->output, if its other
+ * inputs fit a layout. channel_axis: the axis of the output that "channel" means (last for products, 1 for convolutions). */
 bool codegen_epilogue_add(const socle_graph *graph, epilogue *e, node_id node, int channel_axis);
-/* The text in front of a solver's kernel file: EPILOGUE_PARAMS (begins with a comma), EPILOGUE1/4/8/16(x, index, channel) with x the
- * value(s), index the linear output index (size_t) of lane 0, channel the column of lane 0 (consecutive columns), or the channel shared by
- * all lanes when the kernel file defines EPILOGUE_CHANNEL_UNIFORM... see kernels/. "" for an empty epilogue. channel_uniform: lanes share
- * the channel. *text: memory_free. The kernel's extra arguments are the operands in order, behind its own. */
+/* The text in front of a solver's kernel file: EPILOGUE_PARAMS (begins with a comma), EPILOGUE1/4/8/16(x, index, channel) with x
+ * the value(s), index the linear output index (size_t) of lane 0, channel the column of lane 0 (consecutive columns), or the
+ * channel shared by all lanes when the kernel file defines EPILOGUE_CHANNEL_UNIFORM... see kernels/. "" for an empty epilogue.
+ * channel_uniform: lanes share the channel. *text: memory_free. The kernel's extra arguments are the operands in order, behind
+ * its own. */
 socle_status codegen_epilogue_text(const socle_graph *graph, const epilogue *e, bool channel_uniform, char **text);
 
 #endif

@@ -17,18 +17,19 @@ static const quirk_row quirk_rows[] = {
     /* llvmpipe ends any loop of a work-item after 65,535 iterations and says nothing: sums over longer axes come out too small.
      * Mesa 22.3, LP_MAX_TGSI_LOOP_ITERATIONS in src/gallium/auxiliary/gallivm/lp_bld_limits.h; profile/probe measures it. */
     {.device = "llvmpipe", .quirks = QUIRK_LOOP_LIMIT},
-    /* rusticl answers 0 for every time of an event (CL_DEVICE_PROFILING_TIMER_RESOLUTION is 0 too). Its clFinish waits for the commands
-     * that it sends off itself, not for those that clFlush sent before: a non-blocking read is not done when it returns. Mesa 22.3. */
+    /* rusticl answers 0 for every time of an event (CL_DEVICE_PROFILING_TIMER_RESOLUTION is 0 too). Its clFinish waits for the
+     * commands that it sends off itself, not for those that clFlush sent before: a non-blocking read is not done when it returns.
+     * Mesa 22.3. */
     {.platform = "rusticl", .quirks = QUIRK_NO_EVENT_TIMER | QUIRK_FINISH_AFTER_FLUSH},
     /* PoCL grants more memory than the machine has (64 buffers of 2 GiB on a machine of 24 GiB): pages come at first use, and the
      * process is killed then. PoCL 3.1. It also generates machine code at the first launch of each work-group size, so that first
      * launches take tens of milliseconds and a program's binary grows. PoCL manual, "Runtime environment variables",
      * POCL_KERNEL_CACHE. */
     {.platform = "Portable Computing Language", .quirks = QUIRK_SMALL_MEMORY | QUIRK_COMPILES_AT_ENQUEUE},
-    /* PoCL's `basic` device has one list of commands for all queues: a thread that waits may run another's commands, and clFinish returns
-     * while another thread still runs one of its own. Results are then read too early. PoCL 3.1, basic_command_scheduler and
-     * pocl_basic_join in lib/CL/devices/basic/basic.c; tests/devices/session.c shows it. A command is run by the call that enqueues it, so
-     * it is enough that one thread enqueues at a time. */
+    /* PoCL's `basic` device has one list of commands for all queues: a thread that waits may run another's commands, and clFinish
+     * returns while another thread still runs one of its own. Results are then read too early. PoCL 3.1, basic_command_scheduler
+     * and pocl_basic_join in lib/CL/devices/basic/basic.c; tests/devices/session.c shows it. A command is run by the call that
+     * enqueues it, so it is enough that one thread enqueues at a time. */
     {.platform = "Portable Computing Language", .device = "basic", .quirks = QUIRK_ONE_CALLER},
     /* Intel's CPU runtime runs the kernels of a queue made with property 1 << 31 in the calling thread: 1 us a launch.
      * Extension cl_intel_exec_by_local_thread. */

@@ -62,7 +62,7 @@
     X(tan, tan(A))                                                                                                               \
     X(tanh, tanh(A))                                                                                                             \
     X(thresholded_relu, A > P(0) ? A : 0)                                                                                        \
-    X(where, A != 0 ? B : C)                                                                                 \
+    X(where, A != 0 ? B : C)                                                                                                     \
     X(where_positive, B > 0 ? A : 0)
 
 /* X(name, value in int64); overflow wraps as on devices, a division by zero gives 0 */

@@ -1,5 +1,5 @@
-/* Lowering of the addend of products and convolutions to an Add: solvers compute the bare product, and the planner joins the Add to it
- * like any other epilogue. Only before planning: differentiation and batch-norm folding want the operator whole. */
+/* Lowering of the addend of products and convolutions to an Add: solvers compute the bare product, and the planner joins the Add
+ * to it like any other epilogue. Only before planning: differentiation and batch-norm folding want the operator whole. */
 #include "lower.h"
 #include "operators.h"
 
@@ -41,7 +41,8 @@ socle_status lower_conv(socle_graph *graph, node_id node)
         pads[d] = g.pad_begin[d];
         pads[count + d] = g.pad_end[d];
     }
-    const socle_attribute attributes[] = {ATTRIBUTE_INTS("kernel_shape", g.kernel, count), ATTRIBUTE_INTS("strides", g.stride, count),
+    const socle_attribute attributes[] = {ATTRIBUTE_INTS("kernel_shape", g.kernel, count),
+                                          ATTRIBUTE_INTS("strides", g.stride, count),
                                           ATTRIBUTE_INTS("dilations", g.dilation, count), ATTRIBUTE_INTS("pads", pads, 2 * count),
                                           ATTRIBUTE_INT("group", g.groups)};
     const value_id product = graph_add(graph, "", "Conv", inputs, 2, attributes, (int)COUNT_OF(attributes), 1);

@@ -73,8 +73,7 @@ static const graph_operator table[] = {
     {UNARY("Atanh", 9, atanh), .expression = "atanh(a)", .derivative = "dy / (1 - a * a)"},
 
     /* activations */
-    {UNARY_NUMBER("Relu", 1, relu), .expression = "SELECT(LT(a, CONST(0)), CONST(0), a)",
-     .derivative = "WherePositive(dy, y)"},
+    {UNARY_NUMBER("Relu", 1, relu), .expression = "SELECT(LT(a, CONST(0)), CONST(0), a)", .derivative = "WherePositive(dy, y)"},
     {UNARY("Sigmoid", 1, sigmoid), .expression = "CONST(1) / (CONST(1) + exp(-a))", .derivative = "dy * y * (1 - y)"},
     {UNARY("Tanh", 1, tanh), .expression = "tanh(a)", .derivative = "dy * (1 - y * y)"},
     {UNARY("LeakyRelu", 1, leaky_relu), .attributes = "alpha=0.01", .expression = "SELECT(LT(a, CONST(0)), $alpha * a, a)",

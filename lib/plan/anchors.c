@@ -28,8 +28,8 @@ static node_id only_consumer(const partition *p, value_id value)
     return p->consumers[first];
 }
 
-/* Is another input of the node computed pointwise for it alone? Then a generated kernel does both at once, while an epilogue would need a
- * kernel before it for that input: a momentum step is one kernel behind a bare product. */
+/* Is another input of the node computed pointwise for it alone? Then a generated kernel does both at once, while an epilogue
+ * would need a kernel before it for that input: a momentum step is one kernel behind a bare product. */
 static bool has_own_computation(const partition *p, node_id n, value_id chain)
 {
     const graph_node *node = &p->graph->nodes[n];
@@ -55,8 +55,8 @@ static void grow_epilogue(const partition *p, epilogue *e, int axis)
     }
 }
 
-socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described,
-                                      value_id *values, int *count)
+socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described, value_id *values,
+                                      int *count)
 {
     /* Without the mark of inference no weight counts as constant, so nothing is prepacked. */
     const bool weights_constant = !p->options->training && !p->options->compact;

@@ -97,10 +97,11 @@ static socle_status check_shapes(const socle_graph *graph)
 {
     for (int n = 0; n < graph->node_count; n++)
         for (int i = 0; i < graph->nodes[n].output_count && graph->nodes[n].op != NULL; i++)
-            if (graph->nodes[n].outputs[i] != GRAPH_NONE &&
-                !graph_type_known(&graph->values[graph->nodes[n].outputs[i]].type))
-                return socle_fail(SOCLE_SHAPE_MISMATCH, "%s: the shape of its output '%s' depends on data: it cannot be "
-                                  "planned", graph_node_label(graph, n), graph->values[graph->nodes[n].outputs[i]].name);
+            if (graph->nodes[n].outputs[i] != GRAPH_NONE && !graph_type_known(&graph->values[graph->nodes[n].outputs[i]].type))
+                return socle_fail(SOCLE_SHAPE_MISMATCH,
+                                  "%s: the shape of its output '%s' depends on data: it cannot be "
+                                  "planned",
+                                  graph_node_label(graph, n), graph->values[graph->nodes[n].outputs[i]].name);
     return SOCLE_OK;
 }
 
@@ -130,8 +131,7 @@ static socle_status fill(device_plan *plan, const device_plan_options *options)
     return status;
 }
 
-socle_status device_plan_create(socle_device *device, socle_graph *graph, const device_plan_options *options,
-                                device_plan **out)
+socle_status device_plan_create(socle_device *device, socle_graph *graph, const device_plan_options *options, device_plan **out)
 {
     const device_plan_options none = {0};
     device_plan *plan = memory_alloc(sizeof(*plan));

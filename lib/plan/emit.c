@@ -4,7 +4,7 @@
 typedef struct emitter {
     device_plan *plan;
     const partition *p;
-    int *operand_of; /* per value; GRAPH_NONE: none yet */
+    int *operand_of;     /* per value; GRAPH_NONE: none yet */
     socle_status status; /* of making operands, where a callback cannot return it */
 } emitter;
 
@@ -19,8 +19,8 @@ static int add_buffer(emitter *e, buffer_kind kind, value_id value, const char *
         e->status = SOCLE_OUT_OF_MEMORY;
         return GRAPH_NONE;
     }
-    plan->buffers[plan->buffer_count] = (plan_buffer){.kind = kind, .value = value, .name = copy,
-                                                      .size_bytes = size_bytes, .alias = GRAPH_NONE};
+    plan->buffers[plan->buffer_count] =
+        (plan_buffer){.kind = kind, .value = value, .name = copy, .size_bytes = size_bytes, .alias = GRAPH_NONE};
     return plan->buffer_count++;
 }
 
@@ -114,8 +114,8 @@ static double anchor_us(emitter *e, const unit *u, const problem *described)
     return -1;
 }
 
-static socle_status number_operands(emitter *e, const unit *u, const problem *described, const value_id *values,
-                                    int count, solver_operands *numbers)
+static socle_status number_operands(emitter *e, const unit *u, const problem *described, const value_id *values, int count,
+                                    solver_operands *numbers)
 {
     for (int i = 0; i < PROBLEM_MAX_OPERANDS; i++) {
         value_id value = i < count ? values[i] : GRAPH_NONE;
@@ -130,8 +130,7 @@ static socle_status number_operands(emitter *e, const unit *u, const problem *de
     numbers->workspace = numbers->prepared = GRAPH_NONE;
     const solver *s = u->way.solver;
     const socle_device *device = e->plan->device;
-    const size_t workspace_bytes =
-        s->workspace_bytes != NULL ? s->workspace_bytes(described, device, &u->way.tuning) : 0;
+    const size_t workspace_bytes = s->workspace_bytes != NULL ? s->workspace_bytes(described, device, &u->way.tuning) : 0;
     const size_t prepared_bytes = s->prepared_bytes != NULL ? s->prepared_bytes(described, device, &u->way.tuning) : 0;
     if (workspace_bytes > 0)
         numbers->workspace = add_buffer(e, BUFFER_ARENA, GRAPH_NONE, "workspace", workspace_bytes);

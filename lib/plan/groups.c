@@ -128,8 +128,7 @@ static socle_status join_a_producer(partition *p, node_id n, int *joined)
 }
 
 /* The nodes of both groups, in topological order, as a new group; *fits: it is one good kernel. */
-static socle_status combine(const partition *p, const codegen_group *a, const codegen_group *b, codegen_group *both,
-                            bool *fits)
+static socle_status combine(const partition *p, const codegen_group *a, const codegen_group *b, codegen_group *both, bool *fits)
 {
     int i = 0, k = 0;
     *both = (codegen_group){.graph = p->graph, .uses = p->uses};

@@ -23,8 +23,7 @@ static bool live_together(const memory_interval *a, const memory_interval *b)
 }
 
 /* The lowest offset where `interval` fits among placed[0..count), which stand in order of their offsets. */
-static size_t lowest_gap(const memory_interval *intervals, const int *placed, int count,
-                         const memory_interval *interval)
+static size_t lowest_gap(const memory_interval *intervals, const int *placed, int count, const memory_interval *interval)
 {
     size_t offset = 0;
     for (int i = 0; i < count; i++) {

@@ -5,9 +5,9 @@
 
 typedef struct ordering {
     const partition *p;
-    int *waits;        /* per unit: units it still waits for */
+    int *waits;              /* per unit: units it still waits for */
     int *edge_start, *edges; /* edges[edge_start[u] .. edge_start[u + 1]): units that wait for u */
-    int *readers_left; /* per value: units that still read it */
+    int *readers_left;       /* per value: units that still read it */
     int *order;
 } ordering;
 

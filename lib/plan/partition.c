@@ -92,8 +92,8 @@ static socle_status allocate(partition *p)
     p->stored_in = filled(graph->value_count, GRAPH_NONE);
     p->writer = filled(graph->value_count, GRAPH_NONE);
     p->output_copy = filled(graph->output_count, GRAPH_NONE);
-    if (p->unit_of_node == NULL || p->is_view == NULL || p->root == NULL || p->stored_in == NULL ||
-        p->writer == NULL || p->output_copy == NULL || !list_consumers(p))
+    if (p->unit_of_node == NULL || p->is_view == NULL || p->root == NULL || p->stored_in == NULL || p->writer == NULL ||
+        p->output_copy == NULL || !list_consumers(p))
         return SOCLE_OUT_OF_MEMORY;
     return graph_count_uses(graph, &p->uses);
 }
@@ -114,8 +114,8 @@ static socle_status unsupported(const partition *p, node_id n)
 {
     const graph_operator *op = p->graph->nodes[n].op;
     return socle_fail(SOCLE_UNSUPPORTED, "%s: operator %s%s%s cannot run on %s with these types and shapes",
-                      graph_node_label(p->graph, n), op->domain[0] ? op->domain : "", op->domain[0] ? "." : "",
-                      op->name, p->device->info.id);
+                      graph_node_label(p->graph, n), op->domain[0] ? op->domain : "", op->domain[0] ? "." : "", op->name,
+                      p->device->info.id);
 }
 
 static socle_status add_anchors_and_views(partition *p)
@@ -200,14 +200,12 @@ static bool note_node(partition *p, int index, node_id n)
 static socle_status note_reads_and_writes(partition *p)
 {
     for (int n = 0; n < p->graph->node_count; n++)
-        if (p->graph->nodes[n].op != NULL && p->unit_of_node[n] != GRAPH_NONE &&
-            !note_node(p, p->unit_of_node[n], n))
+        if (p->graph->nodes[n].op != NULL && p->unit_of_node[n] != GRAPH_NONE && !note_node(p, p->unit_of_node[n], n))
             return SOCLE_OUT_OF_MEMORY;
     return SOCLE_OK;
 }
 
-socle_status partition_create(socle_device *device, socle_graph *graph, const device_plan_options *options,
-                              partition *out)
+socle_status partition_create(socle_device *device, socle_graph *graph, const device_plan_options *options, partition *out)
 {
     partition p = {.device = device, .graph = graph, .options = options};
     socle_status status = allocate(&p);

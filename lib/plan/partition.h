@@ -38,17 +38,17 @@ typedef struct partition {
     const device_plan_options *options;
     unit **units;
     int unit_count, unit_capacity;
-    int *unit_of_node;    /* GRAPH_NONE: a view, which needs no step */
-    bool *is_view;        /* per node */
-    int *uses;            /* per value: nodes, outputs and updates that use it */
-    int *consumer_start;  /* per value: its consumers are consumers[start[v] .. start[v + 1]) */
+    int *unit_of_node;   /* GRAPH_NONE: a view, which needs no step */
+    bool *is_view;       /* per node */
+    int *uses;           /* per value: nodes, outputs and updates that use it */
+    int *consumer_start; /* per value: its consumers are consumers[start[v] .. start[v + 1]) */
     node_id *consumers;
-    value_id *root;       /* per value: the value whose memory it shows (itself unless it is a view) */
-    value_id *stored_in;  /* per value: the state whose memory it is written to in place; GRAPH_NONE: none */
-    int *writer;          /* per value: unit that writes it; GRAPH_NONE */
-    int *visited;         /* partition_depends: per unit, the search that saw it last */
+    value_id *root;      /* per value: the value whose memory it shows (itself unless it is a view) */
+    value_id *stored_in; /* per value: the state whose memory it is written to in place; GRAPH_NONE: none */
+    int *writer;         /* per value: unit that writes it; GRAPH_NONE */
+    int *visited;        /* partition_depends: per unit, the search that saw it last */
     int visited_capacity, search;
-    int *output_copy;     /* per graph output: unit that copies it; GRAPH_NONE: read where it is */
+    int *output_copy; /* per graph output: unit that copies it; GRAPH_NONE: read where it is */
 } partition;
 
 /* partition.c: anchors with epilogues, groups and views. */
@@ -66,8 +66,8 @@ socle_status partition_order(const partition *p, int *order);
 /* anchors.c */
 socle_status partition_add_anchor(partition *p, node_id node);
 /* The unit's problem and the values of its operands; values: room for PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS. */
-socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described,
-                                      value_id *values, int *count);
+socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described, value_id *values,
+                                      int *count);
 
 /* emit.c: the plan's operands and steps, from the units in order. */
 socle_status plan_emit(device_plan *plan, const partition *p, const int *order);

@@ -108,8 +108,8 @@ static bool is_shardable(const device_plan *plan, int64_t rows)
     return plan->input_count > 0;
 }
 
-/* In training the loss is one number and labels may be anything: rows alone decide. But batch normalization takes its statistics from the
- * whole batch: what is trained must not depend on where. */
+/* In training the loss is one number and labels may be anything: rows alone decide. But batch normalization takes its statistics
+ * from the whole batch: what is trained must not depend on where. */
 static bool is_trainable_in_shards(const socle_graph *graph, int64_t rows)
 {
     for (int n = 0; n < graph->node_count; n++)
@@ -118,8 +118,8 @@ static bool is_trainable_in_shards(const socle_graph *graph, int64_t rows)
     return rows > 1;
 }
 
-static socle_status estimate_alone(const placement_work *work, socle_device *device, int64_t batch,
-                                   placement *candidate, bool *shardable)
+static socle_status estimate_alone(const placement_work *work, socle_device *device, int64_t batch, placement *candidate,
+                                   bool *shardable)
 {
     device_plan *part = NULL;
     bool compact;
@@ -164,8 +164,8 @@ static socle_status add_alone(const placement_work *work, socle_plan *plan, socl
         status = rule_out(candidate, socle_error_message());
     else if (candidate->peak_bytes > device->info.memory_bytes && device->info.memory_bytes > 0) {
         char reason[128];
-        snprintf(reason, sizeof(reason), "needs %.1f MB of memory, the device has %.1f MB",
-                 (double)candidate->peak_bytes * 1e-6, (double)device->info.memory_bytes * 1e-6);
+        snprintf(reason, sizeof(reason), "needs %.1f MB of memory, the device has %.1f MB", (double)candidate->peak_bytes * 1e-6,
+                 (double)device->info.memory_bytes * 1e-6);
         status = rule_out(candidate, reason);
     }
     return status == SOCLE_OK ? placement_name(candidate) : status;
@@ -182,8 +182,7 @@ static socle_status speeds_together(const placement *const *alone, int count, in
             double slowdown = 1;
             if (k == i || (alone[i]->devices[0]->parent != NULL && alone[i]->devices[0]->parent == alone[k]->devices[0]->parent))
                 continue; /* parts of one device have compute units of their own */
-            socle_status status =
-                socle_profile_contention(alone[i]->devices[0], alone[k]->devices[0], 0, &slowdown);
+            socle_status status = socle_profile_contention(alone[i]->devices[0], alone[k]->devices[0], 0, &slowdown);
             if (status != SOCLE_OK)
                 return status;
             if (slowdown > worst)
@@ -227,8 +226,10 @@ static socle_status add_together(socle_plan *plan, const int *which, int count)
         return rule_out(candidate, "fewer rows than devices");
     if (status == SOCLE_OK && candidate->estimated_ms * WORTH_SHARING > best_ms) {
         char reason[160];
-        snprintf(reason, sizeof(reason), "together they promise %.2f times the best of them alone: they share silicon or "
-                 "differ too much", best_ms / candidate->estimated_ms);
+        snprintf(reason, sizeof(reason),
+                 "together they promise %.2f times the best of them alone: they share silicon or "
+                 "differ too much",
+                 best_ms / candidate->estimated_ms);
         return rule_out(candidate, reason);
     }
     return status;
@@ -260,8 +261,8 @@ static socle_status read_devices(const placement_work *work, socle_device **aske
     return status;
 }
 
-static socle_status add_device(const placement_work *work, socle_plan *plan, socle_device *device, int *usable,
-                               int *usable_count, bool *all_shardable)
+static socle_status add_device(const placement_work *work, socle_plan *plan, socle_device *device, int *usable, int *usable_count,
+                               bool *all_shardable)
 {
     bool shardable = false;
     const int index = plan->candidate_count;
@@ -340,6 +341,7 @@ socle_status placement_candidates(const placement_work *work, socle_plan *plan)
     if (first->ruled_out && first->failure != SOCLE_OK)
         return socle_fail(first->failure, "%s", first->reason);
     if (first->ruled_out)
-        return socle_fail(SOCLE_DEVICE_OUT_OF_MEMORY, "%s: %s: use a smaller batch or another device", first->text, first->reason);
+        return socle_fail(SOCLE_DEVICE_OUT_OF_MEMORY, "%s: %s: use a smaller batch or another device", first->text,
+                          first->reason);
     return SOCLE_OK;
 }

@@ -1,5 +1,5 @@
-/* plan: from graph + goal + profile to a plan: rewriting, fusion, solver choice, memory, candidate placements, printing. A plan is data: it
- * can be printed, saved, compared and tested without a device. */
+/* plan: from graph + goal + profile to a plan: rewriting, fusion, solver choice, memory, candidate placements, printing. A plan
+ * is data: it can be printed, saved, compared and tested without a device. */
 #ifndef SOCLE_LIB_PLAN_H
 #define SOCLE_LIB_PLAN_H
 
@@ -19,7 +19,7 @@ typedef enum buffer_kind {
 
 typedef struct plan_buffer { /* its index is the operand number of the steps */
     buffer_kind kind;
-    value_id value;     /* GRAPH_NONE: workspace or prepared */
+    value_id value; /* GRAPH_NONE: workspace or prepared */
     char *name;
     graph_type type;
     size_t size_bytes;
@@ -32,32 +32,33 @@ typedef struct plan_buffer { /* its index is the operand number of the steps */
 
 typedef struct device_plan {
     socle_device *device;
-    socle_graph *graph;  /* simplified, every shape known; owned; constants share the model's memory */
+    socle_graph *graph; /* simplified, every shape known; owned; constants share the model's memory */
     plan_buffer *buffers;
     int buffer_count, buffer_capacity;
     int *inputs, *outputs; /* operand numbers in the order of the graph's inputs and outputs */
     int input_count, output_count;
-    step_list prepare;   /* once, after constants are uploaded */
-    step_list steps;     /* every run */
+    step_list prepare; /* once, after constants are uploaded */
+    step_list steps;   /* every run */
     size_t arena_bytes, constant_bytes, peak_bytes;
     double estimated_us; /* a run, without transfers */
 } device_plan;
 
 typedef struct device_plan_options {
-    bool training;       /* weights change: nothing is prepacked that training changes */
+    bool training; /* weights change: nothing is prepacked that training changes */
     bool deterministic;
-    bool compact;        /* memory is short: weights stay as they are, nothing is prepacked */
+    bool compact; /* memory is short: weights stay as they are, nothing is prepacked */
     /* Called with every anchor's problem before its solver is chosen (the tuner tunes it there); may be NULL. */
     socle_status (*on_problem)(socle_device *device, const problem *p, void *user);
     void *on_problem_user;
 } device_plan_options;
 
-/* Takes a bound graph (graph_bind_shapes done), simplifies it and plans it for one device. Takes ownership of graph, also on failure. */
+/* Takes a bound graph (graph_bind_shapes done), simplifies it and plans it for one device. Takes ownership of graph, also on
+ * failure. */
 socle_status device_plan_create(socle_device *device, socle_graph *graph, const device_plan_options *options, device_plan **plan);
 void device_plan_destroy(device_plan *plan);
 
-/* memory.c, pure: places intervals [first, last] of given sizes at offsets so that those which live at the same time share no bytes.
- * Sizes are rounded up to `alignment`, offsets are multiples of it. False when host memory is out. */
+/* memory.c, pure: places intervals [first, last] of given sizes at offsets so that those which live at the same time share no
+ * bytes. Sizes are rounded up to `alignment`, offsets are multiples of it. False when host memory is out. */
 typedef struct memory_interval {
     int first, last;
     size_t size_bytes;
@@ -74,12 +75,12 @@ typedef struct placement {
     socle_device *devices[PLACEMENT_MAX_DEVICES];
     double share[PLACEMENT_MAX_DEVICES]; /* of the batch; sums to 1 */
     int64_t rows[PLACEMENT_MAX_DEVICES]; /* of the batch; sums to it */
-    char *text;          /* "pocl/pthread-0" or "a*0.6 + b*0.4" */
-    double estimated_ms; /* of one run of the whole batch */
-    double exchange_ms;  /* of what a device beside others has to exchange in a run of training; part of estimates together */
-    double measured_ms;  /* < 0: not measured */
-    size_t peak_bytes;   /* on its fullest device */
-    bool ruled_out;      /* not to be measured; reason says why */
+    char *text;                          /* "pocl/pthread-0" or "a*0.6 + b*0.4" */
+    double estimated_ms;                 /* of one run of the whole batch */
+    double exchange_ms;   /* of what a device beside others has to exchange in a run of training; part of estimates together */
+    double measured_ms;   /* < 0: not measured */
+    size_t peak_bytes;    /* on its fullest device */
+    bool ruled_out;       /* not to be measured; reason says why */
     socle_status failure; /* of planning it, where that is why it was ruled out */
     bool chosen;
     char *reason;
@@ -108,8 +109,8 @@ typedef struct placement_work {
     const socle_model *model;
     const socle_plan_options *options;
     const struct socle_trainer_options *training;
-    /* Median seconds of a run, for candidates that are more than their parts run side by side (training exchanges gradients); NULL: the
-     * parts are run. */
+    /* Median seconds of a run, for candidates that are more than their parts run side by side (training exchanges gradients);
+     * NULL: the parts are run. */
     socle_status (*measure)(void *user, const struct placement *candidate, double budget_s, double *seconds);
     void *user;
 } placement_work;

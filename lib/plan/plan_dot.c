@@ -1,8 +1,8 @@
 /* A plan as a graph in DOT: steps as boxes, one cluster per device, an arrow where a step reads what another wrote. */
 #include "plan.h"
 
-/* Does the step write this operand? Solvers and generated kernels put outputs last among their data, but only the lifetimes tell for
- * certain: a buffer's first use is the step that writes it. */
+/* Does the step write this operand? Solvers and generated kernels put outputs last among their data, but only the lifetimes tell
+ * for certain: a buffer's first use is the step that writes it. */
 static bool first_use(const device_plan *part, int home, int index)
 {
     return part->buffers[home].kind == BUFFER_ARENA && part->buffers[home].first == index;

@@ -54,8 +54,7 @@ static void print_steps(text *t, const device_plan *part)
     }
     operators = operators > 48 ? 48 : operators;
     text_addf(t, "\n%d steps on %s, %.1f us estimated\n", part->steps.count, part->device->info.id, part->estimated_us);
-    text_addf(t, "%5s  %-*s  %-*s  %-16s  %s\n", "step", operators, "operator", algorithm, "algorithm", "kernel",
-              "estimated us");
+    text_addf(t, "%5s  %-*s  %-*s  %-16s  %s\n", "step", operators, "operator", algorithm, "algorithm", "kernel", "estimated us");
     for (int i = 0; i < part->steps.count; i++) {
         const step *s = &part->steps.items[i];
         const char *name = s->operators != NULL ? s->operators : "";

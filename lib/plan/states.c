@@ -123,8 +123,8 @@ static socle_status place_update(partition *p, value_id state, value_id value)
     return status == SOCLE_OK ? order_after_readers(p, copy, state) : status;
 }
 
-/* Copies of what no unit makes (an input, a constant, the old content of another state) are there before anything is placed: whoever would
- * overwrite what they read, or needs what they overwrite, must see them. */
+/* Copies of what no unit makes (an input, a constant, the old content of another state) are there before anything is placed:
+ * whoever would overwrite what they read, or needs what they overwrite, must see them. */
 static socle_status add_plain_copies(partition *p)
 {
     const int first = p->unit_count;

@@ -1,5 +1,5 @@
-/* Benchmarks of single operators: a shape in words becomes a problem, a solver runs it, the caller takes the time in turns with whatever it
- * compares with. */
+/* Benchmarks of single operators: a shape in words becomes a problem, a solver runs it, the caller takes the time in turns with
+ * whatever it compares with. */
 #include "profile.h"
 
 #include <ctype.h>
@@ -60,14 +60,19 @@ static socle_status read_conv(const char *shape, bool constant_weights, problem 
     }
     bool fits = w_rank == x_rank - 1;
     while (fits && *rest == ',') {
-        int64_t *to = rest[1] == 's' ? &stride : rest[1] == 'p' ? &padding : rest[1] == 'd' ? &dilation : rest[1] == 'g' ? &groups : NULL;
+        int64_t *to = rest[1] == 's'   ? &stride
+                      : rest[1] == 'p' ? &padding
+                      : rest[1] == 'd' ? &dilation
+                      : rest[1] == 'g' ? &groups
+                                       : NULL;
         rest += 2;
         fits = to && read_dims(&rest, to, 1) == 1;
     }
     if (!fits || *rest || stride < 1 || dilation < 1 || groups < 1)
         return socle_fail(SOCLE_INVALID_ARGUMENT,
                           "shape '%s' is not N x C x H x W , OC x KH x KW , stride , padding: write for example "
-                          "1x64x56x56,64x3x3,s1,p1", shape);
+                          "1x64x56x56,64x3x3,s1,p1",
+                          shape);
     p->kind = PROBLEM_CONV;
     p->conv.w_constant = constant_weights;
     *g = (conv_geometry){.spatial = x_rank - 2, .batch = x[0], .channels = x[1], .out_channels = w[0], .groups = groups};
@@ -81,7 +86,8 @@ static socle_status read_conv(const char *shape, bool constant_weights, problem 
         fits = fits && g->output[i] > 0;
     }
     if (!fits || x[1] % groups || w[0] % groups)
-        return socle_fail(SOCLE_SHAPE_MISMATCH, "shape '%s': the kernel does not fit the input, or groups do not divide channels", shape);
+        return socle_fail(SOCLE_SHAPE_MISMATCH, "shape '%s': the kernel does not fit the input, or groups do not divide channels",
+                          shape);
     return SOCLE_OK;
 }
 

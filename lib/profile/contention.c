@@ -1,5 +1,5 @@
-/* Contention: do two devices share the same silicon? Both run the same arithmetic at once, each from its own thread; where one then takes
- * about twice as long as alone, their speeds must not be added up (two CPU drivers, a GPU under two platforms). */
+/* Contention: do two devices share the same silicon? Both run the same arithmetic at once, each from its own thread; where one
+ * then takes about twice as long as alone, their speeds must not be added up (two CPU drivers, a GPU under two platforms). */
 #include "profile.h"
 
 #include <math.h>
@@ -116,8 +116,7 @@ socle_status socle_profile_contention(socle_device *a, socle_device *b, int refr
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_profile_contention: devices and slowdown must not be NULL");
     store *kept = a->context->store;
     char name[512];
-    const hash128 key = hash_combine(hash_string("contention"),
-                                     hash_combine(hash_string(a->identity), hash_string(b->identity)));
+    const hash128 key = hash_combine(hash_string("contention"), hash_combine(hash_string(a->identity), hash_string(b->identity)));
     void *bytes = NULL;
     size_t size_bytes = 0;
     if (!refresh && !store_get(kept, "profile", key, &bytes, &size_bytes, NULL)) {

@@ -1,5 +1,5 @@
-/* Profiles: launch cost, transfers, bandwidth and peak rates of a device, measured with small kernels of our own and kept in the store. A
- * figure is the best of several repetitions: what the machine can do, not what it did while something else ran. */
+/* Profiles: launch cost, transfers, bandwidth and peak rates of a device, measured with small kernels of our own and kept in the
+ * store. A figure is the best of several repetitions: what the machine can do, not what it did while something else ran. */
 #include "profile.h"
 
 #include <math.h>
@@ -26,8 +26,8 @@ static void probe_finish(probe *p)
     socle_buffer_destroy(p->out);
 }
 
-static socle_status probe_create(socle_device *device, const char *source, const char *options, const char *name, size_t out_bytes,
-                                 probe *p)
+static socle_status probe_create(socle_device *device, const char *source, const char *options, const char *name,
+                                 size_t out_bytes, probe *p)
 {
     *p = (probe){0};
     socle_status status = socle_buffer_create(device, out_bytes, &p->out);
@@ -119,7 +119,8 @@ static bool is_cpu(const socle_device *device)
     return device->capabilities.type == SOCLE_DEVICE_CPU;
 }
 
-/* Rate in operations per nanosecond of the peak kernel with the given options; the iterations grow until a run takes long enough. */
+/* Rate in operations per nanosecond of the peak kernel with the given options; the iterations grow until a run takes long enough.
+ */
 static socle_status measure_rate(const measurement *m, const char *options, int lanes, double operations_per_step, double *rate)
 {
     enum { CHAINS = 12 };
@@ -260,8 +261,7 @@ static socle_status measure(socle_device *device, bool quick, socle_profile *pro
 
 static hash128 profile_key(const socle_device *device)
 {
-    return hash_combine(hash_string("profile"),
-                        hash_combine(hash_string(device->identity), hash_string(socle_version())));
+    return hash_combine(hash_string("profile"), hash_combine(hash_string(device->identity), hash_string(socle_version())));
 }
 
 static bool read_stored(socle_device *device, socle_profile *profile)
@@ -311,8 +311,13 @@ socle_status socle_profile_device(socle_device *device, int quick, int refresh, 
 const socle_profile *profile_get(socle_device *device)
 {
     /* What planning assumes of a device that cannot be measured: slow at everything, so that it is not chosen. */
-    static const socle_profile slow = {.launch_us = 100, .round_trip_us = 200, .write_gbytes_per_s = 1, .read_gbytes_per_s = 1,
-                                       .transfer_us = 100, .memory_gbytes_per_s = 1, .fp32_gflops = 1};
+    static const socle_profile slow = {.launch_us = 100,
+                                       .round_trip_us = 200,
+                                       .write_gbytes_per_s = 1,
+                                       .read_gbytes_per_s = 1,
+                                       .transfer_us = 100,
+                                       .memory_gbytes_per_s = 1,
+                                       .fp32_gflops = 1};
     pthread_mutex_lock(&device->lock);
     const socle_profile *known = device->profile;
     pthread_mutex_unlock(&device->lock);

@@ -1,5 +1,6 @@
-/* Choosing a placement: from the store's decision if there is one; else candidates by estimate, of which the best few are made and measured
- * as a whole within the budget. Estimates rank, measurements decide, and the winner is kept with the figures of all. */
+/* Choosing a placement: from the store's decision if there is one; else candidates by estimate, of which the best few are made
+ * and measured as a whole within the budget. Estimates rank, measurements decide, and the winner is kept with the figures of all.
+ */
 #include "run.h"
 
 #include <math.h>
@@ -16,8 +17,8 @@ static socle_status make_executor(const placement_work *work, socle_device *devi
 {
     device_plan *part = NULL;
     const double start_s = time_now_s();
-    socle_status status = compact ? placement_part(work, device, rows, true, &part)
-                                  : placement_fitting_part(work, device, rows, &compact, &part);
+    socle_status status =
+        compact ? placement_part(work, device, rows, true, &part) : placement_fitting_part(work, device, rows, &compact, &part);
     const double planned_s = time_now_s();
     if (status == SOCLE_OK && compact)
         log_write(&work->context->log, SOCLE_LOG_WARN, "%s: weights are not prepacked: its memory would not suffice",
@@ -71,8 +72,8 @@ static socle_status measure_parts(const placement_work *work, const placement *c
 static socle_status measure_candidate(const placement_work *work, placement *c, double budget_s)
 {
     double seconds = 0;
-    socle_status status = work->measure != NULL ? work->measure(work->user, c, budget_s, &seconds)
-                                                : measure_parts(work, c, budget_s, &seconds);
+    socle_status status =
+        work->measure != NULL ? work->measure(work->user, c, budget_s, &seconds) : measure_parts(work, c, budget_s, &seconds);
     if (status == SOCLE_OK) {
         c->measured_ms = seconds * 1e3;
     } else {
@@ -199,8 +200,7 @@ socle_status socle_plan_create(socle_context *context, const socle_model *model,
     training.batch = asked->batch > 0 ? asked->batch : 1;
     training.momentum = 0.9;
     const bool trains = asked->goal == SOCLE_GOAL_TRAINING;
-    const placement_work work = {
-        .context = context, .model = model, .options = asked, .training = trains ? &training : NULL};
+    const placement_work work = {.context = context, .model = model, .options = asked, .training = trains ? &training : NULL};
     socle_plan *plan = memory_alloc(sizeof(*plan));
     if (plan == NULL)
         return SOCLE_OUT_OF_MEMORY;

@@ -1,5 +1,6 @@
-/* Decisions in the store: the candidates of a placement with all their figures, so that later runs start without measuring. The key holds
- * everything that could change the answer; a decision that names a device which is not there any more counts as absent. */
+/* Decisions in the store: the candidates of a placement with all their figures, so that later runs start without measuring. The
+ * key holds everything that could change the answer; a decision that names a device which is not there any more counts as absent.
+ */
 #include "run.h"
 
 #include <jansson.h>

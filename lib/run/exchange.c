@@ -1,6 +1,6 @@
-/* Running an executor: inputs in, steps, outputs out, with as few driver calls as the device allows and one wait. Networks that take
- * microseconds spend most of them here, so the way is measured when the executor is made: which queue, and how the host's data gets in
- * and out. */
+/* Running an executor: inputs in, steps, outputs out, with as few driver calls as the device allows and one wait. Networks that
+ * take microseconds spend most of them here, so the way is measured when the executor is made: which queue, and how the host's
+ * data gets in and out. */
 #include "run.h"
 
 #include <math.h>

@@ -91,16 +91,16 @@ static socle_status upload_states(executor *e)
         const plan_buffer *b = &e->plan->buffers[i];
         if (b->kind != BUFFER_STATE || b->alias != GRAPH_NONE || b->size_bytes == 0 || e->buffers[i] == NULL)
             continue;
-        socle_status status = b->data != NULL ? socle_buffer_write(e->spans[i], b->data)
-                                              : socle_buffer_fill(e->spans[i], &zero, sizeof(zero));
+        socle_status status =
+            b->data != NULL ? socle_buffer_write(e->spans[i], b->data) : socle_buffer_fill(e->spans[i], &zero, sizeof(zero));
         if (status != SOCLE_OK)
             return status;
     }
     return SOCLE_OK;
 }
 
-/* Inputs and outputs lie in memory that the host reaches directly where the device has such memory. clCreateBuffer on a pointer from
- * clSVMAlloc gives the same memory as a buffer (OpenCL 3.0 specification, clCreateBuffer, CL_MEM_USE_HOST_PTR). */
+/* Inputs and outputs lie in memory that the host reaches directly where the device has such memory. clCreateBuffer on a pointer
+ * from clSVMAlloc gives the same memory as a buffer (OpenCL 3.0 specification, clCreateBuffer, CL_MEM_USE_HOST_PTR). */
 static socle_status allocate_end(executor *e, int i)
 {
     socle_device *device = e->plan->device;
@@ -155,7 +155,8 @@ static socle_status allocate_weights(executor *e)
     return SOCLE_OK;
 }
 
-/* What was enqueued before something failed may still run on memory that is given back now. The message stays that of the failure. */
+/* What was enqueued before something failed may still run on memory that is given back now. The message stays that of the
+ * failure. */
 static void settle(const executor *e)
 {
     if (e->queue != NULL)
@@ -169,8 +170,7 @@ static socle_status prepare_weights(executor *e)
     bound_steps *prepare = NULL;
     if (e->plan->prepare.count == 0)
         return SOCLE_OK;
-    socle_status status =
-        steps_bind(e->plan->device, &e->plan->prepare, e->spans, e->plan->buffer_count, &prepare);
+    socle_status status = steps_bind(e->plan->device, &e->plan->prepare, e->spans, e->plan->buffer_count, &prepare);
     if (status == SOCLE_OK)
         status = steps_enqueue(prepare, NULL);
     if (status == SOCLE_OK)

@@ -15,13 +15,13 @@ typedef enum exchange_kind {
 } exchange_kind;
 
 typedef struct executor {
-    device_plan *plan;       /* owned */
+    device_plan *plan; /* owned */
     socle_buffer *arena;
-    socle_span *spans;       /* per operand */
-    socle_buffer **buffers;  /* owned, per operand that has memory of its own; else NULL */
-    void **shared;           /* owned, per operand: memory that the host reaches directly; NULL: none */
+    socle_span *spans;      /* per operand */
+    socle_buffer **buffers; /* owned, per operand that has memory of its own; else NULL */
+    void **shared;          /* owned, per operand: memory that the host reaches directly; NULL: none */
     bound_steps *steps;
-    cl_command_queue queue;  /* its own */
+    cl_command_queue queue; /* its own */
     exchange_kind exchange;
     const struct executor *lender; /* whose states and queue it shares; NULL: its own */
     double load_ms, compile_ms;
@@ -29,12 +29,13 @@ typedef struct executor {
 
 /* Allocates, compiles in parallel, uploads, prepares and warms up. Takes ownership of plan, also on failure. */
 socle_status executor_create(device_plan *plan, executor **out);
-/* The same, but states that `lender` has by the same name are its: several plans (of other batches, for evaluation) work on one set of
- * weights. Both use one queue, so their runs are in order; the lender outlives the other. Not warmed up: that would change the states. */
+/* The same, but states that `lender` has by the same name are its: several plans (of other batches, for evaluation) work on one
+ * set of weights. Both use one queue, so their runs are in order; the lender outlives the other. Not warmed up: that would change
+ * the states. */
 socle_status executor_create_sharing(device_plan *plan, const executor *lender, executor **out);
 void executor_destroy(executor *e);
-/* Inputs in, all steps, outputs out; then waits. inputs/outputs by position; NULL entries are left as they are. What was started before must
- * have been waited for. */
+/* Inputs in, all steps, outputs out; then waits. inputs/outputs by position; NULL entries are left as they are. What was started
+ * before must have been waited for. */
 socle_status executor_run(executor *e, const void *const *inputs, void *const *outputs);
 /* Measures which queue and exchange is fastest for runs of microseconds, and keeps it; called once while the executor is made. */
 socle_status executor_choose_exchange(executor *e);
@@ -71,7 +72,8 @@ socle_status shards_create(const placement_work *work, const placement *chosen, 
 void shards_destroy(shards *s); /* takes NULL */
 /* inputs and outputs of the whole batch, as for executor_run; each device takes its rows at the same time. */
 socle_status shards_run(const shards *s, const void *const *inputs, void *const *outputs);
-/* Median seconds of a run of the whole batch on random inputs. in_flight: of runs that follow each other without a wait between. */
+/* Median seconds of a run of the whole batch on random inputs. in_flight: of runs that follow each other without a wait between.
+ */
 socle_status shards_measure(const shards *s, bool in_flight, double budget_s, double *seconds);
 
 /* ---- placements (decide.c, decision.c) ---- */
@@ -81,7 +83,8 @@ bool decision_read(const placement_work *work, socle_plan *plan);
 void decision_keep(const placement_work *work, const socle_plan *plan);
 
 /* Fills plan (context, model_name, goal, batch and candidates): from the store's decision if there is one, else candidates by
- * estimate, the best few measured within the budget, the winner kept. Leaves plan->parts NULL: they are made by whoever runs them. */
+ * estimate, the best few measured within the budget, the winner kept. Leaves plan->parts NULL: they are made by whoever runs
+ * them. */
 socle_status placement_decide(const placement_work *work, socle_plan *plan);
 /* The same for training, whose candidates are measured with their exchange of gradients (trainer_measure.c). */
 socle_status trainer_decide(const placement_work *work, socle_plan *plan);

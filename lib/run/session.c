@@ -1,5 +1,5 @@
-/* Sessions: a model with frozen weights on the placement that was decided for it. Shapes other than the planned ones become variants on the
- * same devices, made at their first use and kept. */
+/* Sessions: a model with frozen weights on the placement that was decided for it. Shapes other than the planned ones become
+ * variants on the same devices, made at their first use and kept. */
 #include "session.h"
 
 #include <stdio.h>
@@ -144,8 +144,8 @@ static socle_status check_input(const socle_session *session, int index, const s
                               value->name, i, (long long)type->dims[i], (long long)input->dims[i]);
     const size_t needed = (size_t)socle_tensor_count(input) * socle_dtype_size_bytes(input->dtype);
     if (needed > 0 && (input->data == NULL || input->size_bytes < needed))
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "input '%s' needs %zu bytes, the memory given for it has %zu", value->name, needed,
-                          input->data != NULL ? input->size_bytes : 0);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "input '%s' needs %zu bytes, the memory given for it has %zu", value->name,
+                          needed, input->data != NULL ? input->size_bytes : 0);
     return SOCLE_OK;
 }
 
@@ -160,8 +160,8 @@ static socle_shape_binding *bind_all(const socle_graph *graph, const socle_tenso
     return bindings;
 }
 
-/* Where only the number of rows differs from the plan, the new rows are shared out as planned; any other shape runs on the device with the
- * largest share. */
+/* Where only the number of rows differs from the plan, the new rows are shared out as planned; any other shape runs on the device
+ * with the largest share. */
 static bool only_rows_differ(const variant *planned, const socle_tensor *inputs)
 {
     for (int i = 0; i < planned->input_count; i++) {
@@ -242,7 +242,8 @@ static socle_status check_call(const socle_session *session, const socle_tensor 
     if (session == NULL || (inputs == NULL && input_count > 0))
         return socle_fail(SOCLE_INVALID_ARGUMENT, "the session and its inputs must not be NULL");
     if (input_count != session->first->input_count)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "the model has %d inputs, %d were given", session->first->input_count, input_count);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "the model has %d inputs, %d were given", session->first->input_count,
+                          input_count);
     for (int i = 0; i < input_count; i++) {
         socle_status status = check_input(session, i, &inputs[i]);
         if (status != SOCLE_OK)

@@ -9,9 +9,9 @@ typedef struct variant {
     graph_type *inputs, *outputs; /* of the whole batch, in the model's order */
     int input_count, output_count;
     shards *shards;
-    const void **from;     /* per input, for one run */
-    void **to;             /* per output, for one run */
-    pthread_mutex_t lock;  /* held during a run */
+    const void **from;    /* per input, for one run */
+    void **to;            /* per output, for one run */
+    pthread_mutex_t lock; /* held during a run */
 } variant;
 
 /* Makes the executors of a placement ready to run; the variant takes nothing of work's. */
@@ -25,11 +25,11 @@ socle_status variant_run(variant *v, const socle_tensor *inputs, socle_tensor *o
 struct socle_session {
     socle_context *context;
     const socle_model *model;
-    socle_plan_options options;      /* strings and bindings owned */
+    socle_plan_options options; /* strings and bindings owned */
     socle_shape_binding *bindings;
     socle_plan *plan;
-    variant *first;                  /* as planned; others behind it in the order of their first use */
-    pthread_mutex_t lock;            /* of the list */
+    variant *first;       /* as planned; others behind it in the order of their first use */
+    pthread_mutex_t lock; /* of the list */
     char *placement;
     socle_session_times times;
 };

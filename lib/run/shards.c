@@ -34,11 +34,13 @@ static socle_status run_shard(int index, void *user)
     const void *inputs[MAX_ENDS];
     void *outputs[MAX_ENDS];
     for (int i = 0; i < e->plan->input_count; i++)
-        inputs[i] = run->inputs[i] == NULL ? NULL
-                                           : (const char *)run->inputs[i] + end_bytes(e, e->plan->inputs[i]) / (size_t)rows * (size_t)first;
+        inputs[i] = run->inputs[i] == NULL
+                        ? NULL
+                        : (const char *)run->inputs[i] + end_bytes(e, e->plan->inputs[i]) / (size_t)rows * (size_t)first;
     for (int i = 0; i < e->plan->output_count; i++)
-        outputs[i] = run->outputs[i] == NULL ? NULL
-                                             : (char *)run->outputs[i] + end_bytes(e, e->plan->outputs[i]) / (size_t)rows * (size_t)first;
+        outputs[i] = run->outputs[i] == NULL
+                         ? NULL
+                         : (char *)run->outputs[i] + end_bytes(e, e->plan->outputs[i]) / (size_t)rows * (size_t)first;
     return executor_run(e, inputs, outputs);
 }
 

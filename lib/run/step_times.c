@@ -1,6 +1,6 @@
-/* Times of single steps of a session. A step is run alone and then several times in a row: the difference is the step's own time, without
- * the cost of waiting for it. That needs no event timestamps, which some drivers do not have. Steps of inference read and write different
- * memory, so running one again changes nothing. */
+/* Times of single steps of a session. A step is run alone and then several times in a row: the difference is the step's own time,
+ * without the cost of waiting for it. That needs no event timestamps, which some drivers do not have. Steps of inference read and
+ * write different memory, so running one again changes nothing. */
 #include "session.h"
 
 #include <math.h>
@@ -57,7 +57,8 @@ socle_status socle_session_profile(socle_session *session, const socle_tensor *i
                                    void (*visitor)(const socle_step_time *step, void *user), void *user)
 {
     if (session == NULL || visitor == NULL || inputs == NULL || input_count != session->first->input_count)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_session_profile: session, inputs and visitor must not be NULL, and the inputs "
+        return socle_fail(SOCLE_INVALID_ARGUMENT,
+                          "socle_session_profile: session, inputs and visitor must not be NULL, and the inputs "
                           "as many as the model has");
     variant *v = session->first;
     if (!variant_fits(v, inputs))

@@ -110,7 +110,8 @@ struct socle_trainer {
 socle_status trainer_place(socle_trainer *t, const placement *chosen);
 void trainer_drop(socle_trainer *t);
 
-/* trainer_measure.c: the placement of t's plan, by steps of t itself on zeros. Afterwards nothing is placed and nothing counted. */
+/* trainer_measure.c: the placement of t's plan, by steps of t itself on zeros. Afterwards nothing is placed and nothing counted.
+ */
 socle_status trainer_choose(socle_trainer *t);
 
 /* trainer_plan.c: executors in every form. inputs: the types with the rows of that device; NULL: as the model's with `batch`

@@ -1,5 +1,5 @@
-/* Choosing where to train: candidates are measured as they will run, with the exchange of gradients and weights that several devices
- * need, by steps on zeros. What such steps do to the weights is dropped with their placement. */
+/* Choosing where to train: candidates are measured as they will run, with the exchange of gradients and weights that several
+ * devices need, by steps on zeros. What such steps do to the weights is dropped with their placement. */
 #include "trainer.h"
 
 #define MAX_SAMPLES 256

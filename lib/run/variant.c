@@ -88,15 +88,16 @@ static socle_status check_output(const char *name, const graph_type *type, socle
         output->dtype = type->dtype;
         memcpy(output->dims, type->dims, sizeof(output->dims));
     } else if (output->dtype != type->dtype) {
-        return socle_fail(SOCLE_TYPE_MISMATCH, "output '%s' is %s, the tensor given for it is %s: give memory of the output's type",
-                          name, socle_dtype_name(type->dtype), socle_dtype_name(output->dtype));
+        return socle_fail(SOCLE_TYPE_MISMATCH,
+                          "output '%s' is %s, the tensor given for it is %s: give memory of the output's type", name,
+                          socle_dtype_name(type->dtype), socle_dtype_name(output->dtype));
     } else if (!same_shape(type, output)) {
         return socle_fail(SOCLE_SHAPE_MISMATCH, "output '%s' has shape %s, the tensor given for it %s", name,
                           shape_text(type->rank, type->dims, expected), shape_text(output->rank, output->dims, given));
     }
     if (output->size_bytes < size_bytes || (output->data == NULL && size_bytes > 0))
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "output '%s' needs %zu bytes, the memory given for it has %zu", name, size_bytes,
-                          output->data != NULL ? output->size_bytes : 0);
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "output '%s' needs %zu bytes, the memory given for it has %zu", name,
+                          size_bytes, output->data != NULL ? output->size_bytes : 0);
     output->size_bytes = size_bytes;
     return SOCLE_OK;
 }

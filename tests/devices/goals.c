@@ -1,5 +1,6 @@
-/* The goal decides: one model, two drivers' devices on the same processor, two answers. PoCL's `basic` device runs in the calling thread and
- * answers one row soonest; `pthread` uses all cores and takes a large batch. Both are measured here, as for any host. */
+/* The goal decides: one model, two drivers' devices on the same processor, two answers. PoCL's `basic` device runs in the calling
+ * thread and answers one row soonest; `pthread` uses all cores and takes a large batch. Both are measured here, as for any host.
+ */
 #include <socle/socle.h>
 
 #include <criterion/criterion.h>

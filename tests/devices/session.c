@@ -1,4 +1,5 @@
-/* Sessions on the real devices: answers equal the float64 reference, whatever the goal, the batch and the thread; decisions are kept. */
+/* Sessions on the real devices: answers equal the float64 reference, whatever the goal, the batch and the thread; decisions are
+ * kept. */
 #include <socle/socle.h>
 
 #include <criterion/criterion.h>
@@ -56,7 +57,8 @@ static socle_value dense(socle_graph *g, const char *name, socle_value x, float 
     snprintf(bias, sizeof(bias), "%s.bias", name);
     cr_assert_eq(socle_graph_initializer(g, weight, &weights, 1, &inputs[1]), SOCLE_OK, "%s", socle_error_message());
     cr_assert_eq(socle_graph_initializer(g, bias, &biases, 1, &inputs[2]), SOCLE_OK, "%s", socle_error_message());
-    cr_assert_eq(socle_graph_node(g, "Gemm", NULL, name, inputs, 3, &transposed, 1, &y, 1), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(socle_graph_node(g, "Gemm", NULL, name, inputs, 3, &transposed, 1, &y, 1), SOCLE_OK, "%s",
+                 socle_error_message());
     return y;
 }
 
@@ -115,7 +117,8 @@ Test(session, every_device_answers_like_the_reference)
             continue;
         options.devices = info->id;
         options.budget_s = 0;
-        cr_assert_eq(socle_session_create(context, model, &options, &session), SOCLE_OK, "%s: %s", info->id, socle_error_message());
+        cr_assert_eq(socle_session_create(context, model, &options, &session), SOCLE_OK, "%s: %s", info->id,
+                     socle_error_message());
         check_answer(session, &n, 1, 5);
         check_answer(session, &n, 1, 6);
         socle_session_destroy(session);
@@ -203,7 +206,8 @@ Test(session, a_decision_is_kept_and_used_by_the_next_start)
     cr_assert_eq(system(command), 0);
 }
 
-static void check_refused(socle_session *session, const socle_tensor *in, socle_tensor *out, socle_status expected, const char *message)
+static void check_refused(socle_session *session, const socle_tensor *in, socle_tensor *out, socle_status expected,
+                          const char *message)
 {
     cr_assert_eq(socle_session_run(session, in, 1, out, 1), expected, "%s", socle_error_message());
     cr_assert_str_eq(socle_error_message(), message);

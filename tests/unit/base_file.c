@@ -147,8 +147,7 @@ Test(file, that_cannot_be_written_names_the_path_and_the_reason)
 {
     file_writer *writer = NULL;
     cr_assert_eq(file_writer_open("no/such/folder/a", &writer), SOCLE_IO);
-    cr_assert_str_eq(socle_error_message(),
-                     "no/such/folder/a: cannot be written: No such file or directory: check the path");
+    cr_assert_str_eq(socle_error_message(), "no/such/folder/a: cannot be written: No such file or directory: check the path");
     cr_assert_eq(file_writer_open(".", &writer), SOCLE_IO);
     cr_assert_str_eq(socle_error_message(), ".: is a folder: name a file in it");
     cr_assert_null(writer);

@@ -72,10 +72,10 @@ Test(bfloat16, every_pattern_is_the_upper_half_of_a_float)
 
 Test(bfloat16, rounds_to_the_nearest_even)
 {
-    cr_assert_eq(float_to_bfloat16(0x1.00p0f + 0x1p-8f), 0x3f80);           /* middle, below is even */
-    cr_assert_eq(float_to_bfloat16(0x1.02p0f + 0x1p-8f), 0x3f82);           /* middle, above is even */
+    cr_assert_eq(float_to_bfloat16(0x1.00p0f + 0x1p-8f), 0x3f80); /* middle, below is even */
+    cr_assert_eq(float_to_bfloat16(0x1.02p0f + 0x1p-8f), 0x3f82); /* middle, above is even */
     cr_assert_eq(float_to_bfloat16(0x1.00p0f + 0x1p-8f + 0x1p-20f), 0x3f81);
-    cr_assert_eq(float_to_bfloat16(3.4028235e38f), 0x7f80);                 /* past the largest */
+    cr_assert_eq(float_to_bfloat16(3.4028235e38f), 0x7f80); /* past the largest */
     cr_assert(isnan(bfloat16_to_float(float_to_bfloat16(nanf("1")))));
 }
 

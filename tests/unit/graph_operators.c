@@ -22,7 +22,8 @@
 DEFINE(add, a + b)
 DEFINE(sub, a - b)
 DEFINE(mul, a *b)
-DEFINE(quotient, a / b) DEFINE(modulo, fmod(a, b)) DEFINE(power, pow(a, b)) DEFINE(absolute, fabs(a)) DEFINE(negative, -a)
+DEFINE(quotient, a / b)
+DEFINE(modulo, fmod(a, b)) DEFINE(power, pow(a, b)) DEFINE(absolute, fabs(a)) DEFINE(negative, -a)
     DEFINE(sign, isnan(a) ? a : (a > 0) - (a < 0)) DEFINE(inverse, 1 / a) DEFINE(root, sqrt(a)) DEFINE(up, ceil(a)) DEFINE(
         down, floor(a)) DEFINE(nearest, rint(a)) DEFINE(exponential, exp(a)) DEFINE(logarithm, log(a)) DEFINE(error, erf(a))
         DEFINE(sine, sin(a)) DEFINE(cosine, cos(a)) DEFINE(tangent, tan(a)) DEFINE(arcsine, asin(a)) DEFINE(arccosine, acos(a))

@@ -1,6 +1,6 @@
 /* gemm/vector: one to sixteen rows on CPU-shaped devices, where the time is that of reading B once. A constant B is packed into
- * panels, so that it streams; any other B that is stored transposed is read in place by dot products, and so is a large one for a row or
- * two: its lines are long enough to stream as they are. (Rows of B in place: gemm/direct.) */
+ * panels, so that it streams; any other B that is stored transposed is read in place by dot products, and so is a large one for a
+ * row or two: its lines are long enough to stream as they are. (Rows of B in place: gemm/direct.) */
 #include "gemm.h"
 
 enum { ROWS, VECTORS, GROUP_COLUMNS };
