@@ -38,8 +38,9 @@ typedef enum device_quirk {
     QUIRK_COMPILES_AT_ENQUEUE = 1 << 4, /* compiles at the first launch of each work-group size (PoCL) */
     QUIRK_LOCAL_THREAD_QUEUE = 1 << 5,  /* queue property 1 << 31 runs kernels in the calling thread (Intel CPU) */
     QUIRK_COMPILE_ONE_AT_A_TIME = 1 << 6,
-    QUIRK_FINISH_AFTER_FLUSH = 1 << 7,   /* clFinish does not wait for what clFlush sent off before (rusticl) */
-    QUIRK_ONE_CALLER = 1 << 8 /* commands of all queues run in whichever thread comes first, and waits do not see that (PoCL basic) */
+    QUIRK_FINISH_AFTER_FLUSH = 1 << 7, /* clFinish does not wait for what clFlush sent off before (rusticl) */
+    QUIRK_ONE_CALLER =
+        1 << 8 /* commands of all queues run in whichever thread comes first, and waits do not see that (PoCL basic) */
 } device_quirk;
 
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;
@@ -63,7 +64,7 @@ struct socle_context {
 
 struct socle_device {
     socle_context *context;
-    pthread_mutex_t turn; /* see device_turn_begin */
+    pthread_mutex_t turn;   /* see device_turn_begin */
     socle_device_info info; /* strings owned by the device */
     cl_platform_id platform;
     cl_device_id cl_device;
@@ -80,6 +81,7 @@ struct socle_device {
     uint64_t allocated_bytes;
     struct program_cache *programs; /* program.h: compiled programs of this device */
     void *profile;                  /* profile.h: kept once read; memory_free with the device */
+    void *tunings;                  /* profile.h: shapes with a known fastest way, once asked; memory_free with the device */
     pthread_mutex_t health_lock;    /* of info.status and info.reason, which a lost device changes */
     char *reason_allocated;
     int timer_state; /* device_timer_ok: 0 not checked yet, 1 agrees, -1 does not */
@@ -90,10 +92,15 @@ socle_status device_enumerate(socle_context *context, const char *devices_filter
 /* Frees all devices; called by the context's destructor after everything else is gone. */
 void device_finish_all(socle_context *context);
 
+/* The part of the identity that equal devices of equal machines share: without the id and the UUID. Allocated; NULL: memory is
+ * out. */
+char *device_model(const socle_device *device);
+
 /* Creates the OpenCL context and queue on first use. Every function below calls it. */
 socle_status device_open(socle_device *device);
 bool device_has_quirk(const socle_device *device, device_quirk quirk);
-/* Around every call that gives a device something to do: one thread at a time where the driver needs it (QUIRK_ONE_CALLER), else free. */
+/* Around every call that gives a device something to do: one thread at a time where the driver needs it (QUIRK_ONE_CALLER), else
+ * free. */
 void device_turn_begin(socle_device *device);
 void device_turn_end(socle_device *device);
 

@@ -76,6 +76,7 @@ void device_free(socle_device *device)
     for (size_t i = 0; i < COUNT_OF(strings); i++)
         memory_free((char *)strings[i]);
     memory_free(device->profile);
+    memory_free(device->tunings);
     pthread_mutex_destroy(&device->health_lock);
     pthread_mutex_destroy(&device->turn);
     pthread_mutex_destroy(&device->lock);

@@ -153,12 +153,18 @@ socle_status device_set_identity(socle_device *device)
         memset(uuid, 0, sizeof(uuid));
     for (size_t i = 0; i < sizeof(uuid); i++)
         snprintf(uuid_text + 2 * i, 3, "%02x", uuid[i]);
-    char *identity = memory_format("%s%s|%s|%s|%s|%s|%s|units %d|vector %d|%s", whole != device ? "part of " : "",
-                                   whole->info.id, info->name, info->vendor, info->platform, info->driver_version, info->opencl_version,
+    char *identity = memory_format("%s%s|%s|%s|%s|%s|%s|units %d|vector %d|%s", whole != device ? "part of " : "", whole->info.id,
+                                   info->name, info->vendor, info->platform, info->driver_version, info->opencl_version,
                                    info->compute_units, device->capabilities.vector_width_float, uuid_text);
     if (identity == NULL)
         return SOCLE_OUT_OF_MEMORY;
     memory_free(device->identity);
     device->identity = identity;
     return SOCLE_OK;
+}
+
+char *device_model(const socle_device *device)
+{
+    const char *begin = strchr(device->identity, '|'), *end = strrchr(device->identity, '|');
+    return memory_format("%s%.*s", device->parent != NULL ? "part of " : "", (int)(end - begin - 1), begin + 1);
 }

@@ -1,4 +1,5 @@
-/* Tuning what a model needs on a device: its graph is planned once to learn the problems, each is tuned within its part of the budget. */
+/* Tuning what a model needs on a device: its graph is planned once to learn the problems, each is tuned within its part of the
+ * budget. */
 #include "plan.h"
 
 #include <socle/profile.h>
@@ -8,12 +9,11 @@ typedef struct tuning_run {
     hash128 *seen; /* problems met, each once */
     int seen_count, seen_capacity;
     bool measuring; /* the first pass only counts */
-    socle_tune_level level;
+    const socle_tune_options *options;
     double deadline_s;
     int done, total;
     bool stopped;
-    socle_tune_progress progress;
-    void *user;
+    const char *problem; /* that is measured now */
 } tuning_run;
 
 static bool is_new(tuning_run *run, const problem *p, bool *failed)
@@ -30,29 +30,40 @@ static bool is_new(tuning_run *run, const problem *p, bool *failed)
     return !*failed;
 }
 
+static int watch(const char *solver, void *user)
+{
+    tuning_run *run = user;
+    (void)solver;
+    if (run->options->progress != NULL &&
+        run->options->progress(run->problem, NULL, -1, -1, run->done, run->total, run->options->user) != 0)
+        run->stopped = true;
+    return run->stopped;
+}
+
 /* Problems left share what is left of the budget equally. A problem that cannot be tuned is not the end of the others. */
 static socle_status tune_one(tuning_run *run, socle_device *device, const problem *p)
 {
     char name[256];
     tuned best;
     double default_us = -1;
+    const socle_tune_options *o = run->options;
     const double left_s = run->deadline_s - time_now_s();
+    const double budget_s = left_s / (run->total > run->done ? run->total - run->done : 1);
+    const tuner_options options = {o->level, budget_s > 0 ? budget_s : 0, o->refresh != 0, watch, run};
     if (left_s <= 0) {
         run->stopped = true;
         return SOCLE_OK;
     }
-    const double budget_s = left_s / (run->total > run->done ? run->total - run->done : 1);
-    socle_status status = tuner_tune(device, p, run->level, budget_s, &best, &default_us);
+    problem_text(p, name, sizeof(name));
+    run->problem = name;
+    socle_status status = tuner_tune(device, p, &options, &best, &default_us);
     run->done++;
     if (status == SOCLE_OUT_OF_MEMORY)
         return status;
-    problem_text(p, name, sizeof(name));
-    if (status != SOCLE_OK) {
+    if (status != SOCLE_OK && status != SOCLE_INTERRUPTED)
         log_write(&device->context->log, SOCLE_LOG_WARN, "%s: %s", name, socle_error_message());
-        return SOCLE_OK;
-    }
-    if (run->progress != NULL &&
-        run->progress(name, best.solver->name, best.us, default_us, run->done, run->total, run->user) != 0)
+    if (status == SOCLE_OK && o->progress != NULL &&
+        o->progress(name, best.solver->name, best.us, default_us, run->done, run->total, o->user) != 0)
         run->stopped = true;
     return SOCLE_OK;
 }
@@ -83,18 +94,21 @@ static socle_status plan_once(socle_device *device, const socle_model *model, in
     return status;
 }
 
-socle_status socle_tune_model(socle_device *device, const socle_model *model, int64_t batch, socle_tune_level level,
-                              double budget_s, socle_tune_progress progress, void *user)
+socle_status socle_tune_model(socle_device *device, const socle_model *model, const socle_tune_options *options)
 {
-    if (device == NULL || model == NULL || budget_s <= 0)
+    const socle_tune_options defaults = SOCLE_TUNE_OPTIONS_INIT;
+    const socle_tune_options *o = options != NULL ? options : &defaults;
+    if (device == NULL || model == NULL || !(o->budget_s > 0))
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_tune_model: device and model must not be NULL, the budget above 0 s");
-    tuning_run run = {.level = level, .progress = progress, .user = user, .deadline_s = time_now_s() + budget_s};
-    socle_status status = plan_once(device, model, batch, &run);
+    if (o->level < SOCLE_TUNE_FAST || o->level > SOCLE_TUNE_EXHAUSTIVE)
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_tune_model: there is no level %d", (int)o->level);
+    tuning_run run = {.options = o, .deadline_s = time_now_s() + o->budget_s};
+    socle_status status = plan_once(device, model, o->batch, &run);
     run.total = run.seen_count;
     run.seen_count = 0;
     run.measuring = true;
     if (status == SOCLE_OK)
-        status = plan_once(device, model, batch, &run);
+        status = plan_once(device, model, o->batch, &run);
     memory_free(run.seen);
     return status;
 }

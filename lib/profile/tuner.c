@@ -1,161 +1,151 @@
-/* The tuner: candidates (solver x tuning) of a problem are ranked by estimate, checked against the reference solver's result, measured in
- * turns so that drifts of the machine hit all alike, and the winner is kept in the store. */
-#include "profile.h"
+/* The tuner: the ways (solver x tuning) to do a problem are ranked by estimate, checked against the reference solver's result,
+ * measured in turns so that drifts of the machine hit all alike, and the winner is kept in the store. A way is noted there before
+ * it is tried: if it takes the process along, the next search knows which it was. */
+#include "tuning.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MAX_SOLVERS 16
 #define MAX_TUNINGS 64
 #define MAX_CANDIDATES 256
 #define MAX_SAMPLES 64
-
-/* ---- what is kept ---- */
-
-static hash128 tuning_key(const socle_device *device, const problem *p, char text[256])
-{
-    problem_text(p, text, 256);
-    const hash128 machine = hash_combine(hash_string(device->identity), hash_string(socle_version()));
-    return hash_combine(machine, hash_combine(hash_string(text), hash_string(p->deterministic ? "deterministic" : "")));
-}
-
-static void keep(socle_device *device, const problem *p, const tuned *best)
-{
-    char text_of_problem[256];
-    text line = {0};
-    const hash128 key = tuning_key(device, p, text_of_problem);
-    text_addf(&line, "%s %.9g", best->solver->name, best->us);
-    for (int i = 0; i < TUNING_MAX; i++)
-        text_addf(&line, " %d", best->tuning.value[i]);
-    if (!line.failed) /* a store that cannot be written costs time on the next start, nothing else */
-        store_put(device->context->store, "tuning", key, text_of_problem, device->info.id, line.data, line.length + 1);
-    text_finish(&line);
-}
-
-static bool read_kept(socle_device *device, const problem *p, tuned *best)
-{
-    char text_of_problem[256], name[64];
-    void *bytes = NULL;
-    size_t size_bytes = 0;
-    int used = 0;
-    bool found = false;
-    const hash128 key = tuning_key(device, p, text_of_problem);
-    if (store_get(device->context->store, "tuning", key, &bytes, &size_bytes, NULL))
-        return false;
-    const char *line = bytes;
-    if (size_bytes && line[size_bytes - 1] == 0 && sscanf(line, "%63s %lf%n", name, &best->us, &used) == 2) {
-        best->solver = solver_find(name);
-        found = best->solver && best->solver->kind == p->kind && best->solver->applicable(p, device);
-        for (int i = 0; i < TUNING_MAX && found; i++) {
-            int step = 0;
-            found = sscanf(line + used, "%d%n", &best->tuning.value[i], &step) == 1;
-            used += step;
-        }
-    }
-    memory_free(bytes);
-    return found;
-}
-
-/* ---- candidates ---- */
+#define SETTLED_SAMPLES 9   /* quartiles of fewer say little */
+#define ADMISSION_SHARE 0.7 /* of the budget; the rest is for taking turns */
+#define HOPELESS 1.3        /* times the best: after three samples each, it cannot win */
+#define ASSUMED_SHARE 0.5   /* of the peak, that a solver reaches where nothing better is known of it */
 
 typedef struct candidate {
-    const solver *solver;
-    tuning tuning;
+    way way;
     double estimate_s;
     double samples[MAX_SAMPLES];
     int sample_count;
-    double best_s, median_s;
-    workload *work;
+    double best_s, median_s, spread_s;
+    workload *work; /* NULL: out */
+    bool is_default;
 } candidate;
 
-/* Share of the peak that a solver reaches where nothing better is known of it. */
-#define ASSUMED_SHARE 0.5
-
-static double estimate_s(const problem *p, socle_device *device, const solver *s, const tuning *t)
+static double estimate_s(const problem *p, socle_device *device, const way *w)
 {
-    if (s->estimate)
-        return s->estimate(p, device, t);
+    if (w->solver->estimate)
+        return w->solver->estimate(p, device, &w->tuning);
     return profile_estimate_us(profile_get(device), problem_flops(p) / ASSUMED_SHARE, problem_bytes(p)) * 1e-6;
 }
 
-socle_status tuner_best(socle_device *device, const problem *p, tuned *best)
+/* ---- without measuring ---- */
+
+/* The first tuning of each solver, and of these the one with the least estimate. */
+static socle_status best_by_estimate(socle_device *device, const problem *p, const tuning_record *record, way *best)
 {
     const solver *solvers[MAX_SOLVERS];
-    if (read_kept(device, p, best))
-        return SOCLE_OK;
+    tuning tunings[MAX_TUNINGS];
+    double least = INFINITY;
     const int count = solver_candidates(p, device, solvers, MAX_SOLVERS);
     if (count == 0)
         return SOCLE_UNSUPPORTED;
-    double least = INFINITY;
+    *best = (way){.solver = solvers[count - 1]};
     for (int i = 0; i < count; i++) {
-        tuning first = {{0}};
-        solvers[i]->candidates(p, device, &first, 1);
-        const double seconds = estimate_s(p, device, solvers[i], &first);
+        way w = {.solver = solvers[i]};
+        const int total = record->failure_count > 0 ? solvers[i]->candidates(p, device, tunings, MAX_TUNINGS)
+                                                    : solvers[i]->candidates(p, device, tunings, 1);
+        int k = 0;
+        for (w.tuning = tunings[0]; k < total && tuning_has_failed(record, &w);)
+            w.tuning = ++k < total ? tunings[k] : w.tuning;
+        if (k == total)
+            continue;
+        const double seconds = estimate_s(p, device, &w);
         if (seconds < least) {
             least = seconds;
-            *best = (tuned){solvers[i], first, -1};
+            *best = w;
         }
     }
     return SOCLE_OK;
 }
 
-static int compare_estimates(const void *a, const void *b)
+static socle_status best_known(socle_device *device, const problem *p, const tuning_record *record, tuned *best)
 {
-    const double x = ((const candidate *)a)->estimate_s, y = ((const candidate *)b)->estimate_s;
-    return (x > y) - (x < y);
+    way w;
+    if (record->tuned) {
+        *best = (tuned){record->best.solver, record->best.tuning, record->us};
+        return SOCLE_OK;
+    }
+    if (!tuning_nearest(device, p, &w) || tuning_has_failed(record, &w)) {
+        socle_status status = best_by_estimate(device, p, record, &w);
+        if (status)
+            return status;
+    }
+    *best = (tuned){w.solver, w.tuning, -1};
+    return SOCLE_OK;
 }
 
-static int collect(socle_device *device, const problem *p, socle_tune_level level, candidate *out)
+socle_status tuner_best(socle_device *device, const problem *p, tuned *best)
+{
+    tuning_record record;
+    tuning_read(device, p, &record);
+    return best_known(device, p, &record, best);
+}
+
+/* ---- a search ---- */
+
+typedef struct search {
+    socle_device *device;
+    const problem *p;
+    const tuner_options *options;
+    tuning_record record;
+    candidate *candidates;
+    int count;
+    workload *reference; /* NULL: it could not run */
+    double admission_end_s, end_s;
+    double longest_s; /* that making a candidate ready took */
+    bool stopped, complete;
+} search;
+
+static bool is_alive(search *s, const way *w)
+{
+    if (!s->stopped && s->options->watch != NULL)
+        s->stopped = s->options->watch(w->solver->name, s->options->user) != 0;
+    return !s->stopped;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+    const candidate *x = a, *y = b;
+    if (x->is_default != y->is_default)
+        return x->is_default ? -1 : 1;
+    return (x->estimate_s > y->estimate_s) - (x->estimate_s < y->estimate_s);
+}
+
+/* The default first, then by estimate; at the faster levels not what is estimated far slower than the best. */
+static void collect(search *s, const way *by_default)
 {
     static const int tunings_of_level[] = {2, 12, MAX_TUNINGS};
+    static const double furthest_of_level[] = {4, 8, INFINITY};
     const solver *solvers[MAX_SOLVERS];
     tuning tunings[MAX_TUNINGS];
-    int count = 0;
-    const int solver_total = solver_candidates(p, device, solvers, MAX_SOLVERS);
+    double least = INFINITY;
+    s->candidates[s->count++] = (candidate){.way = *by_default, .is_default = true};
+    const int solver_total = solver_candidates(s->p, s->device, solvers, MAX_SOLVERS);
     for (int i = 0; i < solver_total; i++) {
-        const int tuning_total = solvers[i]->candidates(p, device, tunings, tunings_of_level[level]);
-        for (int k = 0; k < tuning_total && count < MAX_CANDIDATES; k++)
-            out[count++] = (candidate){.solver = solvers[i], .tuning = tunings[k],
-                                       .estimate_s = estimate_s(p, device, solvers[i], &tunings[k])};
+        const int total = solvers[i]->candidates(s->p, s->device, tunings, tunings_of_level[s->options->level]);
+        for (int k = 0; k < total && s->count < MAX_CANDIDATES; k++) {
+            const way w = {solvers[i], tunings[k]};
+            if (!way_equal(&w, by_default) && !tuning_has_failed(&s->record, &w))
+                s->candidates[s->count++] = (candidate){.way = w};
+        }
     }
-    qsort(out, (size_t)count, sizeof(*out), compare_estimates);
-    return count;
+    for (int i = 0; i < s->count; i++) {
+        s->candidates[i].estimate_s = estimate_s(s->p, s->device, &s->candidates[i].way);
+        least = fmin(least, s->candidates[i].estimate_s);
+    }
+    qsort(s->candidates, (size_t)s->count, sizeof(*s->candidates), compare_candidates);
+    while (s->count > 1 && s->candidates[s->count - 1].estimate_s > furthest_of_level[s->options->level] * least)
+        s->count--;
 }
 
 /* ---- measuring ---- */
-
-static void sample(candidate *c)
-{
-    double seconds;
-    if (workload_run(c->work, &seconds)) {
-        c->best_s = INFINITY;
-        workload_destroy(c->work);
-        c->work = NULL;
-        return;
-    }
-    c->best_s = fmin(c->best_s, seconds);
-    c->samples[c->sample_count++ % MAX_SAMPLES] = seconds;
-}
-
-/* Makes the candidate ready, compares its result with the reference's and takes a first sample; false: it is out. */
-static bool admit(socle_device *device, const problem *p, candidate *c, workload *reference)
-{
-    c->best_s = INFINITY;
-    if (workload_create(device, p, c->solver, &c->tuning, &c->work)) {
-        log_write(&device->context->log, SOCLE_LOG_INFO, "%s left out: %s", c->solver->name, socle_error_message());
-        return false;
-    }
-    if (workload_run(c->work, NULL) || (reference && workload_compare(c->work, reference))) {
-        log_write(&device->context->log, SOCLE_LOG_WARN, "%s left out: %s", c->solver->name, socle_error_message());
-        workload_destroy(c->work);
-        c->work = NULL;
-        return false;
-    }
-    sample(c);
-    return c->work != NULL;
-}
 
 static void drop(candidate *c)
 {
@@ -163,101 +153,199 @@ static void drop(candidate *c)
     c->work = NULL;
 }
 
-/* One candidate after the other within the deadline; those clearly slower than the best so far leave at once and free their memory. */
-static int admit_all(socle_device *device, const problem *p, candidate *candidates, int count, workload *reference,
-                     double deadline_s)
+static void sample(candidate *c)
+{
+    double seconds;
+    if (workload_run(c->work, &seconds)) {
+        c->best_s = INFINITY;
+        drop(c);
+        return;
+    }
+    c->best_s = fmin(c->best_s, seconds);
+    c->samples[c->sample_count++ % MAX_SAMPLES] = seconds;
+}
+
+/* Makes the candidate ready, runs it once and compares its result with the reference's. */
+static socle_status make_ready(search *s, candidate *c)
+{
+    socle_status status = workload_create_beside(s->reference, s->device, s->p, c->way.solver, &c->way.tuning, &c->work);
+    if (!status)
+        status = workload_run(c->work, NULL);
+    if (!status && s->reference != NULL)
+        status = workload_compare(c->work, s->reference);
+    if (status)
+        drop(c);
+    return status;
+}
+
+/* False: it is out. What fails for another reason than memory is kept as failed. */
+static bool admit(search *s, candidate *c)
+{
+    c->best_s = INFINITY;
+    s->record.trying = c->way;
+    s->record.process = (long)getpid();
+    tuning_keep(s->device, s->p, &s->record);
+    const socle_status status = make_ready(s, c);
+    s->record.trying = (way){0};
+    if (status) {
+        char name[256];
+        problem_text(s->p, name, sizeof(name));
+        log_write(&s->device->context->log, SOCLE_LOG_WARN, "tuning '%s': %s is left out: %s", name, c->way.solver->name,
+                  socle_error_message());
+        if (status != SOCLE_OUT_OF_MEMORY && status != SOCLE_DEVICE_OUT_OF_MEMORY)
+            tuning_add_failure(&s->record, &c->way, socle_error_message());
+        return false;
+    }
+    for (int k = 0; k < 3 && c->work; k++)
+        sample(c);
+    return c->work != NULL;
+}
+
+/* One candidate after the other while there is time for one more; those clearly slower than the best so far leave at once and
+ * free their memory. */
+static int admit_all(search *s)
 {
     int admitted = 0;
     double best_s = INFINITY;
-    for (int i = 0; i < count && (admitted == 0 || time_now_s() < deadline_s); i++) {
-        candidate *c = &candidates[i];
-        if (!admit(device, p, c, reference))
+    s->complete = true;
+    for (int i = 0; i < s->count; i++) {
+        candidate *c = &s->candidates[i];
+        const double start_s = time_now_s();
+        if (!is_alive(s, &c->way) || (admitted > 0 && start_s + s->longest_s > s->admission_end_s)) {
+            s->complete = false;
+            break;
+        }
+        const bool runs = admit(s, c);
+        s->longest_s = fmax(s->longest_s, time_now_s() - start_s);
+        if (!runs)
             continue;
-        for (int k = 0; k < 2 && c->work; k++)
-            sample(c);
-        best_s = fmin(best_s, c->best_s);
+        s->record.tried++;
         admitted++;
+        best_s = fmin(best_s, c->best_s);
         for (int k = 0; k <= i; k++)
-            if (candidates[k].work && candidates[k].best_s > 1.3 * best_s)
-                drop(&candidates[k]);
+            if (s->candidates[k].work && !s->candidates[k].is_default && s->candidates[k].best_s > HOPELESS * best_s)
+                drop(&s->candidates[k]);
     }
     return admitted;
 }
 
-/* Rounds over those left, until the deadline or enough samples. */
-static candidate *measure_all(candidate *candidates, int count, double deadline_s)
+static void summarize(candidate *c)
 {
-    for (int round = 0; round < MAX_SAMPLES - 4 && time_now_s() < deadline_s; round++)
-        for (int i = 0; i < count; i++)
-            if (candidates[i].work)
-                sample(&candidates[i]);
-    candidate *winner = NULL;
-    for (int i = 0; i < count; i++) {
-        candidate *c = &candidates[i];
-        if (!c->work)
-            continue;
-        const int samples = c->sample_count < MAX_SAMPLES ? c->sample_count : MAX_SAMPLES;
-        c->median_s = statistics_percentile(c->samples, samples, 0.5);
-        if (!winner || c->median_s < winner->median_s)
-            winner = c;
-    }
-    return winner;
+    double sorted[MAX_SAMPLES];
+    const int count = c->sample_count < MAX_SAMPLES ? c->sample_count : MAX_SAMPLES;
+    memcpy(sorted, c->samples, sizeof(double) * (size_t)count);
+    c->median_s = statistics_percentile(sorted, count, 0.5);
+    c->spread_s = statistics_percentile(sorted, count, 0.75) - statistics_percentile(sorted, count, 0.25);
 }
 
-socle_status tuner_tune(socle_device *device, const problem *p, socle_tune_level level, double budget_s, tuned *best,
-                        double *default_us)
+static candidate *fastest(candidate *candidates, int count)
+{
+    candidate *best = NULL;
+    for (int i = 0; i < count; i++) {
+        if (!candidates[i].work)
+            continue;
+        summarize(&candidates[i]);
+        if (best == NULL || candidates[i].median_s < best->median_s)
+            best = &candidates[i];
+    }
+    return best;
+}
+
+/* Drops those whose better half is slower than the worse half of the best; true: only one is left in the race. */
+static bool settle(candidate *candidates, int count)
+{
+    candidate *best = fastest(candidates, count);
+    int racing = 0;
+    for (int i = 0; i < count && best != NULL; i++) {
+        candidate *c = &candidates[i];
+        const bool behind = c != best && c->work != NULL && c->median_s - c->spread_s / 2 > best->median_s + best->spread_s / 2;
+        if (behind && !c->is_default)
+            drop(c);
+        racing += c->work != NULL && !behind;
+    }
+    return racing <= 1;
+}
+
+/* Rounds over those left, until one is clearly ahead, the time is up or there are enough samples. */
+static candidate *race(search *s)
+{
+    for (int round = 1; round < MAX_SAMPLES - 3; round++) {
+        for (int i = 0; i < s->count; i++) {
+            candidate *c = &s->candidates[i];
+            if (time_now_s() > s->end_s || !is_alive(s, &c->way))
+                return fastest(s->candidates, s->count);
+            if (c->work != NULL)
+                sample(c);
+        }
+        if (round >= SETTLED_SAMPLES && settle(s->candidates, s->count))
+            break;
+    }
+    return fastest(s->candidates, s->count);
+}
+
+static void keep_winner(search *s, const candidate *winner, tuned *best)
+{
+    s->record.tuned = true;
+    s->record.best = winner->way;
+    s->record.us = winner->median_s * 1e6;
+    s->record.spread = winner->spread_s / winner->median_s;
+    s->record.samples = winner->sample_count;
+    s->record.level = s->complete ? (int)s->options->level : TUNING_CUT_SHORT;
+    *best = (tuned){winner->way.solver, winner->way.tuning, s->record.us};
+}
+
+/* The fallback is the oracle; where it cannot run (memory), results are compared with nobody's. */
+static void make_reference(search *s)
+{
+    const solver *solvers[MAX_SOLVERS];
+    const tuning plain = {{0}};
+    const int total = solver_candidates(s->p, s->device, solvers, MAX_SOLVERS);
+    if (workload_create(s->device, s->p, solvers[total - 1], &plain, &s->reference) || workload_run(s->reference, NULL)) {
+        workload_destroy(s->reference);
+        s->reference = NULL;
+    }
+}
+
+static socle_status run_search(search *s, tuned *best, double *default_us)
+{
+    make_reference(s);
+    if (admit_all(s) == 0)
+        return s->stopped ? socle_fail(SOCLE_INTERRUPTED, "tuning was stopped")
+                          : socle_fail_in(SOCLE_UNSUPPORTED, "no solver could run the problem on %s", s->device->info.id);
+    const candidate *winner = race(s);
+    if (!winner)
+        return socle_fail_in(SOCLE_DRIVER, "every solver failed while it was measured on %s", s->device->info.id);
+    if (default_us != NULL && s->candidates[0].is_default && s->candidates[0].work != NULL)
+        *default_us = s->candidates[0].median_s * 1e6;
+    keep_winner(s, winner, best);
+    return SOCLE_OK;
+}
+
+socle_status tuner_tune(socle_device *device, const problem *p, const tuner_options *options, tuned *best, double *default_us)
 {
     const double start_s = time_now_s();
-    tuned before;
-    workload *reference = NULL;
-    socle_status status = tuner_best(device, p, &before);
-    if (status)
+    search s = {.device = device,
+                .p = p,
+                .options = options,
+                .admission_end_s = start_s + ADMISSION_SHARE * options->budget_s,
+                .end_s = start_s + options->budget_s};
+    if (default_us != NULL)
+        *default_us = -1;
+    tuning_read(device, p, &s.record);
+    socle_status status = best_known(device, p, &s.record, best);
+    if (status || (s.record.tuned && s.record.level >= (int)options->level && !options->refresh))
         return status;
-    candidate *candidates = memory_alloc_array(MAX_CANDIDATES, sizeof(*candidates));
-    if (!candidates)
+    s.candidates = memory_alloc_array(MAX_CANDIDATES, sizeof(*s.candidates));
+    if (!s.candidates)
         return SOCLE_OUT_OF_MEMORY;
-    const int count = collect(device, p, level, candidates);
-    const solver *solvers[MAX_SOLVERS];
-    const int solver_total = solver_candidates(p, device, solvers, MAX_SOLVERS);
-    const tuning plain = {{0}};
-    /* The fallback is the oracle; where it cannot run (memory), results are compared with nobody's. */
-    if (workload_create(device, p, solvers[solver_total - 1], &plain, &reference) || workload_run(reference, NULL)) {
-        workload_destroy(reference);
-        reference = NULL;
-    }
-    if (!admit_all(device, p, candidates, count, reference, start_s + budget_s * 0.7)) {
-        status = socle_fail_in(SOCLE_UNSUPPORTED, "no solver could run the problem on %s", device->info.id);
-        goto cleanup;
-    }
-    const candidate *winner = measure_all(candidates, count, start_s + budget_s);
-    if (!winner) {
-        status = socle_fail_in(SOCLE_DRIVER, "every solver failed while it was measured on %s", device->info.id);
-        goto cleanup;
-    }
-    *best = (tuned){winner->solver, winner->tuning, winner->median_s * 1e6};
-    if (default_us) {
-        *default_us = before.us;
-        for (int i = 0; i < count; i++)
-            if (candidates[i].solver == before.solver && !memcmp(&candidates[i].tuning, &before.tuning, sizeof(tuning)) &&
-                isfinite(candidates[i].best_s) && candidates[i].sample_count)
-                *default_us = candidates[i].best_s * 1e6;
-    }
-    keep(device, p, best);
-cleanup:
-    for (int i = 0; i < count; i++)
-        drop(&candidates[i]);
-    workload_destroy(reference);
-    memory_free(candidates);
+    const way by_default = {best->solver, best->tuning};
+    s.record.tried = 0;
+    collect(&s, &by_default);
+    status = run_search(&s, best, default_us);
+    tuning_keep(device, p, &s.record);
+    for (int i = 0; i < s.count; i++)
+        drop(&s.candidates[i]);
+    workload_destroy(s.reference);
+    memory_free(s.candidates);
     return status;
-}
-
-double tuner_measure(socle_device *device, const problem *p, const solver *s, const tuning *t, double budget_s)
-{
-    candidate c = {.solver = s, .tuning = *t};
-    if (!admit(device, p, &c, NULL))
-        return -1;
-    const candidate *done = measure_all(&c, 1, time_now_s() + budget_s);
-    const double seconds = done ? done->median_s : -1;
-    drop(&c);
-    return seconds;
 }

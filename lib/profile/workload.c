@@ -1,5 +1,5 @@
-/* Workloads: a problem with operands of its own, run by one solver. The operands' content depends on the problem alone, so that two solvers
- * of one problem can be compared. */
+/* Workloads: a problem with operands of its own, run by one solver. The operands' content depends on the problem alone, so that
+ * two solvers of one problem can be compared. */
 #include "profile.h"
 
 #include <math.h>
@@ -31,23 +31,45 @@ static void fill_element(socle_dtype dtype, void *data, int64_t i, uint64_t rand
     const float real = (float)((double)(random >> 11) * 0x1p-53 - 0.5);
     const int64_t whole = (int64_t)((random >> 16) % (uint64_t)(limit > 0 ? limit : 100));
     switch (dtype) {
-    case SOCLE_FLOAT32: ((float *)data)[i] = real; break;
-    case SOCLE_FLOAT64: ((double *)data)[i] = real; break;
-    case SOCLE_FLOAT16: ((uint16_t *)data)[i] = float_to_half(real); break;
-    case SOCLE_BFLOAT16: ((uint16_t *)data)[i] = float_to_bfloat16(real); break;
-    case SOCLE_INT64: ((int64_t *)data)[i] = whole; break;
-    case SOCLE_INT32: ((int32_t *)data)[i] = (int32_t)whole; break;
-    case SOCLE_INT16: ((int16_t *)data)[i] = (int16_t)whole; break;
-    case SOCLE_BOOL: ((uint8_t *)data)[i] = (uint8_t)(whole & 1); break;
-    default: ((uint8_t *)data)[i] = (uint8_t)whole;
+    case SOCLE_FLOAT32:
+        ((float *)data)[i] = real;
+        break;
+    case SOCLE_FLOAT64:
+        ((double *)data)[i] = real;
+        break;
+    case SOCLE_FLOAT16:
+        ((uint16_t *)data)[i] = float_to_half(real);
+        break;
+    case SOCLE_BFLOAT16:
+        ((uint16_t *)data)[i] = float_to_bfloat16(real);
+        break;
+    case SOCLE_INT64:
+        ((int64_t *)data)[i] = whole;
+        break;
+    case SOCLE_INT32:
+        ((int32_t *)data)[i] = (int32_t)whole;
+        break;
+    case SOCLE_INT16:
+        ((int16_t *)data)[i] = (int16_t)whole;
+        break;
+    case SOCLE_BOOL:
+        ((uint8_t *)data)[i] = (uint8_t)(whole & 1);
+        break;
+    default:
+        ((uint8_t *)data)[i] = (uint8_t)whole;
     }
 }
 
-static socle_status make_operand(workload *w, int i)
+/* An input that another workload has already is shared with it. */
+static socle_status make_operand(workload *w, const workload *other, int i)
 {
     const problem_operand *operand = &w->operands[i];
     const size_t size_bytes = (size_t)operand->count * socle_dtype_size_bytes(operand->dtype);
     uint64_t state = (uint64_t)i + 1;
+    if (other != NULL && !operand->is_output) {
+        w->spans[i] = other->spans[i];
+        return SOCLE_OK;
+    }
     socle_status status = socle_buffer_create(w->device, size_bytes, &w->buffers[i]);
     if (status)
         return status;
@@ -91,6 +113,12 @@ static socle_status run_prepare(workload *w)
 
 socle_status workload_create(socle_device *device, const problem *p, const solver *s, const tuning *t, workload **out)
 {
+    return workload_create_beside(NULL, device, p, s, t, out);
+}
+
+socle_status workload_create_beside(const workload *other, socle_device *device, const problem *p, const solver *s,
+                                    const tuning *t, workload **out)
+{
     workload *w = memory_alloc(sizeof(*w));
     if (!w)
         return SOCLE_OUT_OF_MEMORY;
@@ -106,7 +134,7 @@ socle_status workload_create(socle_device *device, const problem *p, const solve
         numbers.extra[i] = data_count + i < given ? data_count + i : GRAPH_NONE;
     numbers.workspace = numbers.prepared = GRAPH_NONE;
     for (int i = 0; i < given && !status; i++)
-        status = make_operand(w, i);
+        status = make_operand(w, other, i);
     const size_t workspace_bytes = s->workspace_bytes ? s->workspace_bytes(p, device, t) : 0;
     const size_t prepared_bytes = s->prepared_bytes ? s->prepared_bytes(p, device, t) : 0;
     if (!status && workspace_bytes)
@@ -154,28 +182,42 @@ socle_status workload_run(workload *w, double *seconds)
 static double element(socle_dtype dtype, const void *data, int64_t i)
 {
     switch (dtype) {
-    case SOCLE_FLOAT32: return ((const float *)data)[i];
-    case SOCLE_FLOAT64: return ((const double *)data)[i];
-    case SOCLE_FLOAT16: return half_to_float(((const uint16_t *)data)[i]);
-    case SOCLE_BFLOAT16: return bfloat16_to_float(((const uint16_t *)data)[i]);
-    case SOCLE_INT64: return (double)((const int64_t *)data)[i];
-    case SOCLE_INT32: return ((const int32_t *)data)[i];
-    case SOCLE_INT16: return ((const int16_t *)data)[i];
-    case SOCLE_INT8: return ((const int8_t *)data)[i];
-    default: return ((const uint8_t *)data)[i];
+    case SOCLE_FLOAT32:
+        return ((const float *)data)[i];
+    case SOCLE_FLOAT64:
+        return ((const double *)data)[i];
+    case SOCLE_FLOAT16:
+        return half_to_float(((const uint16_t *)data)[i]);
+    case SOCLE_BFLOAT16:
+        return bfloat16_to_float(((const uint16_t *)data)[i]);
+    case SOCLE_INT64:
+        return (double)((const int64_t *)data)[i];
+    case SOCLE_INT32:
+        return ((const int32_t *)data)[i];
+    case SOCLE_INT16:
+        return ((const int16_t *)data)[i];
+    case SOCLE_INT8:
+        return ((const int8_t *)data)[i];
+    default:
+        return ((const uint8_t *)data)[i];
     }
 }
 
-/* Allowed difference as a share of the largest reference value: what reordered float32 sums (and Winograd's transforms) cost, or the rounding
- * of the storage type; whole numbers must agree exactly. */
+/* Allowed difference as a share of the largest reference value: what reordered float32 sums (and Winograd's transforms) cost, or
+ * the rounding of the storage type; whole numbers must agree exactly. */
 static double tolerance(socle_dtype dtype)
 {
     switch (dtype) {
-    case SOCLE_FLOAT64: return 1e-10;
-    case SOCLE_FLOAT32: return 1e-4;
-    case SOCLE_FLOAT16: return 4e-3;
-    case SOCLE_BFLOAT16: return 3e-2;
-    default: return 0;
+    case SOCLE_FLOAT64:
+        return 1e-10;
+    case SOCLE_FLOAT32:
+        return 1e-4;
+    case SOCLE_FLOAT16:
+        return 4e-3;
+    case SOCLE_BFLOAT16:
+        return 3e-2;
+    default:
+        return 0;
     }
 }
 
@@ -201,8 +243,8 @@ socle_status workload_compare(workload *w, workload *reference)
         if (status)
             return status;
         if (difference > tolerance(operand->dtype) * fmax(largest, 1e-30))
-            return socle_fail(SOCLE_WRONG_RESULT, "differs from the reference by %.3g where the largest value is %.3g", difference,
-                              largest);
+            return socle_fail(SOCLE_WRONG_RESULT, "differs from the reference by %.3g where the largest value is %.3g",
+                              difference, largest);
     }
     return SOCLE_OK;
 }
