@@ -4,6 +4,14 @@
 #include "conv/common.cl"
 #include "conv/geometry.cl"
 
+/* 16: x, y of the forward pass lie in blocks of 16 channels, which then are a multiple of 16 (conv/blocked.cl). */
+#ifndef X_LANES
+#define X_LANES 1
+#endif
+#ifndef Y_LANES
+#define Y_LANES 1
+#endif
+
 static inline bool inside(int position, int extent)
 {
     return position >= 0 && position < extent;
@@ -15,10 +23,12 @@ __kernel void conv(__global const element *x, __global const element *w, __globa
     const int ow = (int)get_global_id(0), oh = (int)get_global_id(1) % OH, od = (int)get_global_id(1) / OH;
     const int oc = (int)get_global_id(2) % OUT_CHANNELS, n = (int)get_global_id(2) / OUT_CHANNELS;
     const int group = oc / GROUP_OUT_CHANNELS;
-    const size_t index = (((size_t)n * OUT_CHANNELS + oc) * OD + od) * OH * OW + (size_t)oh * OW + ow;
+    const size_t plane = (size_t)n * OUT_CHANNELS + oc;
+    const size_t index = (((plane / Y_LANES) * OD + od) * OH * OW + (size_t)oh * OW + ow) * Y_LANES + plane % Y_LANES;
     real sum = first > 0 ? partial[index] : (real)0;
     for (int c = first; c < first + count; c++) {
-        __global const element *image = x + ((size_t)n * CHANNELS + group * GROUP_CHANNELS + c) * ID * IH * IW;
+        const size_t from = (size_t)n * CHANNELS + group * GROUP_CHANNELS + c;
+        __global const element *image = x + from / X_LANES * (ID * IH * IW * X_LANES) + from % X_LANES;
         __global const element *filter = w + ((size_t)oc * GROUP_CHANNELS + c) * KD * KH * KW;
         for (int kd = 0; kd < KD; kd++) {
             const int id = od * SD + kd * RD - PD;
@@ -27,7 +37,8 @@ __kernel void conv(__global const element *x, __global const element *w, __globa
                 for (int kw = 0; kw < KW && inside(ih, IH); kw++) {
                     const int iw = ow * SW + kw * RW - PW;
                     if (inside(iw, IW))
-                        sum = fma(LOAD1(image + ((size_t)id * IH + ih) * IW + iw), LOAD1(filter + (kd * KH + kh) * KW + kw), sum);
+                        sum = fma(LOAD1(image + (((size_t)id * IH + ih) * IW + iw) * X_LANES),
+                                  LOAD1(filter + (kd * KH + kh) * KW + kw), sum);
                 }
             }
         }

@@ -4,8 +4,8 @@
  * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles.
  * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local
  * memory, transforms the sums, turns lanes back into rows of pixels and writes them. A block is TILE_ROWS rows of tiles of
- * IMAGES images: its results are whole rows, one run of memory per channel. Names of the geometry as in conv/direct.cl; images
- * are plain NCHW at both ends. */
+ * IMAGES images: its results are whole rows, one run of memory per channel. Names of the geometry as in conv/direct.cl. Images are
+ * plain NCHW, or with X_LANES, Y_LANES of 16 in blocks of 16 channels (conv/blocked.cl), where nothing has to be turned. */
 #include "conv/common.cl"
 #include "common/transpose.cl"
 
@@ -23,6 +23,12 @@
 #define TAP_FIRST_W 0
 #define TAP_STEP_H 1
 #define TAP_STEP_W 1
+#endif
+#ifndef X_LANES
+#define X_LANES 1
+#endif
+#ifndef Y_LANES
+#define Y_LANES 1
 #endif
 #ifndef F
 #define F 4
@@ -95,8 +101,16 @@ __kernel void winograd_weights(__global const element *restrict w, __global real
     }
 }
 
-/* One tile whose first pixel is (y, x) of the staged rows, which begin at image row h0; to: of point 0. */
-static inline void transform_tile(__local const real *staged, int h0, int y, int x, __global real *to)
+#if X_LANES == 16
+typedef __global const element *pixel_pointer;
+#define LOAD_PIXEL(p) LOADV(p)
+#else
+typedef __local const real *pixel_pointer;
+#define LOAD_PIXEL(p) vload16(0, p)
+#endif
+
+/* One tile whose first pixel is (y, x) of rows that begin at image row h0; to: of point 0. */
+static inline void transform_tile(pixel_pointer rows, int h0, int y, int x, __global real *to)
 {
     real16 across[A * A];
     const bool inner = h0 + y >= 0 && h0 + y + A <= FROM_H && x >= 0 && x + A <= FROM_W;
@@ -105,7 +119,7 @@ static inline void transform_tile(__local const real *staged, int h0, int y, int
         UNROLL for (int k = 0; k < A; k++)
         {
             const bool is_there = inner || (h0 + y + k >= 0 && h0 + y + k < FROM_H && x + i >= 0 && x + i < FROM_W);
-            column[k] = is_there ? vload16(0, staged + ((y + k) * FROM_W + x + i) * 16) : (real16)(0);
+            column[k] = is_there ? LOAD_PIXEL(rows + ((y + k) * FROM_W + x + i) * 16) : (real16)(0);
         }
 #define COLUMN(k) column[k]
 #define TO_ACROSS(k) across[(k) * A + i]
@@ -126,23 +140,31 @@ static inline void transform_tile(__local const real *staged, int h0, int y, int
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void winograd_input(__global const element *restrict x, __global real *restrict v, long offset)
 {
-    __local real staged[STAGED_ROWS * FROM_W * 16] __attribute__((aligned(64)));
     const int row_block = (int)get_group_id(0), image_block = (int)get_group_id(1), c0 = (int)get_group_id(2) * 16;
-    const int h0 = row_block * TILE_ROWS * F - PH, first = max(h0, 0), end = min(h0 + STAGED_ROWS, FROM_H);
-    const int channels = min(16, FROM_CHANNELS - c0);
+    const int h0 = row_block * TILE_ROWS * F - PH;
     __global real *block = v + offset + ((size_t)image_block * ROW_BLOCKS + row_block) * (POINTS * POINT) + (size_t)c0 * TILES;
+#if X_LANES == 1
+    __local real staged[STAGED_ROWS * FROM_W * 16] __attribute__((aligned(64)));
+    const int first = max(h0, 0), end = min(h0 + STAGED_ROWS, FROM_H), channels = min(16, FROM_CHANNELS - c0);
+#endif
     for (int image = 0; image < IMAGES; image++) {
         const int n = min(image_block * IMAGES + image, BATCH - 1);
-        __global const element *from = x + ((size_t)n * FROM_CHANNELS + c0) * (FROM_H * FROM_W) + first * FROM_W;
-        __local real *rows = staged + (first - h0) * FROM_W * 16;
+        __global const element *from = x + ((size_t)n * FROM_CHANNELS + c0) * (FROM_H * FROM_W);
+#if X_LANES == 16
+        pixel_pointer rows = from + (long)h0 * (FROM_W * 16);
+#else
+        pixel_pointer rows = staged;
+        __local real *to = staged + (first - h0) * FROM_W * 16;
+        from += first * FROM_W;
         if (channels == 16)
-            transpose_panel(from, FROM_H * FROM_W, (end - first) * FROM_W, rows, 16);
+            transpose_panel(from, FROM_H * FROM_W, (end - first) * FROM_W, to, 16);
         else
             for (int p = 0; p < (end - first) * FROM_W; p++)
                 for (int c = 0; c < 16; c++)
-                    rows[p * 16 + c] = c < channels ? LOAD1(from + (size_t)c * (FROM_H * FROM_W) + p) : (real)0;
+                    to[p * 16 + c] = c < channels ? LOAD1(from + (size_t)c * (FROM_H * FROM_W) + p) : (real)0;
+#endif
         for (int tile = 0; tile < IMAGE_TILES; tile++)
-            transform_tile(staged, h0, tile / TILES_W * F, tile % TILES_W * F - PW, block + (image * IMAGE_TILES + tile) * 16);
+            transform_tile(rows, h0, tile / TILES_W * F, tile % TILES_W * F - PW, block + (image * IMAGE_TILES + tile) * 16);
     }
 }
 
@@ -183,25 +205,25 @@ static void multiply(__global const real *block, __global const real *weights, _
     }
 }
 
-/* Sums of one tile and 16 channels to pixels: `to` has 16 lanes a pixel, TO_W pixels a row. */
-static inline void transform_sums(__local const real *sums, __local real *to, int rows, int columns)
-{
-    real16 across[F * A];
-    UNROLL for (int x = 0; x < A; x++)
-    {
-#define SUM(i) vload16(0, sums + ((i) * A + x) * SUMS)
+/* Sums of one tile and 16 channels, from `from` on, to pixels: KEEP(y, x, pixel) takes those of `height` x `width`. */
+#define TRANSFORM_SUMS(from, height, width, KEEP)                                                                             \
+    {                                                                                                                         \
+        real16 across[F * A];                                                                                                 \
+        UNROLL for (int x = 0; x < A; x++)                                                                                    \
+        {                                                                                                                     \
+            __local const real *column = (from) + x * SUMS;                                                                   \
+            OUTPUT_TRANSFORM(SUM, F_ACROSS)                                                                                   \
+        }                                                                                                                     \
+        for (int row = 0; row < (height); row++) {                                                                            \
+            real16 pixel[F];                                                                                                  \
+            OUTPUT_TRANSFORM(A_ROW, PIXEL)                                                                                    \
+            UNROLL for (int i = 0; i < F; i++) if (i < (width)) KEEP(row, i, pixel[i]);                                       \
+        }                                                                                                                     \
+    }
+#define SUM(i) vload16(0, column + (i) * (A * SUMS))
 #define F_ACROSS(i) across[(i) * A + x]
-        OUTPUT_TRANSFORM(SUM, F_ACROSS)
-    }
-    for (int y = 0; y < rows; y++) {
-        real16 row[F];
-#define A_ROW(i) across[y * A + (i)]
-        OUTPUT_TRANSFORM(A_ROW, ROW)
-        UNROLL for (int i = 0; i < F; i++)
-            if (i < columns)
-                vstore16(row[i], 0, to + (y * TO_W + i) * 16);
-    }
-}
+#define A_ROW(i) across[row * A + (i)]
+#define PIXEL(i) pixel[i]
 
 /* Groups of work: (row blocks, blocks of IMAGES, slices). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
@@ -209,7 +231,9 @@ __kernel void winograd_product(__global const real *v, __global const real *tran
                                long offset EPILOGUE_PARAMS)
 {
     __local real sums[POINTS * SUMS] __attribute__((aligned(64)));
+#if Y_LANES == 1
     __local real pixels[TILE_ROWS * F * TO_W * 16] __attribute__((aligned(64)));
+#endif
     const int row_block = (int)get_group_id(0), image_block = (int)get_group_id(1), first = (int)get_group_id(2) * SLICE;
     const int y0 = row_block * TILE_ROWS * F, rows = min(TILE_ROWS * F, TO_H - y0), count = rows * TO_W;
     __global const real *block = v + offset + ((size_t)image_block * ROW_BLOCKS + row_block) * (POINTS * POINT);
@@ -219,10 +243,21 @@ __kernel void winograd_product(__global const real *v, __global const real *tran
             const int image = part / NV, channel0 = o + part % NV * 16, n = image_block * IMAGES + image;
             if (n >= BATCH || channel0 >= TO_CHANNELS)
                 continue;
+#if Y_LANES == 16
+            const size_t at = ((size_t)n * TO_CHANNELS + channel0) * (TO_H * TO_W) + (size_t)y0 * (TO_W * 16);
+#define KEEP(row, i, pixel)                                                                                                   \
+    STOREV(EPILOGUE16(pixel, to + ((row) * TO_W + (i)) * 16, channel0), y + to + ((row) * TO_W + (i)) * 16)
             for (int tile = 0; tile < IMAGE_TILES; tile++) {
-                const int row = tile / TILES_W * F, column = tile % TILES_W * F;
-                transform_sums(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, pixels + (row * TO_W + column) * 16,
-                               min(F, rows - row), TO_W - column);
+                const int top = tile / TILES_W * F, left = tile % TILES_W * F;
+                const size_t to = at + (top * TO_W + left) * 16;
+                TRANSFORM_SUMS(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, min(F, rows - top), TO_W - left, KEEP)
+            }
+#else
+#define KEEP(row, i, pixel) vstore16(pixel, 0, to + ((row) * TO_W + (i)) * 16)
+            for (int tile = 0; tile < IMAGE_TILES; tile++) {
+                const int top = tile / TILES_W * F, left = tile % TILES_W * F;
+                __local real *to = pixels + (top * TO_W + left) * 16;
+                TRANSFORM_SUMS(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, min(F, rows - top), TO_W - left, KEEP)
             }
             const size_t at = ((size_t)n * TO_CHANNELS + channel0) * (TO_H * TO_W) + y0 * TO_W;
             const int channels = min(16, TO_CHANNELS - channel0);
@@ -246,6 +281,7 @@ __kernel void winograd_product(__global const real *v, __global const real *tran
                     const size_t index = at + (size_t)i * (TO_H * TO_W) + p;
                     STORE1(EPILOGUE1(pixels[p * 16 + i], index, channel0 + i), y + index);
                 }
+#endif
         }
     }
 }

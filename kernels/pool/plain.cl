@@ -4,6 +4,11 @@
 #include "conv/common.cl"
 #include "conv/geometry.cl"
 
+/* 16: images lie in blocks of 16 channels (conv/blocked.cl); not for indices or gradients. */
+#ifndef LANES
+#define LANES 1
+#endif
+
 #ifdef REAL_IS_FLOAT
 #define IS_NAN(x) isnan(x)
 #else
@@ -37,7 +42,7 @@ static inline int argument_of_maximum(__global const element *image, window at, 
                 if (!inside(d, ID) || !inside(h, IH) || !inside(w, IW))
                     continue;
                 const int index = (d * IH + h) * IW + w;
-                const real value = LOAD1(image + index);
+                const real value = LOAD1(image + index * LANES);
                 if (found < 0 || value > *best || (IS_NAN(value) && !IS_NAN(*best))) {
                     *best = value;
                     found = index;
@@ -76,8 +81,8 @@ __kernel void pool(__global const element *x, __global element *y
     const int ow = (int)get_global_id(0), oh = (int)get_global_id(1) % OH, od = (int)get_global_id(1) / OH;
     const size_t plane = get_global_id(2);
     const window at = window_at(od, oh, ow);
-    const size_t index = (plane * OD + od) * OH * OW + (size_t)oh * OW + ow;
-    __global const element *image = x + plane * (ID * IH * IW);
+    const size_t index = (((plane / LANES) * OD + od) * OH * OW + (size_t)oh * OW + ow) * LANES + plane % LANES;
+    __global const element *image = x + plane / LANES * (ID * IH * IW * LANES) + plane % LANES;
 #ifdef MAXIMUM
     real best = LOWEST;
 #ifdef INDICES
@@ -93,7 +98,7 @@ __kernel void pool(__global const element *x, __global element *y
             for (int kw = 0; kw < KW; kw++) {
                 const int d = at.d + kd * RD, h = at.h + kh * RH, w = at.w + kw * RW;
                 if (inside(d, ID) && inside(h, IH) && inside(w, IW))
-                    sum += LOAD1(image + (d * IH + h) * IW + w);
+                    sum += LOAD1(image + ((d * IH + h) * IW + w) * LANES);
             }
     STORE1(sum / (real)divisor(at), y + index);
 #endif

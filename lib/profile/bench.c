@@ -45,7 +45,8 @@ static socle_status read_gemm(const char *shape, bool constant_weights, problem 
     return SOCLE_OK;
 }
 
-/* "1x64x56x56,64x3x3,s1,p1": input, weights, then any of s (stride), p (padding), d (dilation), g (groups) */
+/* "1x64x56x56,64x3x3,s1,p1": input, weights, then any of s (stride), p (padding), d (dilation), g (groups), c16 (images in blocks
+ * of 16 channels) */
 static socle_status read_conv(const char *shape, bool constant_weights, problem *p)
 {
     int64_t x[5], w[4];
@@ -53,7 +54,7 @@ static socle_status read_conv(const char *shape, bool constant_weights, problem 
     const int x_rank = read_dims(&rest, x, 5);
     int w_rank = -1;
     conv_geometry *g = &p->conv.g;
-    int64_t stride = 1, padding = 0, dilation = 1, groups = 1;
+    int64_t stride = 1, padding = 0, dilation = 1, groups = 1, lanes = 1;
     if (x_rank >= 3 && *rest == ',') {
         rest++;
         w_rank = read_dims(&rest, w, 4);
@@ -68,6 +69,7 @@ static socle_status read_conv(const char *shape, bool constant_weights, problem 
         rest += 2;
         fits = to && read_dims(&rest, to, 1) == 1;
     }
+    fits = fits && (lanes == 1 || (lanes == 16 && w[0] % 16 == 0));
     if (!fits || *rest || stride < 1 || dilation < 1 || groups < 1)
         return socle_fail(SOCLE_INVALID_ARGUMENT,
                           "shape '%s' is not N x C x H x W , OC x KH x KW , stride , padding: write for example "
@@ -75,6 +77,7 @@ static socle_status read_conv(const char *shape, bool constant_weights, problem 
                           shape);
     p->kind = PROBLEM_CONV;
     p->conv.w_constant = constant_weights;
+    p->conv.layout = lanes == 1 ? CONV_PLAIN : x[1] % 16 == 0 ? CONV_IN_BLOCKS : CONV_INTO_BLOCKS;
     *g = (conv_geometry){.spatial = x_rank - 2, .batch = x[0], .channels = x[1], .out_channels = w[0], .groups = groups};
     for (int i = 0; i < g->spatial; i++) {
         g->input[i] = x[2 + i];

@@ -159,6 +159,7 @@ static void add_kind(text *t, const problem *p)
     case PROBLEM_CONV_WEIGHT:
         text_add(t, grads[p->kind - PROBLEM_CONV]);
         add_geometry(t, &p->conv.g);
+        text_add(t, p->conv.layout == CONV_PLAIN ? "" : p->conv.layout == CONV_INTO_BLOCKS ? " into c16" : " c16");
         text_add(t, p->conv.w_constant ? " const" : "");
         break;
     case PROBLEM_POOL:
@@ -167,6 +168,7 @@ static void add_kind(text *t, const problem *p)
         text_addf(t, " %s%s%s", p->pool.maximum ? "max" : "average", p->pool.count_include_pad ? " pad" : "",
                   p->pool.indices ? " indices" : "");
         add_geometry(t, &p->pool.g);
+        text_add(t, p->pool.in_blocks ? " c16" : "");
         break;
     case PROBLEM_SOFTMAX:
         text_addf(t, "%s %lldx%lldx%lld", p->softmax.logarithm ? "log_softmax" : "softmax", (long long)p->softmax.outer,

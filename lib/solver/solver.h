@@ -34,14 +34,24 @@ typedef struct gemm_problem {
     bool b_constant;               /* B's content never changes: prepare() may pack it */
 } gemm_problem;
 
+/* How images lie: as ONNX has them, or in blocks of 16 channels, [batch][channels / 16][spatial ...][16] (two spatial dimensions;
+ * a multiple of 16 channels). The planner chooses: lib/plan/layouts.c. */
+typedef enum conv_layout {
+    CONV_PLAIN,
+    CONV_INTO_BLOCKS, /* only y in blocks: where a network begins */
+    CONV_IN_BLOCKS    /* x and y in blocks */
+} conv_layout;
+
 typedef struct conv_problem {
     conv_geometry g;
     bool w_constant;
+    conv_layout layout;
 } conv_problem;
 
 typedef struct pool_problem {
     conv_geometry g;
     bool maximum, count_include_pad, indices; /* indices: a second output, int64 as in ONNX */
+    bool in_blocks;                           /* x and y in blocks of 16 channels: see conv_layout */
 } pool_problem;
 
 /* x viewed as [outer][axis][inner] */

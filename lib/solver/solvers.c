@@ -17,6 +17,8 @@ const solver *const solver_table[] = {
     /* convolution: forward, gradient of the data, gradient of the weights */
     &solver_conv_winograd,
     &solver_conv_input_winograd,
+    &solver_conv_depthwise,
+    &solver_conv_blocked,
     &solver_conv_direct,
     &solver_conv_input_direct,
     &solver_conv_weight_direct,
@@ -29,6 +31,7 @@ const solver *const solver_table[] = {
     /* pooling and its gradient */
     &solver_pool_rows,
     &solver_pool_grad_planes,
+    &solver_pool_blocked,
     &solver_pool_plain,
     &solver_pool_grad_plain,
     /* softmax */

@@ -14,6 +14,8 @@ extern const solver solver_gemm_plain;
 extern const solver solver_conv_winograd;
 extern const solver solver_conv_input_winograd;
 extern const solver solver_conv_direct;
+extern const solver solver_conv_blocked;
+extern const solver solver_conv_depthwise;
 extern const solver solver_conv_input_direct;
 extern const solver solver_conv_weight_direct;
 extern const solver solver_conv_implicit;
@@ -25,6 +27,7 @@ extern const solver solver_conv_weight_plain;
 
 extern const solver solver_pool_rows;
 extern const solver solver_pool_grad_planes;
+extern const solver solver_pool_blocked;
 extern const solver solver_pool_plain;
 extern const solver solver_pool_grad_plain;
 

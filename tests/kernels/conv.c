@@ -46,6 +46,32 @@ Test(conv, winograd_tiles_over_the_border)
     check(PROBLEM_CONV, conv_case_square(1, 8, 9, 5, 3, 1, 1));
 }
 
+/* Images in blocks of 16 channels. */
+static void check_in_blocks(conv_geometry g, conv_layout layout)
+{
+    problem p = {.kind = PROBLEM_CONV, .dtype = SOCLE_FLOAT32, .conv = {.g = g, .w_constant = true, .layout = layout}};
+    conv_case_check(&p, 0, 7);
+}
+
+Test(conv, blocks_of_channels)
+{
+    conv_geometry depthwise = conv_case_square(1, 16, 16, 5, 3, 1, 1);
+    depthwise.groups = 16;
+    check_in_blocks(conv_case_square(1, 16, 16, 4, 3, 1, 1), CONV_IN_BLOCKS);
+    check_in_blocks(conv_case_square(1, 16, 32, 3, 1, 1, 0), CONV_IN_BLOCKS);
+    check_in_blocks(conv_case_square(1, 2, 16, 5, 3, 2, 1), CONV_INTO_BLOCKS);
+    check_in_blocks(depthwise, CONV_IN_BLOCKS);
+}
+
+Test(pool, windows_of_blocks_of_channels)
+{
+    const conv_geometry g = conv_case_square(1, 16, 16, 5, 3, 2, 1);
+    problem p = {.kind = PROBLEM_POOL, .dtype = SOCLE_FLOAT32, .pool = {.g = g, .maximum = true, .in_blocks = true}};
+    conv_case_check(&p, 0, 8);
+    p.pool.maximum = false;
+    conv_case_check(&p, 0, 9);
+}
+
 Test(pool, windows_and_their_gradients)
 {
     const conv_geometry g = conv_case_square(1, 3, 3, 7, 3, 2, 1);

@@ -2,6 +2,7 @@
 #include "reference_conv.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 bool conv_case_finish(conv_geometry *g)
 {
@@ -51,8 +52,52 @@ conv_geometry conv_case_geometry(uint64_t seed, bool pooling)
     return g;
 }
 
+/* Blocks of 16 channels as plain planes of channels, or the other way round. */
+static double *turned(const double *from, int64_t planes, int64_t pixels, bool into_blocks)
+{
+    double *to = malloc((size_t)(planes * pixels + 1) * sizeof(*to));
+    for (int64_t c = 0; c < planes; c++)
+        for (int64_t i = 0; i < pixels; i++) {
+            const int64_t plain = c * pixels + i, blocked = (c / 16 * pixels + i) * 16 + c % 16;
+            to[into_blocks ? blocked : plain] = from[into_blocks ? plain : blocked];
+        }
+    return to;
+}
+
+static int64_t pixels_of(const conv_geometry *g, const int64_t *extents)
+{
+    int64_t count = 1;
+    for (int i = 0; i < g->spatial; i++)
+        count *= extents[i];
+    return count;
+}
+
+static void reference_in_blocks(const problem *p, double *const *v)
+{
+    const conv_geometry *g = p->kind == PROBLEM_POOL ? &p->pool.g : &p->conv.g;
+    const int64_t from = pixels_of(g, g->input), to = pixels_of(g, g->output), planes = g->batch * g->out_channels;
+    const bool turn = p->kind == PROBLEM_POOL || p->conv.layout == CONV_IN_BLOCKS;
+    double *x = turn ? turned(v[0], g->batch * g->channels, from, false) : NULL;
+    double *y = calloc((size_t)(planes * to) + 1, sizeof(*y));
+    if (p->kind == PROBLEM_POOL)
+        reference_pool(&p->pool, x, y, NULL);
+    else
+        reference_conv(g, turn ? x : v[0], v[1], y);
+    double *blocks = turned(y, planes, to, true);
+    for (int64_t i = 0; i < planes * to; i++)
+        v[p->kind == PROBLEM_POOL ? 1 : 2][i] = blocks[i];
+    free(blocks);
+    free(x);
+    free(y);
+}
+
 static void reference(const problem *p, double *const *v)
 {
+    const bool pool = p->kind == PROBLEM_POOL || p->kind == PROBLEM_POOL_GRAD;
+    if (pool ? p->pool.in_blocks : p->conv.layout != CONV_PLAIN) {
+        reference_in_blocks(p, v);
+        return;
+    }
     switch (p->kind) {
     case PROBLEM_CONV:
         reference_conv(&p->conv.g, v[0], v[1], v[2]);

@@ -19,6 +19,7 @@ typedef struct bench_shape {
     int64_t m, n, k;    /* gemm */
     int64_t x[4], w[3]; /* conv: N C H W, OC KH KW */
     int64_t stride, padding, dilation, groups;
+    int64_t lanes; /* of blocks of channels in which images lie; 1: plain */
 } bench_shape;
 
 bool bench_shape_read(const char *what, const char *text, bench_shape *shape);

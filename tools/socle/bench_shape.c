@@ -50,7 +50,7 @@ static int read_numbers(const char **at, int64_t *numbers, int capacity)
 
 static bool read_conv(const char *text, bench_shape *s)
 {
-    *s = (bench_shape){.stride = 1, .dilation = 1, .groups = 1};
+    *s = (bench_shape){.stride = 1, .dilation = 1, .groups = 1, .lanes = 1};
     if (read_numbers(&text, s->x, 4) != 4 || *text++ != ',' || read_numbers(&text, s->w, 3) != 3)
         return false;
     while (*text == ',') {
@@ -59,6 +59,7 @@ static bool read_conv(const char *text, bench_shape *s)
                       : kind == 'p' ? &s->padding
                       : kind == 'd' ? &s->dilation
                       : kind == 'g' ? &s->groups
+                      : kind == 'c' ? &s->lanes
                                     : NULL;
         if (to == NULL)
             return false;

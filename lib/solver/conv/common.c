@@ -28,7 +28,7 @@ int64_t conv_volume(const int64_t dims[3])
 }
 
 /* Kernels number the elements of an image, and the rows of a batch, with 32 bits. */
-bool conv_fits(const problem *p)
+static bool indices_fit(const problem *p)
 {
     const conv_geometry in_3d = conv_geometry_3d(p), *g = &in_3d;
     const int64_t most = INT32_MAX / 4;
@@ -47,10 +47,36 @@ bool conv_fits(const problem *p)
            multiply_fits(g->batch, g->output[0] * g->output[1], &rows) && rows <= most;
 }
 
+static bool types_run(const problem *p, const socle_device *device)
+{
+    return storage_is_real32(p->dtype) || (p->dtype == SOCLE_FLOAT64 && device->capabilities.fp64);
+}
+
+/* CONV_IN_BLOCKS for pooling, too. */
+static conv_layout layout_of(const problem *p)
+{
+    if (p->kind == PROBLEM_POOL || p->kind == PROBLEM_POOL_GRAD)
+        return p->pool.in_blocks ? CONV_IN_BLOCKS : CONV_PLAIN;
+    return p->conv.layout;
+}
+
+bool conv_fits(const problem *p)
+{
+    return layout_of(p) == CONV_PLAIN && indices_fit(p);
+}
+
 bool conv_supported(const problem *p, const socle_device *device)
 {
-    const bool real = storage_is_real32(p->dtype) || (p->dtype == SOCLE_FLOAT64 && device->capabilities.fp64);
-    return real && conv_fits(p);
+    return conv_fits(p) && types_run(p, device);
+}
+
+bool conv_supported_in_blocks(const problem *p, const socle_device *device)
+{
+    const conv_layout layout = layout_of(p);
+    const conv_geometry g = conv_geometry_3d(p);
+    const bool one_deep = g.input[0] == 1 && g.output[0] == 1 && g.kernel[0] == 1 && g.pad_begin[0] == 0;
+    return layout != CONV_PLAIN && one_deep && g.out_channels % 16 == 0 && (layout == CONV_INTO_BLOCKS || g.channels % 16 == 0) &&
+           types_run(p, device) && indices_fit(p);
 }
 
 /* ---- compile options ---- */

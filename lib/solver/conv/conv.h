@@ -9,9 +9,11 @@
 conv_geometry conv_geometry_3d(const problem *p);
 int64_t conv_volume(const int64_t dims[3]);
 
-/* Is the data of a type that the kernels store on this device, and does every image fit 32-bit indices? */
+/* Is the data of a type that the kernels store on this device, does every image fit 32-bit indices and lie as ONNX has it? */
 bool conv_supported(const problem *p, const socle_device *device);
-/* Only the latter. */
+/* The same for images of two dimensions in blocks of 16 channels. */
+bool conv_supported_in_blocks(const problem *p, const socle_device *device);
+/* Only the indices and the layout. */
 bool conv_fits(const problem *p);
 
 /* Appends " -DnameD=.. -DnameH=.. -DnameW=..". */

@@ -93,6 +93,8 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
                                 .flops = problem_flops(p) * (double)count / (double)(s.outer > 0 ? s.outer : 1),
                                 .bytes = problem_bytes(p)};
         conv_add_options(&launch.options, p);
+        if (p->conv.layout != CONV_PLAIN)
+            text_add(&launch.options, p->conv.layout == CONV_IN_BLOCKS ? " -DX_LANES=16 -DY_LANES=16" : " -DY_LANES=16");
         for (int i = 0; i < 3; i++)
             launch_arg(&launch, ARG_OPERAND(operands->data[i]));
         launch_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
@@ -103,10 +105,15 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
     return status;
 }
 
+static bool plain_applicable(const problem *p, const socle_device *device)
+{
+    return conv_supported(p, device) || conv_supported_in_blocks(p, device);
+}
+
 const solver solver_conv_plain = {
     .name = "conv/plain",
     .kind = PROBLEM_CONV,
-    .applicable = conv_supported,
+    .applicable = plain_applicable,
     .candidates = one_candidate,
     .estimate = plain_estimate,
     .workspace_bytes = plain_workspace_bytes,

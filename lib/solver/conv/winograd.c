@@ -70,8 +70,8 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const double multiply = 0.5 * (double)(rows * v[WINOGRAD_VECTORS]), load = 0.5 * (double)(rows + v[WINOGRAD_VECTORS]);
     const double tile = fmax(fmax(multiply, load), 4) / (double)(rows * v[WINOGRAD_VECTORS]);
     const double product = (double)(s.tiles * s.points) * channels * columns * tile;
-    const double input = (double)s.tiles * channels / 16 * (double)s.points * 7;
-    const double output = (double)s.tiles * columns * (double)s.points * 6;
+    const double input = (double)s.tiles * channels / 16 * (double)s.points * (p->conv.layout == CONV_IN_BLOCKS ? 5 : 7);
+    const double output = (double)s.tiles * columns * (double)s.points * (p->conv.layout == CONV_PLAIN ? 6 : 4);
     /* A block reads all of its slice's weights; larger sets than the second-level cache come at a sixth of its rate. */
     const double weights = (double)transformed_weights(c, &s);
     const double stream = weights * 4 / (weights * 4 > 1e6 ? 5 : 32);
@@ -163,9 +163,10 @@ static bool winograd_applicable(const problem *p, const socle_device *device)
 {
     const conv_geometry g = conv_geometry_3d(p);
     tuning t;
-    if (!conv_supported(p, device) || !storage_is_real32(p->dtype) || device_has_quirk(device, QUIRK_LOOP_LIMIT) ||
-        g.groups != 1 || g.kernel[0] != 1 || g.input[0] != 1 || g.output[0] != 1 || g.pad_begin[0] != 0 || g.kernel[1] != 3 ||
-        g.kernel[2] != 3 || g.channels < 8 || g.out_channels < 8 || problem_flops(p) <= 0)
+    if ((!conv_supported(p, device) && !conv_supported_in_blocks(p, device)) || !storage_is_real32(p->dtype) ||
+        device_has_quirk(device, QUIRK_LOOP_LIMIT) || g.groups != 1 || g.kernel[0] != 1 || g.input[0] != 1 || g.output[0] != 1 ||
+        g.pad_begin[0] != 0 || g.kernel[1] != 3 || g.kernel[2] != 3 || g.channels < 8 || g.out_channels < 8 ||
+        problem_flops(p) <= 0)
         return false;
     for (int i = 1; i < 3; i++)
         if (g.stride[i] != 1 || g.dilation[i] != 1 || g.input[i] < 1)
@@ -225,6 +226,8 @@ static solver_launch launch_of(const problem *p, const tap_conv *c, const tuning
                             .dims = 3,
                             .local = {1, 1, 1}};
     tap_conv_add_options(&launch.options, p, c);
+    if (p->conv.layout != CONV_PLAIN)
+        text_addf(&launch.options, p->conv.layout == CONV_IN_BLOCKS ? " -DX_LANES=16 -DY_LANES=16" : " -DY_LANES=16");
     text_addf(&launch.options, " -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d", v[WINOGRAD_F],
               v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS], v[WINOGRAD_SLICE]);
     return launch;

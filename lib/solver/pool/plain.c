@@ -11,6 +11,8 @@ void pool_add_options(text *options, const problem *p)
         text_add(options, " -DCOUNT_PAD");
     if (p->pool.indices)
         text_add(options, " -DINDICES");
+    if (p->pool.in_blocks)
+        text_add(options, " -DLANES=16");
 }
 
 /* Scalar code with a bound checked at every tap: some 6 cycles each on a CPU. */
@@ -105,7 +107,8 @@ static bool pool_applicable(const problem *p, const socle_device *device)
     const bool small = p->dtype == SOCLE_INT8 || p->dtype == SOCLE_UINT8;
     const conv_geometry g = conv_geometry_3d(p);
     const double of_average = p->pool.maximum ? 0 : (double)(g.kernel[0] + g.kernel[1] + g.kernel[2]);
-    return (conv_supported(p, device) || (small && p->pool.maximum && conv_fits(p))) &&
+    return (conv_supported(p, device) || (conv_supported_in_blocks(p, device) && !p->pool.indices) ||
+            (small && p->pool.maximum && conv_fits(p))) &&
            loops_end(device, nested_iterations(g.kernel) + of_average);
 }
 

@@ -1,0 +1,250 @@
+/* Direct convolution for CPUs in channels of 16: images are [batch][channels / 16][height][width][16], so that the lanes of a
+ * vector are channels, a pixel's value is broadcast, and results are written as the next convolution reads them.
+ *
+ * A group computes ROWS rows x COLUMNS columns of one image for SLICE result channels. The rows that it reads are staged in local
+ * memory, widened and zero padded, once for all result channels, BLOCK blocks of channels at a time; where nothing is padded and
+ * no pixel is read twice (1x1), they are read in place. A register tile holds MR pixels x NV vectors of sums; weights were packed
+ * in the order in which it needs them (blocked_weights).
+ *
+ * LANES 16: x is in blocks; 1: x is plain [batch][channels][height][width], as the first convolution of a network finds it. Names
+ * of the geometry as in conv/direct.cl. */
+#include "conv/common.cl"
+
+#ifndef FROM_CHANNELS
+#define BATCH 2
+#define GROUPS 1
+#define FROM_CHANNELS 32 /* of a group */
+#define TO_CHANNELS 48   /* of a group */
+#define FROM_H 9
+#define FROM_W 9
+#define TO_H 9
+#define TO_W 9
+#define KH 3
+#define KW 3
+#define SH 1
+#define SW 1
+#define RH 1
+#define RW 1
+#define PH 1
+#define PW 1
+#endif
+#ifndef LANES
+#define LANES 16
+#endif
+#ifndef MR
+#define MR 7 /* pixels of a register tile */
+#endif
+#ifndef NV
+#define NV 2 /* vectors of channels of a register tile */
+#endif
+#ifndef ROWS
+#define ROWS 1
+#endif
+#ifndef COLUMNS
+#define COLUMNS TO_W /* all of a row, or a multiple of MR */
+#endif
+#ifndef BLOCK
+#define BLOCK (FROM_CHANNELS / LANES) /* blocks of channels staged at a time */
+#endif
+#ifndef SLICE
+#define SLICE TO_CHANNELS /* result channels of a group, a multiple of NR unless it is all */
+#endif
+
+#define NR (16 * NV)
+#define TAIL_V (TO_CHANNELS % NR / 16) /* vectors of the last, narrower tile of channels */
+#define TAIL_R (TO_W % MR)             /* pixels at the end of a row */
+#define FROM_BLOCKS (FROM_CHANNELS / LANES)
+#define CHUNKS ((FROM_BLOCKS + BLOCK - 1) / BLOCK)
+#define STAGED_H ((ROWS - 1) * SH + (KH - 1) * RH + 1)
+#define STAGED_W ((COLUMNS - 1) * SW + (KW - 1) * RW + 1)
+#define TAPS (KH * KW)
+#define IN_PLACE (LANES == 16 && STORAGE == FLOAT32 && TAPS == 1 && PH == 0 && PW == 0)
+#define TO_BLOCKS (TO_CHANNELS / 16)
+#define PLANE (FROM_H * FROM_W * LANES)
+
+/* [GROUPS][tiles of NR channels][FROM_BLOCKS][KH][KW][LANES][the tile's channels]; items: (all tiles, FROM_BLOCKS). */
+__kernel void blocked_weights(__global const element *restrict w, __global real *restrict packed)
+{
+    const int tiles = (TO_CHANNELS + NR - 1) / NR;
+    const int group = (int)get_global_id(0) / tiles, o0 = (int)get_global_id(0) % tiles * NR, block = (int)get_global_id(1);
+    const int width = min(NR, TO_CHANNELS - o0);
+    __global real *to = packed + ((size_t)group * TO_CHANNELS + o0) * (FROM_CHANNELS * TAPS) + (size_t)block * (TAPS * LANES) * width;
+    for (int tap = 0; tap < TAPS; tap++)
+        for (int c = 0; c < LANES; c++)
+            for (int o = 0; o < width; o++)
+                *to++ = LOAD1(w + ((size_t)(group * TO_CHANNELS + o0 + o) * FROM_CHANNELS + block * LANES + c) * TAPS + tap);
+}
+
+/* ---- staging ---- */
+
+#if IN_PLACE
+typedef __global const real *pixel_pointer;
+#define ROW_PITCH (FROM_W * LANES)
+#define BLOCK_PITCH PLANE
+#else
+typedef __local const real *pixel_pointer;
+#define ROW_PITCH (STAGED_W * LANES)
+#define BLOCK_PITCH (STAGED_H * STAGED_W * LANES)
+
+/* One row from column x0 on, zero where it lies outside of the image. */
+static inline void stage_row(__global const element *row, __local real *to, int x0)
+{
+    const int first = min(max(-x0, 0), STAGED_W), end = max(min(STAGED_W, FROM_W - x0), first);
+#if LANES == 16
+    for (int x = 0; x < first; x++)
+        vstore16((real16)(0), 0, to + x * 16);
+    for (int x = first; x < end; x++)
+        vstore16(LOADV(row + (x0 + x) * 16), 0, to + x * 16);
+    for (int x = end; x < STAGED_W; x++)
+        vstore16((real16)(0), 0, to + x * 16);
+#else
+    for (int x = 0; x < first; x++)
+        to[x] = 0;
+    int x = first;
+    for (; x + 16 <= end; x += 16)
+        vstore16(LOADV(row + x0 + x), 0, to + x);
+    for (; x < end; x++)
+        to[x] = LOAD1(row + x0 + x);
+    for (x = end; x < STAGED_W; x++)
+        to[x] = 0;
+#endif
+}
+
+static void stage(__global const element *x, __local real *staged, int y0, int x0, int blocks)
+{
+    for (int c = 0; c < blocks; c++)
+        for (int q = 0; q < STAGED_H; q++) {
+            const int h = y0 + q;
+            __local real *to = staged + c * BLOCK_PITCH + q * ROW_PITCH;
+            if (h >= 0 && h < FROM_H) {
+                stage_row(x + (size_t)c * PLANE + (size_t)h * (FROM_W * LANES), to, x0);
+                continue;
+            }
+            int i = 0;
+            for (; i + 16 <= ROW_PITCH; i += 16)
+                vstore16((real16)(0), 0, to + i);
+            for (; i < ROW_PITCH; i++)
+                to[i] = 0;
+        }
+}
+#endif
+
+/* ---- the register tile ---- */
+
+#define STEP(R, V, a, w)                                                                                                      \
+    {                                                                                                                         \
+        real16 weights[V];                                                                                                    \
+        UNROLL for (int j = 0; j < V; j++) weights[j] = vload16(0, (w) + j * 16);                                             \
+        UNROLL for (int i = 0; i < R; i++)                                                                                    \
+        {                                                                                                                     \
+            const real16 pixel = (real16)((a)[i * (SW * LANES)]);                                                             \
+            UNROLL for (int j = 0; j < V; j++) acc[i][j] = fma(pixel, weights[j], acc[i][j]);                                 \
+        }                                                                                                                     \
+    }
+
+#if LANES == 16
+#define ROW_OF_TAPS(R, V)                                                                                                     \
+    for (int kw = 0; kw < KW; kw++) {                                                                                         \
+        pixel_pointer a = row + kw * (RW * LANES);                                                                            \
+        UNROLL_BY(4) for (int q = 0; q < LANES; q++) STEP(R, V, a + q, w + q * (V * 16))                                      \
+        w += LANES * V * 16;                                                                                                  \
+    }
+#else
+#define ROW_OF_TAPS(R, V)                                                                                                     \
+    UNROLL_BY(8) for (int kw = 0; kw < KW; kw++) STEP(R, V, row + kw * RW, w + kw * (V * 16))                                 \
+    w += KW * V * 16;
+#endif
+
+/* Sums of R pixels x V vectors; the last chunk's go to y, the others' are kept in `sums`. */
+#define TILE(R, V)                                                                                                            \
+    {                                                                                                                         \
+        real16 acc[R][V];                                                                                                     \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++) acc[i][j] =                                     \
+            CHUNKS == 1 || chunk == 0 ? (real16)(0) : vload16(0, sums + (i * V + j) * 16);                                    \
+        __global const real *w = weights;                                                                                     \
+        for (int c = 0; c < blocks; c++)                                                                                      \
+            for (int kh = 0; kh < KH; kh++) {                                                                                 \
+                pixel_pointer row = x + c * BLOCK_PITCH + kh * (RH * ROW_PITCH);                                              \
+                ROW_OF_TAPS(R, V)                                                                                             \
+            }                                                                                                                 \
+        if (CHUNKS > 1 && chunk < CHUNKS - 1) {                                                                               \
+            UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++)                                             \
+                vstore16(acc[i][j], 0, sums + (i * V + j) * 16);                                                              \
+        } else {                                                                                                              \
+            UNROLL for (int j = 0; j < V; j++) UNROLL for (int i = 0; i < R; i++)                                             \
+            {                                                                                                                 \
+                const size_t at = index + (size_t)j * (TO_H * TO_W * 16) + i * 16;                                            \
+                STOREV(EPILOGUE16(acc[i][j], at, channel + j * 16), y + at);                                                  \
+            }                                                                                                                 \
+        }                                                                                                                     \
+    }
+
+#if TAIL_R
+#define END_OF_ROW(V)                                                                                                         \
+    if (p < columns) {                                                                                                        \
+        TILE(TAIL_R, V)                                                                                                       \
+        sums += TAIL_R * V * 16;                                                                                              \
+    }
+#else
+#define END_OF_ROW(V)
+#endif
+
+/* All pixels of a group for V vectors of channels. */
+#define PIXELS(V)                                                                                                             \
+    for (int r = 0; r < rows; r++) {                                                                                          \
+        pixel_pointer x = pixels + r * (SH * ROW_PITCH);                                                                      \
+        size_t index = at_first + (size_t)r * (TO_W * 16);                                                                    \
+        int p = 0;                                                                                                            \
+        for (; p + MR <= columns; p += MR, x += MR * SW * LANES, index += MR * 16) {                                          \
+            TILE(MR, V)                                                                                                       \
+            sums += MR * V * 16;                                                                                              \
+        }                                                                                                                     \
+        END_OF_ROW(V)                                                                                                         \
+    }
+
+/* x, packed, y as above; groups of work: (column blocks x row blocks, GROUPS * slices, batch). */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv_blocked(__global const element *restrict x, __global const real *restrict packed,
+                           __global element *restrict y EPILOGUE_PARAMS)
+{
+    const int column_blocks = (TO_W + COLUMNS - 1) / COLUMNS, slices = (TO_CHANNELS + SLICE - 1) / SLICE;
+    const int p0 = (int)get_group_id(0) % column_blocks * COLUMNS, y0 = (int)get_group_id(0) / column_blocks * ROWS;
+    const int group = (int)get_group_id(1) / slices, first = (int)get_group_id(1) % slices * SLICE;
+    const int end = min(first + SLICE, TO_CHANNELS), n = (int)get_group_id(2);
+    const int rows = min(ROWS, TO_H - y0), columns = min(COLUMNS, TO_W - p0);
+    __global const element *image = x + (size_t)(n * GROUPS + group) * (FROM_BLOCKS * PLANE);
+#if !IN_PLACE
+    __local real staged[BLOCK * BLOCK_PITCH] __attribute__((aligned(64)));
+#endif
+#if CHUNKS > 1
+    __local real all_sums[ROWS * COLUMNS * SLICE] __attribute__((aligned(64)));
+#endif
+    for (int chunk = 0; chunk < CHUNKS; chunk++) {
+        const int c0 = chunk * BLOCK, blocks = min(BLOCK, FROM_BLOCKS - c0);
+#if IN_PLACE
+        pixel_pointer pixels = image + (size_t)c0 * PLANE + (y0 * SH * FROM_W + p0 * SW) * LANES;
+#else
+        stage(image + (size_t)c0 * PLANE, staged, y0 * SH - PH, p0 * SW - PW, blocks);
+        pixel_pointer pixels = staged;
+#endif
+#if CHUNKS > 1
+        __local real *sums = all_sums;
+#else
+        __local real *sums = 0;
+#endif
+        for (int o = first; o < end; o += NR) {
+            const int width = min(NR, TO_CHANNELS - o), channel = group * TO_CHANNELS + o;
+            __global const real *weights = packed + (size_t)channel * (FROM_CHANNELS * TAPS) + (size_t)c0 * (TAPS * LANES) * width;
+            const size_t at_first = (((size_t)n * (GROUPS * TO_BLOCKS) + channel / 16) * (TO_H * TO_W) + y0 * TO_W + p0) * 16;
+#if TAIL_V
+            if (width < NR) {
+                PIXELS(TAIL_V)
+                continue;
+            }
+#endif
+#if TO_CHANNELS >= NR
+            PIXELS(NV)
+#endif
+        }
+    }
+}

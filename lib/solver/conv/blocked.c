@@ -1,0 +1,319 @@
+/* conv/blocked: direct convolution on CPUs whose images lie in blocks of 16 channels (kernels/conv/blocked.cl), as the planner
+ * keeps them between convolutions. Any stride, dilation and padding, groups of whole blocks. Weights are packed once when they
+ * are constant, else in front of every run. */
+#include "taps.h"
+
+#include <math.h>
+#include <string.h>
+
+/* value[] of its tunings: a tile's pixels and vectors, then what a group computes, channels staged at a time in blocks */
+enum { BLOCKED_PIXELS, BLOCKED_VECTORS, BLOCKED_ROWS, BLOCKED_COLUMNS, BLOCKED_CHUNK, BLOCKED_SLICE };
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* ---- the convolution as the kernel sees it ---- */
+
+typedef struct view {
+    tap_conv c;
+    int64_t lanes, from_blocks, taps; /* of x */
+    bool in_place;
+} view;
+
+/* Rows of a 1x1 convolution of stride 1 follow each other like pixels of one row. */
+static view view_of(const problem *p)
+{
+    view v = {.c = tap_conv_forward(p), .lanes = p->conv.layout == CONV_IN_BLOCKS ? 16 : 1};
+    tap_conv *c = &v.c;
+    v.taps = tap_conv_taps(c);
+    v.from_blocks = c->from_channels / v.lanes;
+    const bool reads_once = v.taps == 1 && c->pad[1] == 0 && c->pad[2] == 0;
+    if (reads_once && c->stride[1] == 1 && c->stride[2] == 1 && c->to[1] == c->from[1] && c->to[2] == c->from[2]) {
+        c->to[2] = c->from[2] = c->tensor[2] = c->from[1] * c->from[2];
+        c->to[1] = c->from[1] = c->tensor[1] = 1;
+    }
+    v.in_place = reads_once && v.lanes == 16 && p->dtype == SOCLE_FLOAT32;
+    return v;
+}
+
+static bool blocked_applicable(const problem *p, const socle_device *device)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    return conv_supported_in_blocks(p, device) && !device_has_quirk(device, QUIRK_LOOP_LIMIT) && problem_flops(p) > 0 &&
+           (g.groups == 1 ||
+            (p->conv.layout == CONV_IN_BLOCKS && g.channels / g.groups % 16 == 0 && g.out_channels / g.groups % 16 == 0));
+}
+
+/* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
+
+static int64_t staged_floats(const view *v, const tuning *t)
+{
+    const tap_conv *c = &v->c;
+    const int64_t rows = (t->value[BLOCKED_ROWS] - 1) * c->stride[1] + (c->kernel[1] - 1) * c->dilation[1] + 1;
+    const int64_t columns = (t->value[BLOCKED_COLUMNS] - 1) * c->stride[2] + (c->kernel[2] - 1) * c->dilation[2] + 1;
+    return v->in_place ? 0 : t->value[BLOCKED_CHUNK] * rows * columns * v->lanes;
+}
+
+static int64_t sum_floats(const view *v, const tuning *t)
+{
+    const bool split = t->value[BLOCKED_CHUNK] < v->from_blocks;
+    return split ? (int64_t)t->value[BLOCKED_ROWS] * t->value[BLOCKED_COLUMNS] * t->value[BLOCKED_SLICE] : 0;
+}
+
+/* One channel and tap on a register tile. */
+static double step_cycles(int64_t pixels, int64_t vectors)
+{
+    return fmax(fmax(0.5 * (double)(pixels * vectors), 0.5 * (double)(pixels + vectors)), 4);
+}
+
+static double tile_cycles(const view *v, const tuning *t, int64_t pixels, int64_t vectors)
+{
+    const double chunks = (double)ceil_div(v->from_blocks, t->value[BLOCKED_CHUNK]);
+    const double steps = (double)(v->c.from_channels * v->taps);
+    return pixels * vectors == 0 ? 0
+                                 : steps * step_cycles(pixels, vectors) + chunks * (12 + (double)(pixels * vectors) * 1.5) +
+                                       (double)(v->from_blocks * v->taps) * (v->lanes == 16 ? 2 : 1);
+}
+
+static double group_cycles(const view *v, const tuning *t)
+{
+    const tap_conv *c = &v->c;
+    const int64_t mr = t->value[BLOCKED_PIXELS], nv = t->value[BLOCKED_VECTORS], columns = t->value[BLOCKED_COLUMNS];
+    const int64_t slice = smaller(t->value[BLOCKED_SLICE], c->to_channels), rows = t->value[BLOCKED_ROWS];
+    const double full = (double)(columns / mr), wide = (double)(slice / (16 * nv));
+    const int64_t end = columns % mr, narrow = slice / 16 % nv;
+    const double tiles = full * (wide * tile_cycles(v, t, mr, nv) + tile_cycles(v, t, mr, narrow)) +
+                         wide * tile_cycles(v, t, end, nv) + tile_cycles(v, t, end, narrow);
+    const double chunks = (double)ceil_div(v->from_blocks, t->value[BLOCKED_CHUNK]);
+    const double staged = (double)staged_floats(v, t) / 16 * chunks * 2.5;
+    /* A tile's weights of a chunk stay in the first-level cache from one tile of pixels to the next, or come from the second. */
+    const double weights = 4.0 * (double)(slice * c->from_channels * v->taps);
+    const double panel = 4.0 * (double)(16 * nv * t->value[BLOCKED_CHUNK] * v->lanes * v->taps);
+    const double again = panel > 24e3 ? weights * ((double)(rows * ceil_div(columns, mr)) - 1) / 90 : 0;
+    return (double)rows * tiles + staged + again + weights / (weights > 1e6 ? 12 : 64) + 400;
+}
+
+static double model_cycles(const view *v, const tuning *t, int units)
+{
+    const tap_conv *c = &v->c;
+    const int64_t blocks = ceil_div(c->to[1], t->value[BLOCKED_ROWS]) * ceil_div(c->to[2], t->value[BLOCKED_COLUMNS]);
+    const int64_t groups = blocks * c->batch * c->groups * ceil_div(c->to_channels, t->value[BLOCKED_SLICE]);
+    return (double)ceil_div(groups, units) * group_cycles(v, t);
+}
+
+/* ---- tunings ---- */
+
+typedef struct ranking {
+    const problem *p;
+    const socle_device *device;
+    view view;
+    tuning tunings[48];
+    double cycles[48];
+    int count, capacity;
+} ranking;
+
+static void rank(ranking *r, const tuning *t)
+{
+    const int64_t bytes = smaller((int64_t)r->device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
+    const int64_t floats = staged_floats(&r->view, t) + sum_floats(&r->view, t) + 64;
+    if (floats * (r->p->dtype == SOCLE_FLOAT64 ? 8 : 4) > bytes)
+        return;
+    for (int i = 0; i < r->count; i++)
+        if (memcmp(&r->tunings[i], t, sizeof(*t)) == 0)
+            return;
+    const double cycles = model_cycles(&r->view, t, device_units(r->device));
+    int at = r->count < r->capacity ? r->count++ : r->capacity;
+    for (; at > 0 && r->cycles[at - 1] > cycles; at--) {
+        if (at < r->capacity) {
+            r->tunings[at] = r->tunings[at - 1];
+            r->cycles[at] = r->cycles[at - 1];
+        }
+    }
+    if (at < r->capacity) {
+        r->tunings[at] = *t;
+        r->cycles[at] = cycles;
+    }
+}
+
+static void rank_slices(ranking *r, tuning t)
+{
+    static const int chunks[] = {1, 2, 4, 8, 16};
+    const tap_conv *c = &r->view.c;
+    const int64_t width = 16 * t.value[BLOCKED_VECTORS];
+    int64_t last = 0;
+    for (int64_t slices = 1; slices <= 32; slices *= 2) {
+        const int64_t slice = round_up(ceil_div(c->to_channels, slices), width);
+        if (slice == last)
+            break;
+        last = slice;
+        t.value[BLOCKED_SLICE] = (int)slice;
+        t.value[BLOCKED_CHUNK] = (int)r->view.from_blocks;
+        rank(r, &t);
+        for (size_t i = 0; i < COUNT_OF(chunks) && chunks[i] * 2 <= r->view.from_blocks; i++) {
+            t.value[BLOCKED_CHUNK] = chunks[i] * (int)(16 / r->view.lanes);
+            if (t.value[BLOCKED_CHUNK] < r->view.from_blocks)
+                rank(r, &t);
+        }
+    }
+}
+
+/* Blocks of rows or of columns for one tile shape. */
+static void rank_shapes(ranking *r, int64_t pixels, int64_t vectors)
+{
+    const tap_conv *c = &r->view.c;
+    const int64_t mr = smaller(pixels, c->to[2]);
+    tuning t = {{0}};
+    t.value[BLOCKED_PIXELS] = (int)mr;
+    t.value[BLOCKED_VECTORS] = (int)smaller(vectors, c->to_channels / 16);
+    t.value[BLOCKED_COLUMNS] = (int)c->to[2];
+    int64_t last = 0;
+    for (int64_t blocks = 1; blocks <= c->to[1]; blocks = blocks < 8 ? blocks + 1 : blocks * 2) {
+        const int64_t rows = ceil_div(c->to[1], blocks);
+        if (rows == last)
+            continue;
+        last = rows;
+        t.value[BLOCKED_ROWS] = (int)rows;
+        rank_slices(r, t);
+    }
+    t.value[BLOCKED_ROWS] = 1;
+    rank_slices(r, t);
+    for (int64_t blocks = 2; blocks <= c->to[2] / mr && (r->view.taps == 1 || blocks <= 4); blocks *= 2) {
+        t.value[BLOCKED_COLUMNS] = (int)round_up(ceil_div(c->to[2], blocks), mr);
+        rank_slices(r, t);
+    }
+}
+
+static int blocked_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    static const int wide[][2] = {{7, 2}, {14, 2}, {8, 3}, {7, 3},  {6, 4}, {5, 4},
+                                  {8, 2}, {12, 2}, {9, 3}, {13, 1}, {4, 4}, {6, 2}};
+    static const int narrow[][2] = {{6, 1}, {7, 1}, {5, 1}, {4, 1}, {3, 2}};
+    const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
+    const int(*tiles)[2] = is_wide ? wide : narrow;
+    const int count = is_wide ? (int)COUNT_OF(wide) : (int)COUNT_OF(narrow);
+    ranking r = {.p = p, .device = device, .view = view_of(p), .capacity = (int)smaller(capacity, COUNT_OF(r.tunings))};
+    for (int i = 0; i < count; i++)
+        rank_shapes(&r, tiles[i][0], tiles[i][1]);
+    if (r.count == 0 && capacity > 0) { /* little local memory: one row, a block of channels at a time */
+        r.tunings[r.count++] = (tuning){{(int)smaller(7, r.view.c.to[2]), 1, 1, (int)r.view.c.to[2], 1, 16}};
+    }
+    for (int i = 0; i < r.count; i++)
+        out[i] = r.tunings[i];
+    return r.count;
+}
+
+static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
+{
+    tuning resolved = *t;
+    if (t->value[BLOCKED_PIXELS] == 0)
+        blocked_candidates(p, device, &resolved, 1);
+    return resolved;
+}
+
+static double blocked_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    const view v = view_of(p);
+    const tuning resolved = resolve(p, device, t);
+    const double cycles = model_cycles(&v, &resolved, device_units(device));
+    const double work = 0.95 * problem_flops(p) / 64 / (fmax(cycles, 1) * device_units(device));
+    const double share = device_is_cpu_shaped(device) ? work : work / 200;
+    const double packing = p->conv.w_constant ? 0 : (double)(v.c.groups * v.c.to_channels * v.c.from_channels * v.taps) * 2e-9;
+    return estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), p->conv.w_constant ? 1 : 2, 0) +
+           packing / device_units(device);
+}
+
+/* ---- memory ---- */
+
+static size_t packed_bytes(const problem *p)
+{
+    const tap_conv c = tap_conv_forward(p);
+    return (size_t)(c.groups * c.to_channels * c.from_channels * tap_conv_taps(&c)) *
+           (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float));
+}
+
+static size_t blocked_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)device;
+    (void)t;
+    return p->conv.w_constant ? 0 : packed_bytes(p);
+}
+
+static size_t blocked_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)device;
+    (void)t;
+    return p->conv.w_constant ? packed_bytes(p) : 0;
+}
+
+/* ---- steps ---- */
+
+static solver_launch launch_of(const problem *p, const view *v, const tuning *t, const char *kernel)
+{
+    solver_launch launch = {.algorithm = "conv/blocked", .source = "conv/blocked", .kernel = kernel};
+    tap_conv_add_options(&launch.options, p, &v->c);
+    text_addf(&launch.options, " -DLANES=%d -DMR=%d -DNV=%d -DROWS=%d -DCOLUMNS=%d -DBLOCK=%d -DSLICE=%d", (int)v->lanes,
+              t->value[BLOCKED_PIXELS], t->value[BLOCKED_VECTORS], t->value[BLOCKED_ROWS], t->value[BLOCKED_COLUMNS],
+              t->value[BLOCKED_CHUNK], t->value[BLOCKED_SLICE]);
+    return launch;
+}
+
+static socle_status pack(const problem *p, const view *v, const tuning *t, const solver_operands *operands, int to,
+                         step_list *steps)
+{
+    solver_launch launch = launch_of(p, v, t, "blocked_weights");
+    launch.dims = 2;
+    launch.global[0] = (size_t)(v->c.groups * ceil_div(v->c.to_channels, 16 * t->value[BLOCKED_VECTORS]));
+    launch.global[1] = (size_t)v->from_blocks;
+    launch.bytes = 2.0 * (double)packed_bytes(p);
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(to));
+    return launch_emit(&launch, p, operands, steps);
+}
+
+static socle_status blocked_prepare(const problem *p, const socle_device *device, const tuning *t,
+                                    const solver_operands *operands, step_list *steps)
+{
+    const view v = view_of(p);
+    const tuning resolved = resolve(p, device, t);
+    return pack(p, &v, &resolved, operands, operands->prepared, steps);
+}
+
+static socle_status blocked_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                 step_list *steps)
+{
+    const view v = view_of(p);
+    const tuning resolved = resolve(p, device, t);
+    const int packed = p->conv.w_constant ? operands->prepared : operands->workspace;
+    const socle_status status = p->conv.w_constant ? SOCLE_OK : pack(p, &v, &resolved, operands, packed, steps);
+    if (status != SOCLE_OK)
+        return status;
+    solver_launch launch = launch_of(p, &v, &resolved, "conv_blocked");
+    launch.epilogue = true;
+    launch.dims = 3;
+    launch.global[0] =
+        (size_t)(ceil_div(v.c.to[1], resolved.value[BLOCKED_ROWS]) * ceil_div(v.c.to[2], resolved.value[BLOCKED_COLUMNS]));
+    launch.global[1] = (size_t)(v.c.groups * ceil_div(v.c.to_channels, resolved.value[BLOCKED_SLICE]));
+    launch.global[2] = (size_t)v.c.batch;
+    launch.local[0] = launch.local[1] = launch.local[2] = 1;
+    launch.flops = problem_flops(p);
+    launch.bytes = problem_bytes(p);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(packed));
+    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
+    return launch_emit(&launch, p, operands, steps);
+}
+
+const solver solver_conv_blocked = {
+    .name = "conv/blocked",
+    .kind = PROBLEM_CONV,
+    .applicable = blocked_applicable,
+    .candidates = blocked_candidates,
+    .estimate = blocked_estimate,
+    .workspace_bytes = blocked_workspace_bytes,
+    .prepared_bytes = blocked_prepared_bytes,
+    .prepare = blocked_prepare,
+    .emit = blocked_emit,
+    .epilogues = true,
+};
