@@ -12,23 +12,33 @@
        */
 #define FURTHEST_LOG2 2.0
 
+/* "f32", "i8", "u8", "bf16": types, whose numbers are no extents. */
+static bool names_type(char before)
+{
+    return before == 'f' || before == 'i' || before == 'u';
+}
+
 double tuning_distance(const char *a, const char *b)
 {
     double total = 0;
     int numbers = 0;
+    char before = 0;
     while (*a != 0 && *b != 0) {
         if (!isdigit((unsigned char)*a) || !isdigit((unsigned char)*b)) {
-            if (*a++ != *b++)
+            if (*a != *b)
                 return INFINITY;
+            before = *a;
+            a++;
+            b++;
             continue;
         }
         char *end_a, *end_b;
         const double x = (double)strtoull(a, &end_a, 10), y = (double)strtoull(b, &end_b, 10);
         const double log_ratio = x == y ? 0 : fabs(log2(x / y));
-        if (x != y && (x < SMALLEST_EXTENT || y < SMALLEST_EXTENT || log_ratio > FURTHEST_LOG2))
+        if (x != y && (names_type(before) || x < SMALLEST_EXTENT || y < SMALLEST_EXTENT || log_ratio > FURTHEST_LOG2))
             return INFINITY;
         total += log_ratio;
-        numbers++;
+        numbers += !names_type(before);
         a = end_a;
         b = end_b;
     }
