@@ -178,12 +178,14 @@ static socle_status emit_group(emitter *e, unit *u)
     return name_steps(e, first, u->group.nodes, u->group.node_count);
 }
 
-static socle_status emit_copy(emitter *e, const unit *u)
+static socle_status emit_copy(emitter *e, unit *u)
 {
     const int first = e->plan->steps.count;
     const graph_value *value = &e->p->graph->values[u->from];
     const size_t size_bytes = graph_type_bytes(&value->type);
-    const int from = operand_of_value(u->from, e);
+    if (u->to_state == GRAPH_NONE && u->to_operand == GRAPH_NONE)
+        u->to_operand = add_buffer(e, BUFFER_ARENA, GRAPH_NONE, value->name, size_bytes);
+    const int from = u->from_unit != GRAPH_NONE ? e->p->units[u->from_unit]->to_operand : operand_of_value(u->from, e);
     const int to = u->to_state != GRAPH_NONE ? operand_of_value(u->to_state, e) : u->to_operand;
     if (e->status != SOCLE_OK || size_bytes == 0)
         return e->status;

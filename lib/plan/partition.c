@@ -13,7 +13,7 @@ unit *partition_add(partition *p, unit_kind kind, int first_node)
         return NULL;
     u->kind = kind;
     u->first_node = first_node;
-    u->node = u->from = u->to_state = u->to_operand = GRAPH_NONE;
+    u->node = u->from = u->to_state = u->to_operand = u->from_unit = GRAPH_NONE;
     u->group.graph = p->graph;
     u->group.uses = p->uses;
     p->units[p->unit_count++] = u;

@@ -22,8 +22,9 @@ typedef struct unit {
     codegen_group group;
     /* COPY */
     value_id from;
-    value_id to_state; /* GRAPH_NONE: to an output of its own */
+    value_id to_state; /* GRAPH_NONE: to an output of its own, or to memory that another copy reads */
     int to_operand;    /* then its operand number, set when operands are made */
+    int from_unit;     /* a copy whose memory is read instead of `from`, which changes before; GRAPH_NONE */
     /* roots of the values it reads and writes from the view of other units; each once */
     value_id *reads, *writes;
     int read_count, read_capacity, write_count, write_capacity;

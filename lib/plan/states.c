@@ -123,6 +123,37 @@ static socle_status place_update(partition *p, value_id state, value_id value)
     return status == SOCLE_OK ? order_after_readers(p, copy, state) : status;
 }
 
+/* The copy among units [first, last) whose state the copy reads; GRAPH_NONE: it reads none that one of them overwrites. */
+static int copy_into_source(const partition *p, const unit *copy, int first, int last)
+{
+    for (int i = first; i < last && copy->from_unit == GRAPH_NONE; i++)
+        if (p->units[i]->to_state == p->root[copy->from])
+            return i;
+    return GRAPH_NONE;
+}
+
+/* States that change places (a := b, b := a) wait for each other in a ring: one of them is kept elsewhere first. */
+static socle_status open_rings(partition *p, int first)
+{
+    const int last = p->unit_count;
+    for (int i = first; i < last; i++) {
+        int at = copy_into_source(p, p->units[i], first, last), keep;
+        for (int steps = first; at != i && at != GRAPH_NONE && steps < last; steps++)
+            at = copy_into_source(p, p->units[at], first, last);
+        if (at != i)
+            continue;
+        socle_status status = add_copy(p, p->units[i]->from, GRAPH_NONE, &keep);
+        if (status != SOCLE_OK)
+            return status;
+        unit *u = p->units[i];
+        if (!ARRAY_RESERVE(u->after, u->after_count, u->after_capacity))
+            return SOCLE_OUT_OF_MEMORY;
+        u->after[u->after_count++] = u->from_unit = keep;
+        u->read_count = 0;
+    }
+    return SOCLE_OK;
+}
+
 /* Copies of what no unit makes (an input, a constant, the old content of another state) are there before anything is placed:
  * whoever would overwrite what they read, or needs what they overwrite, must see them. */
 static socle_status add_plain_copies(partition *p)
@@ -131,18 +162,17 @@ static socle_status add_plain_copies(partition *p)
     for (int i = 0; i < p->graph->update_count; i++) {
         const graph_update *update = &p->graph->updates[i];
         int copy;
-        if (update->state == update->value || made_by_unit(p, p->root[update->value]))
+        if (update->state == p->root[update->value] || made_by_unit(p, p->root[update->value]))
             continue;
         socle_status status = add_copy(p, update->value, update->state, &copy);
         if (status != SOCLE_OK)
             return status;
     }
-    for (int i = first; i < p->unit_count; i++) {
-        socle_status status = order_after_readers(p, i, p->units[i]->to_state);
-        if (status != SOCLE_OK)
-            return status;
-    }
-    return SOCLE_OK;
+    const int last = p->unit_count;
+    socle_status status = open_rings(p, first);
+    for (int i = first; i < last && status == SOCLE_OK; i++)
+        status = order_after_readers(p, i, p->units[i]->to_state);
+    return status;
 }
 
 socle_status partition_place_updates(partition *p)

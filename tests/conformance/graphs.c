@@ -183,6 +183,42 @@ static void run_seeds(socle_device *device, bool training)
     }
 }
 
+/* Each state becomes the next one of its ring; a free one follows, and an output needs what they were before. */
+static socle_graph *make_rings(void)
+{
+    static const int next[] = {1, 0, 3, 4, 2, 0};
+    enum { STATES = COUNT_OF(next), WIDTH = 37 };
+    const graph_type type = {.dtype = SOCLE_FLOAT32, .rank = 1, .dims = {WIDTH}};
+    value_id states[STATES], sum = GRAPH_NONE;
+    socle_graph *graph = NULL;
+    cr_assert_eq(socle_graph_create(NULL, "rings", &graph), SOCLE_OK, "%s", socle_error_message());
+    for (int i = 0; i < STATES; i++) {
+        float content[WIDTH];
+        char name[16];
+        for (int k = 0; k < WIDTH; k++)
+            content[k] = (float)(i * 100 + k);
+        snprintf(name, sizeof(name), "state%d", i);
+        states[i] = graph_add_state(graph, name, &type, content, true);
+        sum = i == 0 ? states[0] : graph_binary(graph, "Sub", states[i], sum);
+        cr_assert_neq(sum, GRAPH_NONE, "%s", socle_error_message());
+    }
+    for (int i = 0; i < STATES; i++)
+        cr_assert_eq(graph_add_update(graph, states[i], states[next[i]]), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(graph_add_output(graph, sum, "sum"), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(graph_add_output(graph, states[2], "old"), SOCLE_OK, "%s", socle_error_message());
+    return graph;
+}
+
+static void turn(socle_device *device)
+{
+    run_graph(device, 0, make_rings(), 0);
+}
+
+Test(graphs, states_change_places)
+{
+    test_on_devices(turn);
+}
+
 static void answer(socle_device *device)
 {
     run_seeds(device, false);

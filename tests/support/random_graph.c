@@ -426,8 +426,7 @@ static value_id next_of(generator *g, value_id state)
 {
     for (int i = 0; i < 8 && pick(g, 3) != 0; i++) {
         const value_id other = g->pool[pick(g, g->pool_count)];
-        const bool circle = g->graph->values[other].kind == VALUE_STATE && other >= state; /* is refused */
-        if (!circle && same_shape(g, state, other))
+        if (same_shape(g, state, other))
             return other;
     }
     const value_id y =
