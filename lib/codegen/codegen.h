@@ -59,7 +59,9 @@ typedef struct epilogue {
 } epilogue;
 
 /* Extends `e` (zeroed, input = output = the anchor's output at first) with a pointwise node that consumes e->output, if its other
- * inputs fit a layout. channel_axis: the axis of the output that "channel" means (last for products, 1 for convolutions). */
+ * inputs fit a layout. channel_axis: the axis of the output that "channel" means (last for products, 1 for convolutions). Or
+ * EPILOGUE_IN_BLOCKS: axis 1 and the last one together, as in [N, C / 16, H, W, 16]. */
+#define EPILOGUE_IN_BLOCKS (-1)
 bool codegen_epilogue_add(const socle_graph *graph, epilogue *e, node_id node, int channel_axis);
 /* The text in front of a solver's kernel file: EPILOGUE_PARAMS (begins with a comma), EPILOGUE1/4/8/16(x, index, channel) with x
  * the value(s), index the linear output index (size_t) of lane 0, channel the column of lane 0 (consecutive columns), or the

@@ -23,9 +23,12 @@ static bool fitting_layout(const graph_type *out, const graph_type *operand, int
         return true;
     }
     *layout = EPILOGUE_CHANNEL;
-    for (int i = 0; i < operand->rank; i++)
-        if (operand->dims[i] != (i + shift == channel_axis ? out->dims[channel_axis] : 1))
+    for (int i = 0; i < operand->rank; i++) {
+        const int axis = i + shift;
+        const bool along = channel_axis == EPILOGUE_IN_BLOCKS ? axis == 1 || axis == out->rank - 1 : axis == channel_axis;
+        if (operand->dims[i] != (along ? out->dims[axis] : 1))
             return false;
+    }
     return true;
 }
 

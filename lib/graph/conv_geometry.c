@@ -13,6 +13,9 @@ static bool role_of(const graph_operator *op, role *out)
         const char *name;
         role role;
     } roles[] = {{"Conv", ROLE_CONV},
+                 {"ConvInBlocks", ROLE_CONV},
+                 {"MaxPoolInBlocks", ROLE_POOL},
+                 {"AveragePoolInBlocks", ROLE_POOL},
                  {"ConvTranspose", ROLE_CONV_TRANSPOSE},
                  {"ConvGradInput", ROLE_CONV_GRAD_INPUT},
                  {"ConvGradWeight", ROLE_CONV_GRAD_WEIGHT},
@@ -89,7 +92,13 @@ socle_status graph_conv_geometry(const socle_graph *graph, const graph_node *nod
     infer.node = node;
     if (!role_of(node->op, &role))
         return infer_fail(&infer, SOCLE_INTERNAL, "no convolution and no pooling");
-    const parts p = parts_of(graph, node, role);
+    parts p = parts_of(graph, node, role);
+    const bool in_blocks = strstr(node->op->name, "InBlocks") != NULL;
+    const graph_type input = graph_type_out_of_blocks(p.input), output = graph_type_out_of_blocks(p.output);
+    if (in_blocks) {
+        p.input = &input;
+        p.output = &output;
+    }
     if (!graph_type_known(p.input) || !graph_type_known(p.output) || (p.weight != NULL && !graph_type_known(p.weight)))
         return infer_fail(&infer, SOCLE_SHAPE_MISMATCH, "a dimension is not known: bind the model's symbolic dimensions first");
     if (p.input->rank < 3 || p.input->rank != p.output->rank)

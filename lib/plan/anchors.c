@@ -3,9 +3,11 @@
 #include "partition.h"
 
 /* The axis of the output along which an epilogue's per-channel operands run, by kind of problem. */
-static int channel_axis(problem_kind kind, int rank)
+static int channel_axis(const problem *p, int rank)
 {
-    return kind == PROBLEM_CONV || kind == PROBLEM_CONV_INPUT ? 1 : rank - 1;
+    if (p->kind == PROBLEM_CONV && p->conv.layout != CONV_PLAIN)
+        return EPILOGUE_IN_BLOCKS;
+    return p->kind == PROBLEM_CONV || p->kind == PROBLEM_CONV_INPUT ? 1 : rank - 1;
 }
 
 static bool kind_has_epilogues(problem_kind kind)
@@ -92,7 +94,7 @@ static socle_status plan_anchor(partition *p, unit *u)
         return status;
     u->epilogue = (epilogue){.input = output, .output = output};
     if (node->output_count == 1 && kind_has_epilogues(described.kind))
-        grow_epilogue(p, &u->epilogue, channel_axis(described.kind, p->graph->values[output].type.rank));
+        grow_epilogue(p, &u->epilogue, channel_axis(&described, p->graph->values[output].type.rank));
     if (u->epilogue.node_count > 0) {
         status = choose_way(p, u, &u->epilogue, &u->way);
         if (status != SOCLE_OK || u->way.solver->epilogues)

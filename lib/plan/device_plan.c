@@ -113,6 +113,8 @@ static socle_status fill(device_plan *plan, const device_plan_options *options)
     if (status == SOCLE_OK)
         status = check_shapes(plan->graph);
     if (status == SOCLE_OK)
+        status = layouts_choose(plan->device, plan->graph, options);
+    if (status == SOCLE_OK)
         status = partition_create(plan->device, plan->graph, options, &p);
     if (status != SOCLE_OK)
         return status;

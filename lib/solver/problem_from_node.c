@@ -119,6 +119,13 @@ static socle_status read_conv(reader *r)
     return read_conv_kind(r, PROBLEM_CONV, 1);
 }
 
+static socle_status read_conv_in_blocks(reader *r)
+{
+    const socle_status status = read_conv_kind(r, PROBLEM_CONV, 1);
+    r->p->conv.layout = type_of(r, input(r, 0))->rank == 5 ? CONV_IN_BLOCKS : CONV_INTO_BLOCKS;
+    return status;
+}
+
 static socle_status read_conv_input(reader *r)
 {
     return read_conv_kind(r, PROBLEM_CONV_INPUT, 1);
@@ -135,7 +142,8 @@ static socle_status read_pool(reader *r)
     const char *op = r->node->op->name;
     *pool = (pool_problem){.maximum = strstr(op, "Max") != NULL,
                            .count_include_pad = node_int(r->node, "count_include_pad", 0) != 0,
-                           .indices = output(r, 1) != GRAPH_NONE};
+                           .indices = output(r, 1) != GRAPH_NONE,
+                           .in_blocks = strstr(op, "InBlocks") != NULL};
     if (pool->indices && node_int(r->node, "storage_order", 0) != 0)
         return refuse(r, "indices in column-major order (storage_order 1)");
     add_operand(r, input(r, 0));
@@ -169,6 +177,9 @@ static const node_reader readers[] = {
     {"", "Gemm", PROBLEM_GEMM, read_gemm},
     {"", "MatMul", PROBLEM_GEMM, read_matmul},
     {"", "Conv", PROBLEM_CONV, read_conv},
+    {"socle", "ConvInBlocks", PROBLEM_CONV, read_conv_in_blocks},
+    {"socle", "MaxPoolInBlocks", PROBLEM_POOL, read_pool},
+    {"socle", "AveragePoolInBlocks", PROBLEM_POOL, read_pool},
     {"socle", "ConvGradInput", PROBLEM_CONV_INPUT, read_conv_input},
     {"socle", "ConvGradWeight", PROBLEM_CONV_WEIGHT, read_conv_weight},
     {"", "MaxPool", PROBLEM_POOL, read_pool},

@@ -1,0 +1,48 @@
+/* Shapes of the operators on images in blocks of channels: those of the plain operators, in and out of blocks. */
+#include "infer.h"
+#include "operators.h"
+
+graph_type graph_type_in_blocks(const graph_type *type)
+{
+    graph_type out = *type;
+    out.rank = 5;
+    out.dims[1] = type->dims[1] / GRAPH_BLOCK_CHANNELS;
+    out.dims[4] = GRAPH_BLOCK_CHANNELS;
+    return out;
+}
+
+graph_type graph_type_out_of_blocks(const graph_type *type)
+{
+    graph_type out = *type;
+    if (type->rank != 5)
+        return out;
+    out.rank = 4;
+    out.dims[1] = dim_times(type->dims[1], type->dims[4]);
+    return out;
+}
+
+static socle_status infer_in_blocks(graph_infer *infer, socle_status (*infer_plain)(graph_infer *))
+{
+    const graph_type plain = graph_type_out_of_blocks(infer_input(infer, 0)), *given = infer->inputs[0];
+    graph_type *out = &infer->outputs[0];
+    infer->inputs[0] = &plain;
+    const socle_status status = infer_plain(infer);
+    infer->inputs[0] = given;
+    if (status != SOCLE_OK)
+        return status;
+    if (out->rank != 4 || out->dims[1] < 0 || out->dims[1] % GRAPH_BLOCK_CHANNELS != 0)
+        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "its result %s has no whole blocks of channels",
+                          infer_type_text(infer, out));
+    *out = graph_type_in_blocks(out);
+    return SOCLE_OK;
+}
+
+socle_status infer_conv_in_blocks(graph_infer *infer)
+{
+    return infer_in_blocks(infer, infer_conv);
+}
+
+socle_status infer_pool_in_blocks(graph_infer *infer)
+{
+    return infer_in_blocks(infer, infer_pool);
+}
