@@ -68,7 +68,7 @@ __kernel void gemm_direct(__global const element *restrict a, __global const ele
         __local const real *y = panel;
         const int y_step = COLUMNS;
 #elif B_PACKED
-        __global const element *y = b + (size_t)column * ((depth + WIDTH - 1) / WIDTH * WIDTH);
+        __global const element *y = b + (size_t)column * depth;
         const int y_step = COLUMNS;
 #else
         __global const element *y = b;
@@ -92,20 +92,29 @@ __kernel void gemm_direct(__global const element *restrict a, __global const ele
                         sum[i][j] = fma(factor, value[j], sum[i][j]);
                 }
             }
+#if B_PACKED
+            if (column + COLUMNS > n) { /* the last panel is padded: its last vector moves back over its neighbour's lanes */
+                real lanes[ROWS * COLUMNS];
+                const int valid = n - column;
+                UNROLL for (int i = 0; i < ROWS; i++)
+                    UNROLL for (int j = 0; j < VECTORS; j++)
+                        VSTORE(sum[i][j] * alpha, lanes + i * COLUMNS + j * WIDTH);
+                for (int i = 0; i < ROWS; i++) {
+                    const size_t start = (size_t)(row + i) * n + column, index = (size_t)batch * m * n + start;
+                    for (int j = 0; j < valid && valid >= WIDTH; j += WIDTH) {
+                        const int l = min(j, valid - WIDTH);
+                        STOREV(EPILOGUEV(VLOAD(lanes + i * COLUMNS + l), index + l, column + l), c + start + l);
+                    }
+                    for (int l = 0; l < valid && valid < WIDTH; l++)
+                        STORE1(EPILOGUE1(lanes[i * COLUMNS + l], index + l, column + l), c + start + l);
+                }
+                continue;
+            }
+#endif
             UNROLL for (int i = 0; i < ROWS; i++) {
                 UNROLL for (int j = 0; j < VECTORS; j++) {
-                    const realv result = sum[i][j] * alpha;
                     const size_t start = (size_t)(row + i) * n + at[j], index = (size_t)batch * m * n + start;
-#if B_PACKED
-                    if (at[j] + WIDTH > n) {
-                        real lanes[WIDTH];
-                        VSTORE(result, lanes);
-                        for (int l = 0; at[j] + l < n && l < WIDTH; l++)
-                            STORE1(EPILOGUE1(lanes[l], index + l, at[j] + l), c + start + l);
-                        continue;
-                    }
-#endif
-                    STOREV(EPILOGUEV(result, index, at[j]), c + start);
+                    STOREV(EPILOGUEV(sum[i][j] * alpha, index, at[j]), c + start);
                 }
             }
         }

@@ -8,6 +8,7 @@ const solver *const solver_table[] = {
     /* products */
     &solver_gemm_direct,
     &solver_gemm_vector,
+    &solver_gemm_panels,
     &solver_gemm_packed,
     &solver_gemm_tiled,
 #ifdef SOCLE_HAVE_CLBLAST

@@ -7,6 +7,7 @@
 extern const solver solver_gemm_packed;
 extern const solver solver_gemm_direct;
 extern const solver solver_gemm_vector;
+extern const solver solver_gemm_panels;
 extern const solver solver_gemm_tiled;
 extern const solver solver_gemm_clblast;
 extern const solver solver_gemm_plain;

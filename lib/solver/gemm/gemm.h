@@ -17,6 +17,9 @@ void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g);
 /* Bytes that count in estimates on CPU-shaped devices: what fits the caches is read from there, four times as fast. */
 double gemm_seen_bytes(const problem *p);
 
+/* A large constant B for a row or two is read where it lies rather than packed (vector.c). */
+bool gemm_streams_in_place(const problem *p);
+
 /* ---- panels of a constant B: [n / columns][k rounded up to lanes][columns] (pack.c) ---- */
 
 typedef struct gemm_panels {
