@@ -1,12 +1,18 @@
 /* socle bench: products and convolutions solver against peer, devices alone, or a whole model. What is compared takes turns, so
- * that a machine that slows down slows all of it. */
+ * that a machine that slows down slows all of it. A turn is a block of calls: libraries keep their threads spinning for some
+ * milliseconds after a call, on the cores that the next one wants. */
 #include "bench.h"
 #include "tensors.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define MAX_CONTESTANTS 16
+#define ROUNDS 10
+#define PAUSE_NS 40000000 /* OpenBLAS's threads spin for 2^26 cycles after their work, OpenMP's less */
+#define MOST_PAUSES 50
+#define WAKE_S 0.005 /* calls that do not count: waking the own threads, refilling the caches */
 
 static const char *const format_names[] = {"table", "json", "csv", "md", NULL};
 
@@ -37,19 +43,60 @@ static socle_status run_contestant(contestant *c, double *seconds)
     return good ? SOCLE_OK : SOCLE_INTERNAL;
 }
 
+/* Hundredths of a second that the processors worked since the system started; -1: it does not tell. */
+static long long busy_ticks(void)
+{
+    long long user, nice, system, idle, wait, interrupts, soft;
+    FILE *file = fopen("/proc/stat", "r");
+    if (file == NULL)
+        return -1;
+    const int count =
+        fscanf(file, "cpu %lld %lld %lld %lld %lld %lld %lld", &user, &nice, &system, &idle, &wait, &interrupts, &soft);
+    fclose(file);
+    return count == 7 ? user + nice + system + interrupts + soft : -1;
+}
+
+/* Until the threads of the one before sleep; on a machine with other work also until that leaves a gap, but not for ever. */
+static void wait_for_silence(void)
+{
+    for (int tries = 0; tries < MOST_PAUSES && !interrupted; tries++) {
+        const long long before = busy_ticks();
+        nanosleep(&(struct timespec){.tv_nsec = PAUSE_NS}, NULL);
+        if (busy_ticks() - before <= 1)
+            break;
+    }
+}
+
+/* One block of calls, at least one. */
+static socle_status run_block(contestant *c)
+{
+    const int most = c->count + BENCH_MAX_RUNS / ROUNDS;
+    double seconds;
+    wait_for_silence();
+    const double awake = seconds_now() + WAKE_S;
+    socle_status status = run_contestant(c, &seconds);
+    while (status == SOCLE_OK && seconds_now() < awake)
+        status = run_contestant(c, &seconds);
+    const double end = seconds_now() + BENCH_SECONDS / ROUNDS;
+    do {
+        if (status == SOCLE_OK)
+            status = run_contestant(c, &c->seconds[c->count]);
+        c->count += status == SOCLE_OK;
+    } while (status == SOCLE_OK && c->count < most && seconds_now() < end);
+    return status;
+}
+
 static socle_status take_turns(contest *all)
 {
-    const double end = seconds_now() + BENCH_SECONDS * all->count;
-    double seconds;
+    double spent[MAX_CONTESTANTS] = {0};
     socle_status status = SOCLE_OK;
-    for (int i = 0; status == SOCLE_OK && i < 2 * all->count; i++) /* warm up */
-        status = run_contestant(&all->all[i % all->count], &seconds);
-    for (int round = 0; status == SOCLE_OK && round < BENCH_MAX_RUNS && (round < 5 || seconds_now() < end) && !interrupted;
-         round++) {
+    for (int round = 0; status == SOCLE_OK && round < ROUNDS && !interrupted; round++) {
         for (int i = 0; status == SOCLE_OK && i < all->count; i++) {
-            contestant *c = &all->all[i];
-            status = run_contestant(c, &c->seconds[c->count]);
-            c->count++;
+            const double start = seconds_now();
+            if (spent[i] > 2 * BENCH_SECONDS && all->all[i].count >= 3)
+                continue; /* very slow: enough is known */
+            status = run_block(&all->all[i]);
+            spent[i] += seconds_now() - start;
         }
     }
     return status;

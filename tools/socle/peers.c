@@ -22,6 +22,7 @@ typedef void (*sgemm_function)(int, int, int, int, int, int, float, const float 
 
 typedef struct product {
     sgemm_function sgemm;
+    char algorithm[64];
     int m, n, k;
     float *a, *b, *c;
 } product;
@@ -51,22 +52,39 @@ void *peer_library(const char *const *names)
     return library;
 }
 
+/* An OpenBLAS older than the processor takes it for a much older one: it is told of AVX-512 by name, before it is loaded. */
+static void choose_openblas_kernels(void)
+{
+#if defined(__x86_64__) && defined(__GNUC__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl"))
+        setenv("OPENBLAS_CORETYPE", "SKYLAKEX", 0);
+#endif
+}
+
 static bool open_openblas(const bench_shape *shape, peer *p)
 {
     static const char *const names[] = {"libopenblas.so.0", "libopenblas.so", NULL};
+    choose_openblas_kernels();
     void *library = peer_library(names);
     product *s = library != NULL ? calloc(1, sizeof(*s)) : NULL;
     if (s == NULL)
         return false;
     *s = (product){NULL,
+                   "cblas_sgemm",
                    (int)shape->m,
                    (int)shape->n,
                    (int)shape->k,
                    ones(shape->m * shape->k),
                    ones(shape->k * shape->n),
                    ones(shape->m * shape->n)};
-    *p = (peer){"OpenBLAS", "cblas_sgemm", s, run_product, destroy_product};
+    *p = (peer){"OpenBLAS", s->algorithm, s, run_product, destroy_product};
     *(void **)&s->sgemm = dlsym(library, "cblas_sgemm");
+    char *(*core)(void) = NULL;
+    *(void **)&core = dlsym(library, "openblas_get_corename");
+    if (core != NULL)
+        snprintf(s->algorithm, sizeof(s->algorithm), "cblas_sgemm for %s", core());
     if (s->sgemm != NULL && s->a != NULL && s->b != NULL && s->c != NULL)
         return true;
     destroy_product(p);
