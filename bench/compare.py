@@ -3,7 +3,7 @@
 compared. Prints Markdown tables with machine, date and command.
 
 usage: bench/compare.py --build BUILD_DIR [--python PYTHON_WITH_PEERS] [--turns N] [--seconds S] [SECTION ...]
-sections: gemm conv train infer start (default: all)"""
+sections: gemm conv train infer start memory launch (default: all)"""
 import argparse
 import datetime
 import json
@@ -125,6 +125,43 @@ class Bench:
             a, b = medians["median_ms"]
             print(f"| {layers}, {batch} | {names[0]} | {names[1]} | {a:.4f} | {b:.4f} | {b / a:.2f} |")
 
+    def memory(self):
+        """Work bound by memory, operands resident on the device: against ONNX Runtime and against the bandwidth that the profile measured."""
+        import memory_models
+
+        only = os.environ.get("SOCLE_BENCH_ONLY", "")
+        chosen = [row for row in memory_models.rows() if only in row.name]
+        profiles = self.ours(self.socle, "profile", "--json")["profiles"]
+        for device in self.args.devices:
+            bandwidth = next(p["memory_gbytes_per_s"] for p in profiles if p["device"] == device)
+            print(f"\n## Bound by memory, {device}: {bandwidth:.1f} GB/s by its profile\n")
+            print("| work | socle, ms | onnxruntime, ms | onnxruntime / socle | GB/s | of the bandwidth | ways |")
+            print("|---|---|---|---|---|---|---|")
+            for row in chosen:
+                path, steps = self.folder / "memory.onnx", []
+                row.save(path)
+
+                def ours():
+                    result = self.ours(self.args.build / "bench_resident", path, device, self.args.seconds / 10)
+                    steps[:] = result["steps"]
+                    return result
+
+                def peer():
+                    try:
+                        return self.peer("onnxruntime_infer.py", path, 1, self.args.seconds / 10)
+                    except RuntimeError:
+                        return {"median_ms": float("nan")}
+
+                try:
+                    _, medians = self.in_turns(ours, peer, ["median_ms"])
+                except RuntimeError as error:
+                    print(f"| {row.name} | {error} | | | | | |")
+                    continue
+                a, b = medians["median_ms"]
+                rate = row.moved / a / 1e6
+                print(f"| {row.name} | {a:.4f} | {b:.4f} | {b / a:.2f} | {rate:.1f} | {rate / bandwidth:.2f} | {', '.join(dict.fromkeys(steps))} |")
+                sys.stdout.flush()
+
     def start(self):
         print("\n## Start from nothing to the first answer, ms\n")
         print("| model | parameters | device | first time | warm, median | context | model | session | first run |")
@@ -159,7 +196,7 @@ def main():
         args.devices = [d["id"] for d in listed["devices"] if d["status"] == "ok"]
     print(f"{processor()}, {os.cpu_count()} cores, {datetime.date.today()}\n\n`{' '.join(['bench/compare.py', *sys.argv[1:]])}`")
     failed = False
-    for section in args.sections or ["gemm", "conv", "train", "infer", "start"]:
+    for section in args.sections or ["gemm", "conv", "train", "infer", "start", "memory"]:
         try:
             getattr(bench, section)()
         except (RuntimeError, FileNotFoundError) as error:

@@ -68,9 +68,11 @@ __kernel void norm_plain(__global const element *restrict x_all,
     __global const element *x = x_all + row * length;
     __global element *y = y_all + row * length;
     real mean = 0, variance = 0;
+#if CENTERED
     FOR_ROW mean += LOAD1(x + i);
     SUM_ITEMS(mean)
     mean /= length;
+#endif
     FOR_ROW {
         const real d = LOAD1(x + i) - mean;
         variance += d * d;

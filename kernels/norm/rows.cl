@@ -1,7 +1,7 @@
 /* Layer, group and instance normalization on CPU-shaped devices: one work-item per group of rows, lanes along the row, which
  * stays in the cache between its passes: mean, variance about the mean, result. Scale and bias are one per element
  * (SCALE_BLOCK 1) or one per block of elements. */
-#include "common/storage.cl"
+#include "common/lanes.cl"
 #ifndef HAS_SCALE
 #define HAS_SCALE 1
 #endif
@@ -17,17 +17,10 @@
 #ifndef PER_ELEMENT
 #define PER_ELEMENT 1
 #endif
+#ifndef CENTERED
+#define CENTERED 1
+#endif
 #define SUMS 4
-
-static real sum_of_lanes(realv x)
-{
-    real lanes[WIDTH];
-    VSTORE(x, lanes);
-    real sum = 0;
-    for (int i = 0; i < WIDTH; i++)
-        sum += lanes[i];
-    return sum;
-}
 
 /* Sum of (x - shift), or of its square, over a row. */
 #define SUM_ROW(result, expression)                                                                                   \
@@ -75,9 +68,11 @@ __kernel void norm_rows(__global const element *restrict x_all,
     for (int row = first; row < end; row++) {
         __global const element *x = x_all + (size_t)row * length;
         __global element *y = y_all + (size_t)row * length;
-        real mean, variance;
+        real mean = 0, variance;
+#if CENTERED
         SUM_ROW(mean, value)
         mean /= length;
+#endif
         SUM_ROW(variance, (value - mean) * (value - mean))
         const real inverse = 1 / sqrt(variance / length + epsilon);
 #if HAS_MEAN

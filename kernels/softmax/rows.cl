@@ -1,36 +1,11 @@
 /* Softmax and log-softmax on CPU-shaped devices, one work-item per group. softmax_rows: the axis is innermost, lanes run along
  * it; a row stays in the cache between its passes: maximum, exponentials and their sum, scaling. softmax_columns: lanes run
  * along what lies inside of the axis (inner >= WIDTH); the last vector is moved back over its neighbour. */
-#include "common/storage.cl"
+#include "common/lanes.cl"
 #ifndef LOGARITHM
 #define LOGARITHM 0
 #endif
 #define KEEPS_EXPONENTIALS (STORAGE == FLOAT32 && !LOGARITHM) /* others would lose them to the rounding of the store */
-
-static realv larger(realv a, realv b)
-{
-    return a > b ? a : b; /* fmax costs twice the time; a NaN reaches the sum through its exponential */
-}
-
-static real largest_lane(realv x)
-{
-    real lanes[WIDTH];
-    VSTORE(x, lanes);
-    real most = lanes[0];
-    for (int i = 1; i < WIDTH; i++)
-        most = lanes[i] > most ? lanes[i] : most;
-    return most;
-}
-
-static real sum_of_lanes(realv x)
-{
-    real lanes[WIDTH];
-    VSTORE(x, lanes);
-    real sum = 0;
-    for (int i = 0; i < WIDTH; i++)
-        sum += lanes[i];
-    return sum;
-}
 
 /* The `count` < WIDTH elements at the end of a row; the other lanes are -infinity, whose exponential is 0. */
 static realv load_tail(__global const element *x, int count)

@@ -60,6 +60,38 @@ static socle_status parameter_gradients(graph_gradient *g, value_id dy, value_id
     return status;
 }
 
+/* ---- RMSNormalization ---- */
+
+/* The same without a mean: dx = inv * (g - xh * mean(g * xh)) with xh = x * inv. */
+socle_status gradient_rms_normalization(graph_gradient *g)
+{
+    socle_graph *graph = g->graph;
+    const graph_node *node = &graph->nodes[g->node];
+    const value_id scale = compose_input(g, 1), dy = g->output_gradients[0];
+    const double epsilon = node_float(node, "epsilon", 1e-5);
+    normalized n = {.x = compose_input(g, 0), .count = 1};
+    const graph_type type = compose_type(graph, n.x), shape = compose_type(graph, scale);
+    for (int i = compose_axis(node_int(node, "axis", -1), type.rank); i < type.rank; i++) {
+        n.axes[n.axis_count++] = i;
+        n.count *= (double)type.dims[i];
+    }
+    const value_id square = mean_over(graph, &n, compose_binary(graph, "Mul", n.x, n.x));
+    n.inverse = compose_unary(graph, "Reciprocal", compose_unary(graph, "Sqrt", compose_add_number(graph, square, epsilon)));
+    n.hat = compose_binary(graph, "Mul", n.x, n.inverse);
+    if (n.hat == GRAPH_NONE)
+        return socle_last_status();
+    if (compose_wanted(g, 0)) {
+        const value_id scaled = compose_binary(graph, "Mul", dy, scale);
+        const value_id along =
+            compose_binary(graph, "Mul", n.hat, share_of_sum(graph, &n, compose_binary(graph, "Mul", scaled, n.hat)));
+        const socle_status status =
+            compose_set(g, 0, compose_binary(graph, "Mul", n.inverse, compose_binary(graph, "Sub", scaled, along)));
+        if (status != SOCLE_OK)
+            return status;
+    }
+    return parameter_gradients(g, dy, n.hat, &shape);
+}
+
 /* ---- LayerNormalization ---- */
 
 /* What reaches x through the outputs mean and inverse standard deviation: d mean / n - d inv * inv^2 * xh / n. */

@@ -22,6 +22,12 @@ socle_status gradient_batch_normalization(graph_gradient *g);
 socle_status gradient_layer_normalization(graph_gradient *g);
 socle_status gradient_group_normalization(graph_gradient *g);
 socle_status gradient_instance_normalization(graph_gradient *g);
+socle_status gradient_rms_normalization(graph_gradient *g);
+/* attention */
+socle_status gradient_scaled_attention(graph_gradient *g);
+/* elements in order */
+socle_status gradient_cum_sum(graph_gradient *g);
+socle_status gradient_top_k(graph_gradient *g);
 /* softmax and losses */
 socle_status gradient_softmax(graph_gradient *g);
 socle_status gradient_log_softmax(graph_gradient *g);

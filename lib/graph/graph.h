@@ -10,6 +10,7 @@
 struct socle_shape_binding; /* socle/plan.h */
 
 #define GRAPH_OPSET 21
+#define GRAPH_OPSET_NEWEST 23 /* some operators came later; 22 and 23 changed none but for the types that it takes */
 #define GRAPH_NONE (-1)
 
 typedef int32_t value_id; /* same as socle_value */
@@ -292,6 +293,8 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  *   AveragePoolGrad(dy) -> dx              attributes of AveragePool, and input_shape
  *   GatherGrad(dy, indices) -> dx          axis, input_shape: scatter with addition
  *   GatherElementsGrad(dy, indices) -> dx  axis, input_shape
+ *   ScaledAttention(q, k, v [, mask]) -> y q_num_heads, kv_num_heads (of inputs of rank 3), scale, softcap, is_causal, offset (of
+ *                                          the first query): Attention is lowered to it
  *   DropoutMask(seed) -> mask              shape (ints), ratio (float), salt (int): 0 or 1 / (1 - ratio) from a counter-based generator
  *                                          hashing (seed, salt, linear index); POINTWISE with the builtin `index`
  *   WherePositive(a, b)                    a where b > 0, else 0: the gradient of Relu; POINTWISE

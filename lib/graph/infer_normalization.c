@@ -92,6 +92,13 @@ socle_status infer_layer_normalization(graph_infer *infer)
     return status;
 }
 
+socle_status infer_rms_normalization(graph_infer *infer)
+{
+    if (infer->node->output_count > 1 && infer->node->outputs[1] != GRAPH_NONE)
+        return infer_fail(infer, SOCLE_UNSUPPORTED, "its second output, the inverse root mean square, is not made");
+    return infer_layer_normalization(infer);
+}
+
 socle_status infer_softmax(graph_infer *infer)
 {
     const graph_type *x = infer_input(infer, 0);

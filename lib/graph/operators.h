@@ -62,6 +62,11 @@ socle_status infer_layer_normalization(graph_infer *infer);
 socle_status infer_group_normalization(graph_infer *infer);
 socle_status infer_instance_normalization(graph_infer *infer);
 socle_status infer_softmax(graph_infer *infer);
+socle_status infer_rms_normalization(graph_infer *infer);
+socle_status infer_attention(graph_infer *infer);
+socle_status infer_scaled_attention(graph_infer *infer); /* socle's: the same without a past */
+socle_status infer_cum_sum(graph_infer *infer);
+socle_status infer_top_k(graph_infer *infer);
 socle_status infer_cross_entropy(graph_infer *infer);
 socle_status infer_gather(graph_infer *infer);
 socle_status infer_gather_elements(graph_infer *infer);
@@ -115,6 +120,8 @@ socle_status lower_conv(socle_graph *graph, node_id node); /* its bias becomes a
 socle_status lower_conv_transpose(socle_graph *graph, node_id node);
 socle_status lower_batch_normalization(socle_graph *graph, node_id node);
 socle_status lower_cross_entropy(socle_graph *graph, node_id node);
+socle_status lower_simplified_layer_normalization(socle_graph *graph, node_id node);
+socle_status lower_attention(socle_graph *graph, node_id node);
 socle_status lower_reduce_log_sum_exp(socle_graph *graph, node_id node);
 socle_status lower_depth_to_space(socle_graph *graph, node_id node);
 socle_status lower_space_to_depth(socle_graph *graph, node_id node);

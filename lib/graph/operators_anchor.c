@@ -13,6 +13,7 @@ static const graph_operator table[] = {
     {ANCHOR("MaxPool", 1, 1, 1, 2), .infer = infer_pool, .gradient = gradient_max_pool},
     {ANCHOR("AveragePool", 1, 1, 1, 1), .infer = infer_pool, .gradient = gradient_average_pool},
     {ANCHOR("LayerNormalization", 17, 2, 3, 3), .infer = infer_layer_normalization, .gradient = gradient_layer_normalization},
+    {ANCHOR("RMSNormalization", 23, 2, 2, 1), .infer = infer_rms_normalization, .gradient = gradient_rms_normalization},
     {ANCHOR("GroupNormalization", 18, 3, 3, 1), .infer = infer_group_normalization, .gradient = gradient_group_normalization},
     {ANCHOR("InstanceNormalization", 1, 3, 3, 1), .infer = infer_instance_normalization,
      .gradient = gradient_instance_normalization},
@@ -25,6 +26,17 @@ static const graph_operator table[] = {
      .gradient = gradient_scatter_elements},
     {ANCHOR("ArgMax", 1, 1, 1, 1), .infer = infer_arg, .fold = fold_arg, .derivative = ""},
     {ANCHOR("ArgMin", 1, 1, 1, 1), .infer = infer_arg, .fold = fold_arg, .derivative = ""},
+    {ANCHOR("CumSum", 11, 2, 2, 1), .infer = infer_cum_sum, .gradient = gradient_cum_sum},
+    {.name = "TopK",
+     .domain = "",
+     .since = 1,
+     .kind = OPERATOR_ANCHOR,
+     .min_inputs = 2,
+     .max_inputs = 2,
+     .min_outputs = 2,
+     .max_outputs = 2,
+     .infer = infer_top_k,
+     .gradient = gradient_top_k},
 };
 
 const operator_table operators_anchor = {table, COUNT_OF(table)};

@@ -18,6 +18,10 @@ static const graph_operator table[] = {
     {COMPOSITE("ConvTranspose", 1, 2, 3, 1), .infer = infer_conv_transpose, .lower = lower_conv_transpose},
     {COMPOSITE("BatchNormalization", 1, 5, 5, 3), .infer = infer_batch_normalization, .lower = lower_batch_normalization,
      .gradient = gradient_batch_normalization},
+    {COMPOSITE("Attention", 23, 3, 6, 4), .infer = infer_attention, .lower = lower_attention},
+    /* as ONNX Runtime writes it, without a domain of its own */
+    {COMPOSITE("SimplifiedLayerNormalization", 1, 2, 2, 2), .infer = infer_rms_normalization,
+     .lower = lower_simplified_layer_normalization},
     {COMPOSITE("SoftmaxCrossEntropyLoss", 12, 2, 3, 2), .infer = infer_cross_entropy, .lower = lower_cross_entropy,
      .gradient = gradient_softmax_cross_entropy_loss},
     {COMPOSITE("NegativeLogLikelihoodLoss", 12, 2, 3, 1), .infer = infer_cross_entropy, .lower = lower_cross_entropy},

@@ -9,7 +9,7 @@
 #include "wire.h"
 
 #define ONNX_OPSET_MIN 7
-#define ONNX_OPSET_MAX 21
+#define ONNX_OPSET_MAX GRAPH_OPSET_NEWEST
 
 /* What a file may claim before it is refused; far above any real network. */
 #define ONNX_MAX_NAME_BYTES 4096

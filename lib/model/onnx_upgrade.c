@@ -44,6 +44,16 @@ static socle_status move_axes(onnx_draft *d)
     return move_ints(d, "axes", 1);
 }
 
+static socle_status move_k(onnx_draft *d)
+{
+    const socle_attribute *a = onnx_draft_attribute(d, "k");
+    if (a == NULL || a->kind != SOCLE_ATTRIBUTE_INT || d->input_count != 1)
+        return onnx_draft_fail(d, SOCLE_INVALID_FILE, "has no attribute 'k' that is an integer, or more inputs than one");
+    const value_id value = graph_constant_ints(d->graph, &a->i, 1);
+    onnx_draft_drop_attribute(d, "k");
+    return onnx_draft_set_input(d, 1, value);
+}
+
 static socle_status upgrade_clip(onnx_draft *d)
 {
     const socle_status status = move_float(d, "min", 1, SOCLE_NONE);
@@ -270,6 +280,7 @@ static const struct {
     {"Split", 13, move_split},
     {"Split", 18, count_split},
     {"Scatter", 11, upgrade_scatter},
+    {"TopK", 10, move_k},
 };
 
 socle_status onnx_upgrade(onnx_draft *draft)

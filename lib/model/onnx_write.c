@@ -202,9 +202,21 @@ static void put_import(wire_buffer *to, const char *domain, int64_t version)
     wire_put_message(to, 8, &message);
 }
 
+/* The opset of the canonical form, or the later one that an operator came with. */
+static int64_t opset_of(const socle_graph *graph)
+{
+    int64_t opset = GRAPH_OPSET;
+    for (node_id n = 0; n < graph->node_count; n++) {
+        const graph_operator *op = graph->nodes[n].op;
+        if (op != NULL && op->domain[0] == '\0' && op->since > opset)
+            opset = op->since;
+    }
+    return opset;
+}
+
 static void put_imports(wire_buffer *to, const socle_graph *graph)
 {
-    put_import(to, "", GRAPH_OPSET);
+    put_import(to, "", opset_of(graph));
     for (node_id n = 0; n < graph->node_count; n++) {
         const graph_operator *op = graph->nodes[n].op;
         bool seen = op == NULL || op->domain[0] == '\0';

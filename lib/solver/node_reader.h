@@ -63,9 +63,16 @@ socle_status read_arg(reader *r);
 socle_status read_layer_norm(reader *r);
 socle_status read_instance_norm(reader *r);
 socle_status read_group_norm(reader *r);
+socle_status read_rms_norm(reader *r);
+socle_status read_cum_sum(reader *r);
+socle_status read_top_k(reader *r);
 socle_status read_gather(reader *r);
 socle_status read_gather_grad(reader *r);
 socle_status read_scatter(reader *r);
 socle_status read_custom(reader *r);
+
+/* ---- attention_reader.c ---- */
+
+socle_status read_attention(reader *r);
 
 #endif

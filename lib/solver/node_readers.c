@@ -38,6 +38,43 @@ socle_status read_arg(reader *r)
     return SOCLE_OK;
 }
 
+/* The input, along the axis, as outer x axis x inner. */
+static socle_status line_extents(reader *r, int64_t axis, int64_t *outer, int64_t *extent, int64_t *inner)
+{
+    const graph_type *x = type_of(r, input(r, 0));
+    axis += axis < 0 ? x->rank : 0;
+    if (axis < 0 || axis >= x->rank)
+        return refuse(r, "its axis is outside of its input's rank");
+    *outer = product(x->dims, 0, (int)axis);
+    *extent = x->dims[axis];
+    *inner = product(x->dims, (int)axis + 1, x->rank);
+    return SOCLE_OK;
+}
+
+socle_status read_cum_sum(reader *r)
+{
+    scan_problem *s = &r->p->scan;
+    int64_t axis;
+    if (graph_constant_int_values(r->graph, input(r, 1), &axis, 1) != 1)
+        return refuse(r, "its axis must be a constant");
+    *s = (scan_problem){.exclusive = node_int(r->node, "exclusive", 0) != 0, .reverse = node_int(r->node, "reverse", 0) != 0};
+    add_operand(r, input(r, 0));
+    add_operand(r, output(r, 0));
+    return line_extents(r, axis, &s->outer, &s->axis, &s->inner);
+}
+
+socle_status read_top_k(reader *r)
+{
+    topk_problem *s = &r->p->topk;
+    *s = (topk_problem){.smallest = node_int(r->node, "largest", 1) == 0};
+    if (graph_constant_int_values(r->graph, input(r, 1), &s->k, 1) != 1)
+        return refuse(r, "k must be a constant");
+    add_operand(r, input(r, 0));
+    add_operand(r, output(r, 0));
+    add_operand(r, output(r, 1));
+    return line_extents(r, node_int(r->node, "axis", -1), &s->outer, &s->axis, &s->inner);
+}
+
 /* ---- normalization ---- */
 
 /* Operands behind x; scale and bias must have `scales` elements. */
@@ -76,6 +113,13 @@ socle_status read_layer_norm(reader *r)
                         .scale_block = 1,
                         .epsilon = (float)node_float(r->node, "epsilon", 1e-5)};
     return norm_rest(r, n->row);
+}
+
+socle_status read_rms_norm(reader *r)
+{
+    socle_status status = read_layer_norm(r);
+    r->p->norm.root_mean_square = true;
+    return status;
 }
 
 socle_status read_instance_norm(reader *r)

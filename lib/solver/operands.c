@@ -110,6 +110,18 @@ static void gather_operands(const problem *p, operand_list *list)
     add(list, p->dtype, p->kind == PROBLEM_GATHER ? moved : data, true);
 }
 
+static void attention_operands(const problem *p, operand_list *list)
+{
+    const attention_problem *a = &p->attention;
+    const int64_t queries = a->batch * a->heads * a->queries, keys = a->batch * a->kv_heads * a->keys;
+    add(list, p->dtype, queries * a->head, false);
+    add(list, p->dtype, keys * a->head, false);
+    add(list, p->dtype, keys * a->value, false);
+    if (a->mask != SOCLE_NONE)
+        add(list, a->mask, a->mask_count, false);
+    add(list, p->dtype, queries * a->value, true);
+}
+
 static void custom_operands(const problem *p, operand_list *list)
 {
     const graph_node *node = &p->graph->nodes[p->node];
@@ -154,6 +166,20 @@ int problem_operands(const problem *p, problem_operand *out, int *data_count)
     case PROBLEM_ARG:
         add(&list, p->dtype, p->arg.outer * p->arg.axis * p->arg.inner, false);
         add(&list, SOCLE_INT64, p->arg.outer * p->arg.inner, true);
+        break;
+    case PROBLEM_SCAN: {
+        const int64_t count = p->scan.outer * p->scan.axis * p->scan.inner;
+        add(&list, p->dtype, count, false);
+        add(&list, p->dtype, count, true);
+        break;
+    }
+    case PROBLEM_TOPK:
+        add(&list, p->dtype, p->topk.outer * p->topk.axis * p->topk.inner, false);
+        add(&list, p->dtype, p->topk.outer * p->topk.k * p->topk.inner, true);
+        add(&list, SOCLE_INT64, p->topk.outer * p->topk.k * p->topk.inner, true);
+        break;
+    case PROBLEM_ATTENTION:
+        attention_operands(p, &list);
         break;
     default:
         custom_operands(p, &list);

@@ -51,6 +51,9 @@ double problem_flops(const problem *p)
         return 5.0 * data_elements(p);
     case PROBLEM_NORM: /* sum, squared differences, scale and bias */
         return 7.0 * data_elements(p);
+    case PROBLEM_ATTENTION: /* two products; an exponential costs as much as some twenty multiply-adds */
+        return (double)p->attention.batch * (double)p->attention.heads * (double)p->attention.queries *
+               (double)p->attention.keys * (2.0 * (double)(p->attention.head + p->attention.value) + 20);
     default:
         return data_elements(p);
     }
@@ -135,6 +138,23 @@ static void add_gather(text *t, const gather_problem *g)
     text_addf(t, " %s%s", dtype_text(g->index_dtype), g->reduction > 0 && g->reduction < 5 ? reductions[g->reduction] : "");
 }
 
+static void add_attention(text *t, const attention_problem *a)
+{
+    text_addf(t, "attention %lldx%lld:%lldx%lldx%lld %lldx%lld", (long long)a->batch, (long long)a->heads, (long long)a->kv_heads,
+              (long long)a->queries, (long long)a->keys, (long long)a->head, (long long)a->value);
+    if (a->stride_q[1] != a->queries * a->head) /* heads within a row rather than one behind the other */
+        text_add(t, " rows");
+    if (a->causal)
+        text_addf(t, " causal%lld", (long long)a->offset);
+    if (a->softcap > 0)
+        text_add(t, " cap");
+    if (a->mask != SOCLE_NONE) {
+        text_addf(t, " mask %s", dtype_text(a->mask));
+        for (int i = 0; i < 4; i++)
+            text_add(t, a->stride_mask[i] != 0 ? "x" : "-");
+    }
+}
+
 static void add_custom(text *t, const problem *p)
 {
     const graph_node *node = &p->graph->nodes[p->node];
@@ -178,6 +198,7 @@ static void add_kind(text *t, const problem *p)
         text_addf(t, "norm %lldx%lld scale %lldx%lld%s%s%s", (long long)p->norm.rows, (long long)p->norm.row,
                   (long long)p->norm.scale_rows, (long long)p->norm.scale_block, p->norm.has_scale ? " scale" : "",
                   p->norm.has_bias ? " bias" : "", p->norm.statistics ? " statistics" : "");
+        text_add(t, p->norm.root_mean_square ? " rms" : "");
         break;
     case PROBLEM_GATHER:
     case PROBLEM_GATHER_GRAD:
@@ -188,6 +209,17 @@ static void add_kind(text *t, const problem *p)
     case PROBLEM_ARG:
         text_addf(t, "%s %lldx%lldx%lld%s", p->arg.minimum ? "arg_min" : "arg_max", (long long)p->arg.outer,
                   (long long)p->arg.axis, (long long)p->arg.inner, p->arg.last ? " last" : "");
+        break;
+    case PROBLEM_SCAN:
+        text_addf(t, "scan %lldx%lldx%lld%s%s", (long long)p->scan.outer, (long long)p->scan.axis, (long long)p->scan.inner,
+                  p->scan.exclusive ? " exclusive" : "", p->scan.reverse ? " reverse" : "");
+        break;
+    case PROBLEM_TOPK:
+        text_addf(t, "topk %lldx%lldx%lld %lld%s", (long long)p->topk.outer, (long long)p->topk.axis, (long long)p->topk.inner,
+                  (long long)p->topk.k, p->topk.smallest ? " smallest" : "");
+        break;
+    case PROBLEM_ATTENTION:
+        add_attention(t, &p->attention);
         break;
     default:
         add_custom(t, p);

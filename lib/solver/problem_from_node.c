@@ -200,6 +200,10 @@ static const node_reader readers[] = {
     {"", "ScatterElements", PROBLEM_SCATTER, read_scatter},
     {"", "ArgMax", PROBLEM_ARG, read_arg},
     {"", "ArgMin", PROBLEM_ARG, read_arg},
+    {"", "RMSNormalization", PROBLEM_NORM, read_rms_norm},
+    {"", "CumSum", PROBLEM_SCAN, read_cum_sum},
+    {"", "TopK", PROBLEM_TOPK, read_top_k},
+    {"socle", "ScaledAttention", PROBLEM_ATTENTION, read_attention},
 };
 
 static const node_reader *find_reader(const graph_node *node)

@@ -19,6 +19,9 @@ typedef enum problem_kind {
     PROBLEM_GATHER_GRAD, /* dy, indices, dx */
     PROBLEM_SCATTER,     /* data, indices, updates, y */
     PROBLEM_ARG,         /* x, y (int64): ArgMax, ArgMin */
+    PROBLEM_SCAN,        /* x, y: CumSum */
+    PROBLEM_TOPK,        /* x, values, indices (int64) */
+    PROBLEM_ATTENTION,   /* q, k, v [, mask], y */
     PROBLEM_CUSTOM,      /* a host's operator: inputs, outputs */
     PROBLEM_KIND_COUNT
 } problem_kind;
@@ -67,6 +70,7 @@ typedef struct norm_problem {
     int64_t rows, row, scale_rows, scale_block;
     float epsilon;
     bool has_scale, has_bias, statistics; /* statistics: outputs mean and inverse standard deviation per row */
+    bool root_mean_square;                /* the mean counts as 0 */
 } norm_problem;
 
 /* data [outer][axis][inner], indices [count] (GATHER) or elementwise (elements: data and indices of equal rank) */
@@ -84,6 +88,32 @@ typedef struct arg_problem {
     bool minimum, last;
 } arg_problem;
 
+/* y[i] = the sum of x[0..i] along the axis; exclusive: of x[0..i-1]; reverse: from the end. */
+typedef struct scan_problem {
+    int64_t outer, axis, inner;
+    bool exclusive, reverse;
+} scan_problem;
+
+/* The k largest (or smallest) elements along the axis in order, equal ones by their index; a NaN is larger than any number. */
+typedef struct topk_problem {
+    int64_t outer, axis, inner, k;
+    bool smallest;
+} topk_problem;
+
+/* y = softmax(cap(scale q k^T) + mask) v for each batch and head, where cap(s) = softcap tanh(s / softcap). Rows have `head` (v
+ * and y: `value`) elements next to each other; strides in elements of batch, head and row. Heads of q share those of k and v in
+ * equal runs. A query that no key is open to gives 0. */
+typedef struct attention_problem {
+    int64_t batch, heads, kv_heads, queries, keys, head, value;
+    int64_t stride_q[3], stride_k[3], stride_v[3], stride_y[3];
+    bool causal; /* query i sees keys 0..i + offset */
+    int64_t offset;
+    float scale, softcap;   /* softcap 0: none */
+    socle_dtype mask;       /* NONE, BOOL (true: open) or the dtype of q (added) */
+    int64_t stride_mask[4]; /* of batch, head, query, key; 0: broadcast */
+    int64_t mask_count;     /* elements */
+} attention_problem;
+
 #define PROBLEM_MAX_OPERANDS 24
 
 typedef struct problem {
@@ -97,6 +127,9 @@ typedef struct problem {
         norm_problem norm;
         gather_problem gather;
         arg_problem arg;
+        scan_problem scan;
+        topk_problem topk;
+        attention_problem attention;
     };
     const socle_graph *graph;   /* for the epilogue and CUSTOM; may be NULL when there is none */
     node_id node;               /* CUSTOM */

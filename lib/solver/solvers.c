@@ -54,6 +54,19 @@ const solver *const solver_table[] = {
     &solver_arg_rows,
     &solver_arg_group,
     &solver_arg_plain,
+    /* CumSum */
+    &solver_scan_rows,
+    &solver_scan_group,
+    &solver_scan_plain,
+    /* TopK; the plain way is quadratic, so sorting stands last where there is no limit to loops */
+    &solver_topk_select,
+    &solver_topk_group,
+    &solver_topk_plain,
+    &solver_topk_sort,
+    /* attention */
+    &solver_attention_packed,
+    &solver_attention_group,
+    &solver_attention_plain,
     /* a host's own operators */
     &solver_custom,
 };

@@ -51,6 +51,19 @@ extern const solver solver_arg_rows;
 extern const solver solver_arg_group;
 extern const solver solver_arg_plain;
 
+extern const solver solver_scan_rows;
+extern const solver solver_scan_group;
+extern const solver solver_scan_plain;
+
+extern const solver solver_topk_select;
+extern const solver solver_topk_group;
+extern const solver solver_topk_plain;
+extern const solver solver_topk_sort;
+
+extern const solver solver_attention_packed;
+extern const solver solver_attention_group;
+extern const solver solver_attention_plain;
+
 extern const solver solver_custom;
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <criterion/criterion.h>
 
-enum { SCALE = 1, BIAS = 2, STATISTICS = 4, ALL = 7 };
+enum { SCALE = 1, BIAS = 2, STATISTICS = 4, ALL = 7, NO_MEAN = 8 };
 
 static void check(norm_problem n, int flags, socle_dtype dtype, uint64_t seed)
 {
@@ -12,6 +12,7 @@ static void check(norm_problem n, int flags, socle_dtype dtype, uint64_t seed)
     n.has_scale = flags & SCALE;
     n.has_bias = flags & BIAS;
     n.statistics = flags & STATISTICS;
+    n.root_mean_square = flags & NO_MEAN;
     const problem p = {.kind = PROBLEM_NORM, .dtype = dtype, .norm = n};
     const solver_case c = {.p = &p, .reference = reference_norm, .seed = seed};
     solver_case_check(&c);
@@ -33,6 +34,14 @@ Test(norm, layers_match_the_reference)
     static const int64_t rows[] = {2, 15, 16, 17, 64, 100, 384, 1031};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         check(layer(5, rows[i]), ALL, SOCLE_FLOAT32, 70 + i);
+}
+
+Test(norm, root_mean_squares_match_the_reference)
+{
+    static const int64_t rows[] = {2, 16, 100, 1031};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        check(layer(5, rows[i]), SCALE | NO_MEAN, SOCLE_FLOAT32, 60 + i);
+    check(layer(3, 40), NO_MEAN, SOCLE_FLOAT16, 65);
 }
 
 Test(norm, scale_bias_and_statistics_are_optional_each)

@@ -1,4 +1,4 @@
-/* Kernels of products, softmax, normalization, gather, scatter and ArgMax at small shapes, for a driver that watches every access
+/* Kernels of products, softmax, normalization, attention, CumSum, TopK, gather, scatter and ArgMax at small shapes, for a driver that watches every access
  * and barrier (oclgrind), and for one that does not. */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
@@ -47,7 +47,7 @@ Test(solvers, softmax_stays_inside_of_its_operands)
 
 Test(solvers, normalization_stays_inside_of_its_operands)
 {
-    const norm_problem shapes[] = {{3, 37, 1, 1, 1e-5f, true, true, true}, {4, 24, 2, 12, 1e-5f, true, true, false}};
+    const norm_problem shapes[] = {{3, 37, 1, 1, 1e-5f, true, true, true, false}, {4, 24, 2, 12, 1e-5f, true, true, false, false}, {2, 21, 1, 1, 1e-5f, true, false, false, true}};
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         const problem p = {.kind = PROBLEM_NORM, .dtype = SOCLE_FLOAT32, .norm = shapes[i]};
         check(&p, reference_norm);
@@ -61,6 +61,48 @@ Test(solvers, arg_stays_inside_of_its_operands)
         const problem p = {.kind = PROBLEM_ARG, .dtype = SOCLE_FLOAT32, .arg = shapes[i]};
         check(&p, reference_arg);
     }
+}
+
+Test(solvers, cumulative_sums_stay_inside_of_their_operands)
+{
+    const scan_problem shapes[] = {{3, 37, 1, false, false}, {2, 5, 19, true, true}, {1, 8300, 1, true, true}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const problem p = {.kind = PROBLEM_SCAN, .dtype = SOCLE_FLOAT32, .scan = shapes[i]};
+        check(&p, reference_scan);
+    }
+}
+
+Test(solvers, topk_stays_inside_of_its_operands)
+{
+    const topk_problem shapes[] = {{3, 37, 1, 5, false}, {2, 9, 3, 9, true}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const problem p = {.kind = PROBLEM_TOPK, .dtype = SOCLE_FLOAT32, .topk = shapes[i]};
+        check(&p, reference_topk);
+    }
+}
+
+Test(solvers, attention_stays_inside_of_its_operands)
+{
+    const int64_t heads = 2, queries = 9, keys = 37, size = 5;
+    const attention_problem a = {.batch = 1,
+                                 .heads = heads,
+                                 .kv_heads = 1,
+                                 .queries = queries,
+                                 .keys = keys,
+                                 .head = size,
+                                 .value = size,
+                                 .stride_q = {heads * queries * size, queries * size, size},
+                                 .stride_k = {keys * size, keys * size, size},
+                                 .stride_v = {keys * size, keys * size, size},
+                                 .stride_y = {heads * queries * size, queries * size, size},
+                                 .causal = true,
+                                 .offset = 28,
+                                 .scale = 1,
+                                 .mask = SOCLE_FLOAT32,
+                                 .stride_mask = {0, 0, keys, 1},
+                                 .mask_count = queries * keys};
+    const problem p = {.kind = PROBLEM_ATTENTION, .dtype = SOCLE_FLOAT32, .attention = a};
+    check(&p, reference_attention);
 }
 
 Test(solvers, gather_and_scatter_stay_inside_of_their_operands)

@@ -199,7 +199,8 @@ static bool read_operands(evaluation *e, operation *o)
 static bool evaluate_any(operation *o)
 {
     return evaluate_pointwise(o) || evaluate_movement(o) || evaluate_reduction(o) || evaluate_product(o) ||
-           evaluate_convolution(o) || evaluate_pool(o) || evaluate_normalization(o) || evaluate_loss(o) || evaluate_index(o);
+           evaluate_convolution(o) || evaluate_pool(o) || evaluate_normalization(o) || evaluate_loss(o) || evaluate_index(o) ||
+           evaluate_order(o);
 }
 
 bool evaluation_run(evaluation *e)

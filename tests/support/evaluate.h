@@ -58,6 +58,7 @@ bool evaluate_pool(operation *o);
 bool evaluate_normalization(operation *o);
 bool evaluate_loss(operation *o);
 bool evaluate_index(operation *o);
+bool evaluate_order(operation *o);
 
 static inline bool evaluate_is(const operation *o, const char *name)
 {

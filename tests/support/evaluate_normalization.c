@@ -42,6 +42,23 @@ static void layer_normalization(operation *o)
     }
 }
 
+static void rms_normalization(operation *o)
+{
+    const operand *x = &o->in[0];
+    const double epsilon = node_float(o->node, "epsilon", 1e-5);
+    int64_t row = 1, at[SOCLE_MAX_RANK];
+    for (int i = evaluate_axis(node_int(o->node, "axis", -1), x->rank); i < x->rank; i++)
+        row *= x->dims[i];
+    for (int64_t i = 0; i < x->count; i++) {
+        double squares = 0;
+        for (int64_t k = i / row * row; k < i / row * row + row; k++)
+            squares += x->data[k] * x->data[k];
+        evaluate_coordinates(x, i, at);
+        o->out[0].data[i] =
+            x->data[i] / sqrt(squares / (double)row + epsilon) * o->in[1].data[evaluate_broadcast_offset(&o->in[1], at, x->rank)];
+    }
+}
+
 static void group_normalization(operation *o, int64_t groups)
 {
     const operand *x = &o->in[0];
@@ -111,6 +128,8 @@ bool evaluate_normalization(operation *o)
 {
     if (evaluate_is(o, "LayerNormalization"))
         layer_normalization(o);
+    else if (evaluate_is(o, "RMSNormalization") || evaluate_is(o, "SimplifiedLayerNormalization"))
+        rms_normalization(o);
     else if (evaluate_is(o, "GroupNormalization"))
         group_normalization(o, node_int(o->node, "num_groups", 1));
     else if (evaluate_is(o, "InstanceNormalization"))

@@ -85,7 +85,7 @@ void reference_norm(const problem *p, double *const *values)
     double *means = n->statistics ? values[next++] : NULL, *inverses = n->statistics ? values[next] : NULL;
     for (int64_t r = 0; r < n->rows; r++) {
         double mean = 0, variance = 0;
-        for (int64_t j = 0; j < n->row; j++)
+        for (int64_t j = 0; j < n->row && !n->root_mean_square; j++)
             mean += x[r * n->row + j] / (double)n->row;
         for (int64_t j = 0; j < n->row; j++)
             variance += (x[r * n->row + j] - mean) * (x[r * n->row + j] - mean) / (double)n->row;

@@ -69,6 +69,22 @@ Test(gradient_normalization, of_layer_normalization_twice)
     check_finish(&c);
 }
 
+Test(gradient_normalization, of_rms_normalization_over_one_and_two_axes_and_twice)
+{
+    for (int axis = 1; axis < 3; axis++) {
+        gradient_check c;
+        check_start(&c);
+        const value_id inputs[] = {check_input(&c, -1, 1, DIMS(2, 3, 4)), check_input(&c, 0.5, 2, DIMS(4))};
+        const socle_attribute attribute = ATTRIBUTE_INT("axis", axis);
+        const value_id y = graph_add(c.graph, "", "RMSNormalization", inputs, 2, &attribute, 1, 1);
+        if (axis == 1)
+            check_gradients(&c, y);
+        else
+            check_second_gradients(&c, y);
+        check_finish(&c);
+    }
+}
+
 Test(gradient_normalization, of_group_and_instance_normalization)
 {
     const socle_attribute groups = ATTRIBUTE_INT("num_groups", 2);

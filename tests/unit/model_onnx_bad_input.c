@@ -279,14 +279,14 @@ Test(onnx_bad_input, an_unknown_operator_is_named_with_domain_version_and_node)
     cr_assert_eq(load(&file), SOCLE_UNSUPPORTED);
 }
 
-Test(onnx_bad_input, opsets_outside_7_to_21_are_refused)
+Test(onnx_bad_input, opsets_outside_7_to_23_are_refused)
 {
     onnx_file file = graph_of("Relu", "x", "y");
     file.opset = 6;
     assert_refused(&file, SOCLE_UNSUPPORTED,
-                   "m.onnx: it uses ONNX opset 6, opsets 7 to 21 are read: export it with one of these");
+                   "m.onnx: it uses ONNX opset 6, opsets 7 to 23 are read: export it with one of these");
     file = graph_of("Relu", "x", "y");
-    file.opset = 22;
+    file.opset = 24;
     cr_assert_eq(load(&file), SOCLE_UNSUPPORTED);
     file = graph_of("Relu", "x", "y");
     file.opset = 0;

@@ -1,4 +1,4 @@
-/* Layer, group and instance normalization: norm/rows (CPU-shaped: vectors), norm/group (GPU-shaped: a work-group per row),
+/* Layer, RMS, group and instance normalization: norm/rows (CPU-shaped: vectors), norm/group (GPU-shaped: a work-group per row),
  * norm/plain (one work-item per row). The latter two share a kernel. */
 #include "../launch.h"
 
@@ -24,8 +24,8 @@ static solver_launch begin(const problem *p, const char *algorithm, const char *
                             .dims = 1,
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
-    text_addf(&launch.options, "-DSTORAGE=%s -DHAS_SCALE=%d -DHAS_BIAS=%d -DHAS_MEAN=%d -DHAS_INVERSE=%d", storage_name(p->dtype),
-              n->has_scale, n->has_bias, mean, inverse);
+    text_addf(&launch.options, "-DSTORAGE=%s -DHAS_SCALE=%d -DHAS_BIAS=%d -DHAS_MEAN=%d -DHAS_INVERSE=%d -DCENTERED=%d",
+              storage_name(p->dtype), n->has_scale, n->has_bias, mean, inverse, !n->root_mean_square);
     for (int i = 0; i < data_count; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
     if (mean)
