@@ -21,6 +21,10 @@ static void clear_parts(socle_plan *plan)
     memory_free(plan->parts);
     plan->parts = NULL;
     plan->part_count = 0;
+    for (size_t i = 0; i < COUNT_OF(plan->printed); i++) {
+        memory_free(plan->printed[i]);
+        plan->printed[i] = NULL;
+    }
 }
 
 socle_status plan_show_parts(socle_plan *plan, device_plan *const *parts, int count)
@@ -41,8 +45,6 @@ void socle_plan_destroy(socle_plan *plan)
 {
     if (plan == NULL)
         return;
-    for (size_t i = 0; i < COUNT_OF(plan->printed); i++)
-        memory_free(plan->printed[i]);
     clear_parts(plan);
     placement_clear(plan);
     memory_free(plan->model_name);

@@ -76,6 +76,7 @@ static socle_status describe_placement(socle_trainer *t)
         if (i != plan->chosen)
             text_addf(&line, "; %s: %s", plan->candidates[i].text,
                       plan->candidates[i].reason != NULL ? plan->candidates[i].reason : "");
+    memory_free(t->placement);
     t->placement = text_take(&line);
     return t->placement != NULL ? SOCLE_OK : SOCLE_OUT_OF_MEMORY;
 }
@@ -83,6 +84,7 @@ static socle_status describe_placement(socle_trainer *t)
 static void note_times(socle_trainer *t, double total_ms)
 {
     socle_session_times *times = &t->times;
+    *times = (socle_session_times){0};
     for (int i = 0; i < t->first->count; i++) {
         const executor *e = t->first->executors[i];
         times->compile_ms += e->compile_ms;
@@ -138,19 +140,23 @@ socle_status trainer_place(socle_trainer *t, const placement *chosen)
     return status == SOCLE_OK ? trainer_list_states(t) : status;
 }
 
+socle_status trainer_show(socle_trainer *t, double start_s)
+{
+    socle_status status = show_parts(t);
+    if (status == SOCLE_OK)
+        status = describe_placement(t);
+    if (status == SOCLE_OK)
+        note_times(t, (time_now_s() - start_s) * 1e3);
+    return status;
+}
+
 static socle_status prepare(socle_trainer *t)
 {
     const double start_s = time_now_s();
     socle_status status = trainer_choose(t);
     if (status == SOCLE_OK)
         status = trainer_place(t, &t->plan->candidates[t->plan->chosen]);
-    if (status == SOCLE_OK)
-        status = show_parts(t);
-    if (status == SOCLE_OK)
-        status = describe_placement(t);
-    if (status == SOCLE_OK)
-        note_times(t, (time_now_s() - start_s) * 1e3);
-    return status;
+    return status == SOCLE_OK ? trainer_show(t, start_s) : status;
 }
 
 static socle_status check_model(const socle_model *model)

@@ -109,6 +109,16 @@ struct socle_trainer {
 /* trainer.c: makes the plans for a placement; those of another one, with all that was learnt, are dropped. */
 socle_status trainer_place(socle_trainer *t, const placement *chosen);
 void trainer_drop(socle_trainer *t);
+/* The plan and the texts that a host sees show the placement that was made. start_s: when making it began. */
+socle_status trainer_show(socle_trainer *t, double start_s);
+
+/* trainer_move.c: what a deterministic run depends on beside its states, as text for a checkpoint without characters that JSON
+ * escapes; NULL (message set): memory is out. */
+char *trainer_describe_devices(const socle_trainer *t);
+hash128 trainer_hash_steps(const socle_trainer *t);
+/* Moves a trainer whose devices were left to the library to those that are described; what it has learnt stays on the old ones.
+ * Where that cannot be, the trainer stays as it is and the reason is logged. */
+socle_status trainer_move(socle_trainer *t, const char *path, const char *described);
 
 /* trainer_measure.c: the placement of t's plan, by steps of t itself on zeros. Afterwards nothing is placed and nothing counted.
  */

@@ -47,12 +47,19 @@ static socle_status collect(socle_trainer *t, named_tensor *tensors, int *count)
     return status;
 }
 
-/* Numbers as text: exact, the weight's bits in hexadecimal. */
+/* Numbers as text: exact, fractions' bits in hexadecimal. */
 static char *describe(const socle_trainer *t)
 {
-    return memory_format("{\"format\":\"socle checkpoint 1\",\"steps\":\"%" PRId64 "\",\"batches\":\"%" PRId64
-                         "\",\"accumulated\":\"%d\",\"weight\":\"%a\",\"seed\":\"%" PRIu64 "\"}",
-                         t->steps, t->batches, t->accumulated, t->weight, t->options.seed);
+    char ways[33], *devices = trainer_describe_devices(t);
+    if (devices == NULL)
+        return NULL;
+    hash_text(trainer_hash_steps(t), ways);
+    char *text =
+        memory_format("{\"format\":\"socle checkpoint 1\",\"steps\":\"%" PRId64 "\",\"batches\":\"%" PRId64
+                      "\",\"accumulated\":\"%d\",\"weight\":\"%a\",\"seed\":\"%" PRIu64 "\",\"devices\":\"%s\",\"ways\":\"%s\"}",
+                      t->steps, t->batches, t->accumulated, t->weight, t->options.seed, devices, ways);
+    memory_free(devices);
+    return text;
 }
 
 socle_status socle_trainer_save(socle_trainer *trainer, const char *directory)
@@ -162,6 +169,33 @@ static socle_status check_all(const socle_trainer *t, const checkpoint *c)
     return status;
 }
 
+/* The text of a key up to its closing quote, allocated; NULL: the key is not there (checkpoints of older versions), or memory is
+ * out. */
+static char *copy_value(const checkpoint *c, const char *key)
+{
+    const char *value = value_of(c, key);
+    return value != NULL ? memory_format("%.*s", (int)strcspn(value, "\""), value) : NULL;
+}
+
+/* What is bitwise the same run after run needs the devices and kernels of before. */
+static socle_status go_where_it_was(socle_trainer *t, const checkpoint *c)
+{
+    char present[33], *devices = copy_value(c, "devices"), *ways = copy_value(c, "ways");
+    socle_status status = devices != NULL ? trainer_move(t, c->path, devices) : SOCLE_OK;
+    if (status == SOCLE_OK && ways != NULL) {
+        hash_text(trainer_hash_steps(t), present);
+        if (strcmp(ways, present) != 0)
+            log_write(
+                &t->context->log, SOCLE_LOG_WARN,
+                "%s: the kernels are not those that it was trained with (other devices, driver, tuning or version): the last "
+                "bits may differ from an uninterrupted run",
+                c->path);
+    }
+    memory_free(ways);
+    memory_free(devices);
+    return status;
+}
+
 static socle_status apply(socle_trainer *t, const checkpoint *c)
 {
     socle_status status = SOCLE_OK;
@@ -200,6 +234,8 @@ socle_status socle_trainer_restore(socle_trainer *trainer, const char *directory
     status = read_numbers(&c);
     if (status == SOCLE_OK)
         status = check_all(trainer, &c);
+    if (status == SOCLE_OK && trainer->options.deterministic)
+        status = go_where_it_was(trainer, &c);
     if (status == SOCLE_OK)
         status = apply(trainer, &c);
     for (int i = 0; i < c.count; i++)

@@ -148,6 +148,76 @@ Test(trainer_results, a_run_goes_on_bit_by_bit_from_a_checkpoint)
     check_resume(NETWORK_DROPOUT, &options);
 }
 
+static char warned[512];
+
+static void keep_warning(socle_log_level level, const char *line, void *user)
+{
+    (void)user;
+    if (level == SOCLE_LOG_WARN)
+        snprintf(warned, sizeof(warned), "%s", line);
+}
+
+/* Two parts of a device, unequal: whoever goes on alone, or with other shares, rounds otherwise. */
+static bool place_on_parts(socle_trainer *t)
+{
+    socle_device *parts[2], *whole = t->devices[0]->parent != NULL ? t->devices[0]->parent : t->devices[0];
+    if (socle_device_get_info(whole)->max_sub_devices < 2 || socle_device_split(whole, 2, NULL, parts) != SOCLE_OK)
+        return false;
+    training_case_place(t, 2, parts, (const double[]){0.7, 0.3});
+    return true;
+}
+
+static void check_move(bool pinned, int expected_count, const char *expected_warning)
+{
+    training_case c;
+    char directory[] = "/tmp/socle-checkpoint-XXXXXX", path[256];
+    double straight[CASE_STEPS];
+    socle_trainer_options options = training_case_options();
+    options.deterministic = 1;
+    options.accumulate = 2; /* the sums are on the host there, on the device here */
+    training_case_start(&c, NETWORK_MLP);
+    c.context->log = (log_sink){keep_warning, NULL, SOCLE_LOG_WARN};
+    socle_trainer *first = training_case_open_alone(&c, &options);
+    if (!place_on_parts(first))
+        cr_skip_test("no device that can be split");
+    cr_assert_not_null(mkdtemp(directory));
+    for (int i = 0; i < CASE_STEPS; i++) {
+        if (i == CASE_STEPS / 2)
+            cr_assert_eq(socle_trainer_save(first, directory), SOCLE_OK, "%s", socle_error_message());
+        straight[i] = training_case_step(&c, first, i, CASE_ROWS);
+    }
+    if (pinned)
+        options.devices = first->devices[0]->info.id;
+    socle_trainer *second = training_case_open_alone(&c, &options);
+    training_case_step(&c, second, 3, CASE_ROWS);
+    cr_assert_eq(socle_trainer_restore(second, directory), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(second->device_count, expected_count);
+    cr_assert(expected_warning == NULL ? warned[0] == '\0' : strstr(warned, expected_warning) != NULL, "%s", warned);
+    for (int i = CASE_STEPS / 2; i < CASE_STEPS; i++) {
+        const double loss = training_case_step(&c, second, i, CASE_ROWS);
+        if (expected_count == 2)
+            cr_assert_eq(loss, straight[i], "step %d: %.17g instead of %.17g", i, loss, straight[i]);
+        else
+            cr_assert_float_eq(loss, straight[i], CASE_LOSS_TOLERANCE * (1 + straight[i]));
+    }
+    cr_assert_not_null(strstr(socle_plan_print(socle_trainer_plan(second), SOCLE_PLAN_TEXT), second->devices[0]->info.id));
+    snprintf(path, sizeof(path), "%s/checkpoint.safetensors", directory);
+    cr_assert(unlink(path) == 0 && rmdir(directory) == 0);
+    socle_trainer_destroy(second);
+    socle_trainer_destroy(first);
+    training_case_finish(&c);
+}
+
+Test(trainer_results, a_deterministic_run_goes_on_on_the_devices_where_it_was)
+{
+    check_move(false, 2, NULL);
+}
+
+Test(trainer_results, a_deterministic_run_that_may_not_use_its_devices_says_so_and_goes_on)
+{
+    check_move(true, 1, "the last bits may differ from an uninterrupted run");
+}
+
 Test(trainer_results, a_checkpoint_of_another_model_changes_nothing)
 {
     training_case c, other;
