@@ -118,6 +118,14 @@ typedef uchar element;
 #if STORAGE == INT16 || STORAGE == INT8 || STORAGE == UINT8
 #define LOAD1(p) ((int)*(p))
 #define STORE1(v, p) (*(p) = (element)(v))
+#define LOADV(p) CONVERT_VECTOR(int)(VLOAD(p))
+#if STORAGE == INT16
+#define STOREV(v, p) VSTORE(CONVERT_VECTOR(short)(v), p)
+#elif STORAGE == INT8
+#define STOREV(v, p) VSTORE(CONVERT_VECTOR(char)(v), p)
+#else
+#define STOREV(v, p) VSTORE(CONVERT_VECTOR(uchar)(v), p)
+#endif
 #else
 #define LOAD1(p) (*(p))
 #define STORE1(v, p) (*(p) = (v))

@@ -49,6 +49,19 @@ static bool add_operand(epilogue *e, value_id value, epilogue_layout layout)
     return true;
 }
 
+/* Sums of bytes are int32 and may become another type on the way: to numbers, and back to bytes, which ends the chain. All other
+ * chains keep one type of floating point. */
+static bool types_follow(const socle_graph *graph, const epilogue *e, const graph_node *node)
+{
+    const socle_dtype before = graph->values[e->output].type.dtype, after = graph->values[node->outputs[0]].type.dtype;
+    if (graph->values[e->input].type.dtype != SOCLE_INT32)
+        return before == after && compute_is_real(compute_type_of(after));
+    const bool divides = compute_type_of(after) == COMPUTE_INT && strpbrk(node->op->expression, "/%") != NULL;
+    return (before == SOCLE_INT32 || before == SOCLE_FLOAT32) && after != SOCLE_FLOAT64 && after != SOCLE_INT64 &&
+           after != SOCLE_BOOL && !node->op->boolean_result && !divides &&
+           (before == after || strcmp(node->op->name, "Cast") == 0);
+}
+
 bool codegen_epilogue_add(const socle_graph *graph, epilogue *e, node_id node, int channel_axis)
 {
     const graph_node *n = &graph->nodes[node];
@@ -56,7 +69,7 @@ bool codegen_epilogue_add(const socle_graph *graph, epilogue *e, node_id node, i
         !codegen_fusable(graph, node) || strcmp(n->op->name, "DropoutMask") == 0)
         return false;
     const graph_type *before = &graph->values[e->output].type, *after = &graph->values[n->outputs[0]].type;
-    if (!same_shape(before, after) || before->dtype != after->dtype || !compute_is_real(compute_type_of(after->dtype)))
+    if (!same_shape(before, after) || !types_follow(graph, e, n))
         return false;
     epilogue extended = *e;
     bool consumes = false;
@@ -122,7 +135,7 @@ static void write_input(const function *f, value_id input, const char *running, 
     double value;
     char name[32];
     if (running != NULL) {
-        text_add(out, running);
+        write_conversion(compute_type_of(graph->values[input].type.dtype), type, f->width, running, out);
     } else if (number != GRAPH_NONE) {
         snprintf(name, sizeof(name), "operand%d", number);
         write_conversion(compute_type_of(graph->values[input].type.dtype), type, f->width, name, out);
@@ -140,6 +153,8 @@ static bool write_node(const function *f, int number, value_id before, const cha
     static const char *const letters[] = {"a", "b", "c", "d"};
     const graph_node *node = &f->w->graph->nodes[f->e->nodes[number]];
     const compute_type type = compute_type_of(f->w->graph->values[node->outputs[0]].type.dtype);
+    const bool integers = !compute_is_real(type) && node->op->integer_expression != NULL;
+    const char *expression = integers ? node->op->integer_expression : node->op->expression;
     expression_name names[4];
     text inputs[4] = {{0}};
     bool failed = false;
@@ -150,7 +165,7 @@ static bool write_node(const function *f, int number, value_id before, const cha
     }
     text_addf(f->out, "    const %s v%d = ", vector_name(type, f->width), number + 1);
     if (!failed)
-        expression_write(f->w, node->op->expression, names, node->input_count, node, type, f->width, f->out);
+        expression_write(f->w, expression, names, node->input_count, node, type, f->width, f->out);
     text_add(f->out, ";\n");
     for (int i = 0; i < node->input_count; i++)
         text_finish(&inputs[i]);
@@ -169,7 +184,8 @@ static void write_function(const function *f)
     const compute_type type = compute_type_of(f->w->graph->values[f->e->output].type.dtype);
     const char *t = vector_name(type, f->width);
     value_id before = f->e->input;
-    text_addf(f->out, "static %s epilogue_%d(%s x, size_t index, int channel", t, f->width, t);
+    const compute_type given = compute_type_of(f->w->graph->values[f->e->input].type.dtype);
+    text_addf(f->out, "static %s epilogue_%d(%s x, size_t index, int channel", t, f->width, vector_name(given, f->width));
     write_parameters(f->w->graph, f->e, f->out);
     text_add(f->out, ")\n{\n");
     for (int i = 0; i < f->e->operand_count; i++) {

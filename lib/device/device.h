@@ -43,6 +43,9 @@ typedef enum device_quirk {
         1 << 8 /* commands of all queues run in whichever thread comes first, and waits do not see that (PoCL basic) */
 } device_quirk;
 
+/* The instruction for sums of products of bytes that kernels may use: probed when the device is profiled, never assumed. */
+typedef enum byte_dot { DOT_UNKNOWN, DOT_NONE, DOT_VPDPBUSD /* x86 with AVX-512 VNNI, by inline assembly */ } byte_dot;
+
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;
 
 struct store;             /* program.h */
@@ -80,6 +83,7 @@ struct socle_device {
     struct device_pool *pool;
     uint64_t allocated_bytes;
     struct program_cache *programs; /* program.h: compiled programs of this device */
+    byte_dot byte_dot;              /* set once, by profile_get */
     void *profile;                  /* profile.h: kept once read; memory_free with the device */
     void *tunings;                  /* profile.h: shapes with a known fastest way, once asked; memory_free with the device */
     pthread_mutex_t health_lock;    /* of info.status and info.reason, which a lost device changes */

@@ -13,6 +13,7 @@ static bool role_of(const graph_operator *op, role *out)
         const char *name;
         role role;
     } roles[] = {{"Conv", ROLE_CONV},
+                 {"ConvInteger", ROLE_CONV},
                  {"ConvInBlocks", ROLE_CONV},
                  {"MaxPoolInBlocks", ROLE_POOL},
                  {"AveragePoolInBlocks", ROLE_POOL},

@@ -88,6 +88,7 @@
     X(prelu, A < 0 ? wrap_mul(A, B) : A)                                                                                         \
     X(relu, A < 0 ? 0 : A)                                                                                                       \
     X(sign, (A > 0) - (A < 0))                                                                                                   \
+    X(subtract_product, wrap_sub(A, wrap_mul(B, C)))                                                                             \
     X(sub, wrap_sub(A, B))                                                                                                       \
     X(where, A != 0 ? B : C)                                                                                                     \
     X(xor, (A != 0) != (B != 0))

@@ -3,6 +3,7 @@
 #include "fold.h"
 #include "build.h"
 #include "infer.h"
+#include "narrow.h"
 #include "operators.h"
 
 #include <string.h>
@@ -133,7 +134,7 @@ static socle_status fold_node(socle_graph *graph, node_id n, bool frozen)
     if (status != SOCLE_OK || node->output_count > MAX_OPERANDS)
         return status;
     if (node->op->fold != NULL && inputs_ready(graph, node, frozen))
-        return outputs_ready(graph, node) ? compute(graph, n) : SOCLE_OK;
+        return outputs_ready(graph, node) && !graph_stays_narrow(graph, n) ? compute(graph, n) : SOCLE_OK;
     fold_dims(graph, n, &status);
     return status;
 }

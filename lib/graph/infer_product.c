@@ -1,6 +1,7 @@
 /* Shapes of Gemm and MatMul. */
 #include "infer.h"
 #include "operators.h"
+#include "product_shape.h"
 
 static socle_status check_types(const graph_infer *infer)
 {
@@ -58,14 +59,18 @@ static graph_type batch_of(const graph_type *x)
 
 socle_status infer_matmul(graph_infer *infer)
 {
-    const graph_type *a = infer_input(infer, 0), *b = infer_input(infer, 1);
-    graph_type *out = &infer->outputs[0];
-    int64_t shared;
-    socle_status status = check_types(infer);
+    const socle_status status = check_types(infer);
     if (status != SOCLE_OK)
         return status;
+    return infer_product_shape(infer, infer_input(infer, 0), infer_input(infer, 1), infer_input(infer, 0)->dtype);
+}
+
+socle_status infer_product_shape(graph_infer *infer, const graph_type *a, const graph_type *b, socle_dtype dtype)
+{
+    graph_type *out = &infer->outputs[0];
+    int64_t shared;
     if (a->rank < 0 || b->rank < 0)
-        return infer_nothing(infer, a->dtype);
+        return infer_nothing(infer, dtype);
     if (a->rank == 0 || b->rank == 0)
         return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "a scalar operand: use Mul");
     if (!dim_unify(a->dims[a->rank - 1], b->dims[b->rank > 1 ? b->rank - 2 : 0], &shared))
@@ -79,5 +84,6 @@ socle_status infer_matmul(graph_infer *infer)
         out->dims[out->rank++] = a->dims[a->rank - 2];
     if (b->rank > 1)
         out->dims[out->rank++] = b->dims[b->rank - 1];
+    out->dtype = dtype;
     return SOCLE_OK;
 }

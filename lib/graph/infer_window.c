@@ -1,5 +1,6 @@
 /* Shapes of convolutions, pooling and their gradients. */
 #include "operators.h"
+#include "product_shape.h"
 #include "window.h"
 
 #include <string.h>
@@ -47,16 +48,23 @@ static socle_status check_groups(const graph_infer *infer, int64_t channels, int
 socle_status infer_conv(graph_infer *infer)
 {
     const graph_type *x = infer_input(infer, 0), *w = infer_input(infer, 1);
+    socle_status status = check_floats(infer, 3);
+    if (status == SOCLE_OK)
+        status = infer_conv_shape(infer, x, w, x->dtype);
+    if (status == SOCLE_OK && w->rank > 0)
+        status = check_bias(infer, w->dims[0]);
+    return status;
+}
+
+socle_status infer_conv_shape(graph_infer *infer, const graph_type *x, const graph_type *w, socle_dtype dtype)
+{
     graph_type *out = &infer->outputs[0];
     const int64_t groups = node_int(infer->node, "group", 1);
     int64_t channels;
     window win;
-    socle_status status = check_floats(infer, 3);
-    if (status != SOCLE_OK || x->rank < 0 || w->rank < 0) {
-        infer_nothing(infer, x->dtype);
-        return status;
-    }
-    status = check_ranks(infer, x, w);
+    if (x->rank < 0 || w->rank < 0)
+        return infer_nothing(infer, dtype);
+    socle_status status = check_ranks(infer, x, w);
     if (status == SOCLE_OK)
         status = check_groups(infer, w->dims[0], groups);
     if (status == SOCLE_OK && !dim_unify(x->dims[1], dim_times(w->dims[1], groups), &channels))
@@ -64,10 +72,8 @@ socle_status infer_conv(graph_infer *infer)
                             infer_type_text(infer, x), (long long)x->dims[1], infer_type_text(infer, w), (long long)groups,
                             (long long)dim_times(w->dims[1], groups));
     if (status == SOCLE_OK)
-        status = check_bias(infer, w->dims[0]);
-    if (status == SOCLE_OK)
         status = window_read(infer, x->rank - 2, w->dims + 2, &win);
-    *out = (graph_type){.dtype = x->dtype, .rank = x->rank, .dims = {x->dims[0], w->dims[0]}};
+    *out = (graph_type){.dtype = dtype, .rank = x->rank, .dims = {x->dims[0], w->dims[0]}};
     for (int d = 0; status == SOCLE_OK && d < x->rank - 2; d++)
         status = window_output(infer, &win, d, x->dims[d + 2], &out->dims[d + 2]);
     return status;

@@ -3,6 +3,7 @@
 #include "lower.h"
 #include "gradients.h"
 #include "operators.h"
+#include "narrow.h"
 
 #include <string.h>
 
@@ -206,6 +207,9 @@ static socle_status simplify_once(socle_graph *graph)
 socle_status graph_simplify(socle_graph *graph)
 {
     int before;
+    const socle_status narrow = graph_keep_narrow(graph);
+    if (narrow != SOCLE_OK)
+        return narrow;
     do {
         before = graph->node_count;
         socle_status status = simplify_once(graph);

@@ -79,6 +79,16 @@ socle_status infer_constant_of_shape(graph_infer *infer);
 socle_status infer_range(graph_infer *infer);
 socle_status infer_custom(graph_infer *infer);
 
+socle_status infer_quantize_linear(graph_infer *infer);
+socle_status infer_dequantize_linear(graph_infer *infer);
+socle_status infer_dynamic_quantize_linear(graph_infer *infer);
+socle_status infer_matmul_integer(graph_infer *infer);
+socle_status infer_conv_integer(graph_infer *infer);
+socle_status infer_qlinear_matmul(graph_infer *infer);
+socle_status infer_qlinear_conv(graph_infer *infer);
+socle_status infer_narrow_matmul(graph_infer *infer);
+socle_status infer_subtract_product(graph_infer *infer);
+
 /* ---- folding on the host (fold_*.c): inputs constant, outputs allocated by the caller with the inferred type ---- */
 
 typedef bool (*fold_rule)(const socle_graph *graph, const graph_node *node, const socle_tensor *inputs, socle_tensor *outputs);
@@ -126,6 +136,13 @@ socle_status lower_reduce_log_sum_exp(socle_graph *graph, node_id node);
 socle_status lower_depth_to_space(socle_graph *graph, node_id node);
 socle_status lower_space_to_depth(socle_graph *graph, node_id node);
 socle_status lower_trilu(socle_graph *graph, node_id node);
+socle_status lower_quantize_linear(socle_graph *graph, node_id node);
+socle_status lower_dequantize_linear(socle_graph *graph, node_id node);
+socle_status lower_dynamic_quantize_linear(socle_graph *graph, node_id node);
+socle_status lower_matmul_integer(socle_graph *graph, node_id node); /* its zero points become arithmetic on its sums */
+socle_status lower_conv_integer(socle_graph *graph, node_id node);
+socle_status lower_qlinear_matmul(socle_graph *graph, node_id node);
+socle_status lower_qlinear_conv(socle_graph *graph, node_id node);
 socle_status lower_constant_of_shape(socle_graph *graph, node_id node);
 
 #endif

@@ -10,6 +10,8 @@ static const graph_operator table[] = {
     {ANCHOR("Gemm", 1, 2, 3, 1), .infer = infer_gemm, .gradient = gradient_gemm, .lower = lower_gemm},
     {ANCHOR("MatMul", 1, 2, 2, 1), .infer = infer_matmul, .gradient = gradient_matmul},
     {ANCHOR("Conv", 1, 2, 3, 1), .infer = infer_conv, .gradient = gradient_conv, .lower = lower_conv},
+    {ANCHOR("MatMulInteger", 10, 2, 4, 1), .infer = infer_matmul_integer, .lower = lower_matmul_integer, .derivative = ""},
+    {ANCHOR("ConvInteger", 10, 2, 4, 1), .infer = infer_conv_integer, .lower = lower_conv_integer, .derivative = ""},
     {ANCHOR("MaxPool", 1, 1, 1, 2), .infer = infer_pool, .gradient = gradient_max_pool},
     {ANCHOR("AveragePool", 1, 1, 1, 1), .infer = infer_pool, .gradient = gradient_average_pool},
     {ANCHOR("LayerNormalization", 17, 2, 3, 3), .infer = infer_layer_normalization, .gradient = gradient_layer_normalization},

@@ -29,6 +29,12 @@ static const graph_operator table[] = {
      .gradient = gradient_reduce_log_sum_exp},
     {COMPOSITE("DepthToSpace", 1, 1, 1, 1), .infer = infer_depth_to_space, .lower = lower_depth_to_space},
     {COMPOSITE("SpaceToDepth", 1, 1, 1, 1), .infer = infer_space_to_depth, .lower = lower_space_to_depth},
+    {COMPOSITE("QuantizeLinear", 10, 2, 3, 1), .infer = infer_quantize_linear, .lower = lower_quantize_linear},
+    {COMPOSITE("DequantizeLinear", 10, 2, 3, 1), .infer = infer_dequantize_linear, .lower = lower_dequantize_linear},
+    {COMPOSITE("DynamicQuantizeLinear", 11, 1, 1, 3), .infer = infer_dynamic_quantize_linear,
+     .lower = lower_dynamic_quantize_linear},
+    {COMPOSITE("QLinearMatMul", 10, 8, 8, 1), .infer = infer_qlinear_matmul, .lower = lower_qlinear_matmul},
+    {COMPOSITE("QLinearConv", 10, 8, 9, 1), .infer = infer_qlinear_conv, .lower = lower_qlinear_conv},
     {COMPOSITE("Trilu", 14, 1, 2, 1), .infer = infer_trilu, .lower = lower_trilu},
 };
 

@@ -30,6 +30,13 @@ static node_id only_consumer(const partition *p, value_id value)
     return p->consumers[first];
 }
 
+/* So small that a kernel of its own costs less than the large value would, written and read once more. */
+static bool is_small_beside(const partition *p, value_id value, value_id large)
+{
+    const int64_t count = graph_type_count(&p->graph->values[large].type);
+    return count >= 65536 && graph_type_count(&p->graph->values[value].type) * 64 <= count;
+}
+
 /* Is another input of the node computed pointwise for it alone? Then a generated kernel does both at once, while an epilogue
  * would need a kernel before it for that input: a momentum step is one kernel behind a bare product. */
 static bool has_own_computation(const partition *p, node_id n, value_id chain)
@@ -41,7 +48,7 @@ static bool has_own_computation(const partition *p, node_id n, value_id chain)
             continue;
         const node_id producer = p->graph->values[input].producer;
         if (p->graph->nodes[producer].op->kind == OPERATOR_POINTWISE && p->unit_of_node[producer] == GRAPH_NONE &&
-            only_consumer(p, input) == n)
+            only_consumer(p, input) == n && !is_small_beside(p, input, chain))
             return true;
     }
     return false;

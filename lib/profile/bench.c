@@ -34,14 +34,44 @@ static int read_dims(const char **text, int64_t *dims, int capacity)
     }
 }
 
+/* Behind a product's shape: how its operands are stored. */
+static const struct {
+    const char *text;
+    socle_dtype dtype, b_dtype, c_dtype;
+    bool scales; /* one per column */
+} storages[] = {{"", SOCLE_FLOAT32, SOCLE_NONE, SOCLE_NONE, false},
+                {",float16", SOCLE_FLOAT16, SOCLE_NONE, SOCLE_NONE, false},
+                {",bfloat16", SOCLE_BFLOAT16, SOCLE_NONE, SOCLE_NONE, false},
+                {",float32*float16", SOCLE_FLOAT32, SOCLE_FLOAT16, SOCLE_NONE, false},
+                {",float32*bfloat16", SOCLE_FLOAT32, SOCLE_BFLOAT16, SOCLE_NONE, false},
+                {",float32*int8", SOCLE_FLOAT32, SOCLE_INT8, SOCLE_NONE, true},
+                {",uint8*int8", SOCLE_UINT8, SOCLE_INT8, SOCLE_INT32, false},
+                {",int8*int8", SOCLE_INT8, SOCLE_INT8, SOCLE_INT32, false}};
+
 static socle_status read_gemm(const char *shape, bool constant_weights, problem *p)
 {
     int64_t dims[3];
     const char *rest = shape;
-    if (read_dims(&rest, dims, 3) != 3 || *rest)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "shape '%s' is not MxNxK: write for example 1024x1024x1024", shape);
+    size_t i = 0;
+    const bool fits = read_dims(&rest, dims, 3) == 3;
+    while (fits && i < COUNT_OF(storages) && strcmp(rest, storages[i].text) != 0)
+        i++;
+    if (!fits || i == COUNT_OF(storages))
+        return socle_fail(
+            SOCLE_INVALID_ARGUMENT,
+            "shape '%s' is not MxNxK[,types]: write for example 1024x1024x1024 or 1024x1024x1024,uint8*int8 (types: "
+            "float16, bfloat16, float32*float16, float32*bfloat16, float32*int8, uint8*int8, int8*int8)",
+            shape);
     p->kind = PROBLEM_GEMM;
-    p->gemm = (gemm_problem){.m = dims[0], .n = dims[1], .k = dims[2], .alpha = 1, .b_constant = constant_weights};
+    p->dtype = storages[i].dtype;
+    p->gemm = (gemm_problem){.m = dims[0],
+                             .n = dims[1],
+                             .k = dims[2],
+                             .alpha = 1,
+                             .b_constant = constant_weights,
+                             .b_dtype = storages[i].b_dtype,
+                             .c_dtype = storages[i].c_dtype,
+                             .scales = {.present = storages[i].scales, .per_column = storages[i].scales}};
     return SOCLE_OK;
 }
 
@@ -113,6 +143,8 @@ socle_status socle_bench_create(socle_device *device, const char *what, const ch
     else
         status = socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' cannot be benchmarked: use gemm or conv", what);
     if (!status) {
+        if (problem_is_bytes(&b->problem)) /* how they are done depends on what was probed */
+            profile_get(device);
         b->solver_count = solver_candidates(&b->problem, device, b->solvers, (int)COUNT_OF(b->solvers));
         status = b->solver_count ? SOCLE_OK : SOCLE_UNSUPPORTED;
     }

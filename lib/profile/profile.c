@@ -303,6 +303,7 @@ socle_status socle_profile_device(socle_device *device, int quick, int refresh, 
         store_put(device->context->store, "profile", profile_key(device), device->info.id, device->info.id, &found,
                   sizeof(found));
     }
+    instructions_probe(device);
     remember(device, &found);
     *profile = found;
     return SOCLE_OK;

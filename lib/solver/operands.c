@@ -10,6 +10,20 @@ static int64_t product(const int64_t *dims, int count)
     return result;
 }
 
+socle_dtype problem_weight_dtype(const problem *p)
+{
+    const socle_dtype own = p->kind == PROBLEM_GEMM ? p->gemm.b_dtype : p->kind == PROBLEM_CONV ? p->conv.w_dtype : SOCLE_NONE;
+    return own != SOCLE_NONE ? own : p->dtype;
+}
+
+socle_dtype problem_result_dtype(const problem *p)
+{
+    if (p->epilogue != NULL && p->graph != NULL && p->epilogue->node_count > 0)
+        return p->graph->values[p->epilogue->output].type.dtype;
+    const socle_dtype own = p->kind == PROBLEM_GEMM ? p->gemm.c_dtype : p->kind == PROBLEM_CONV ? p->conv.y_dtype : SOCLE_NONE;
+    return own != SOCLE_NONE ? own : p->dtype;
+}
+
 typedef struct operand_list {
     problem_operand *out;
     int count;
@@ -38,8 +52,14 @@ static void gemm_operands(const problem *p, operand_list *list)
 {
     const gemm_problem *g = &p->gemm;
     add(list, p->dtype, gemm_extent(g, g->m * g->k, g->stride_a), false);
-    add(list, p->dtype, gemm_extent(g, g->k * g->n, g->stride_b), false)->is_weight = g->b_constant;
-    add(list, p->dtype, product(g->batch, g->batch_rank) * g->m * g->n, true);
+    add(list, problem_weight_dtype(p), gemm_extent(g, g->k * g->n, g->stride_b), false)->is_weight = g->b_constant;
+    add(list, problem_result_dtype(p), product(g->batch, g->batch_rank) * g->m * g->n, true);
+    if (!g->scales.present)
+        return;
+    const int64_t scales = (g->scales.per_column ? g->n : 1) * (g->scales.block > 0 ? g->k / g->scales.block : 1);
+    add(list, p->dtype, scales, false);
+    if (g->scales.zeros)
+        add(list, g->b_dtype, scales, false);
 }
 
 static void conv_operands(const problem *p, operand_list *list)
@@ -51,8 +71,8 @@ static void conv_operands(const problem *p, operand_list *list)
     switch (p->kind) {
     case PROBLEM_CONV:
         add(list, p->dtype, x, false);
-        add(list, p->dtype, w, false)->is_weight = p->conv.w_constant;
-        add(list, p->dtype, y, true);
+        add(list, problem_weight_dtype(p), w, false)->is_weight = p->conv.w_constant;
+        add(list, problem_result_dtype(p), y, true);
         break;
     case PROBLEM_CONV_INPUT:
         add(list, p->dtype, y, false);

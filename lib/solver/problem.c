@@ -102,6 +102,11 @@ static void add_gemm(text *t, const gemm_problem *g)
         text_addf(t, " alpha%.9g", (double)g->alpha);
     if (g->b_constant)
         text_add(t, " const");
+    if (g->b_dtype != SOCLE_NONE)
+        text_addf(t, " b:%s", dtype_text(g->b_dtype));
+    if (g->scales.present)
+        text_addf(t, " scales%s%s/%lld", g->scales.per_column ? ":n" : "", g->scales.zeros ? ":zeros" : "",
+                  (long long)g->scales.block);
 }
 
 static void add_geometry(text *t, const conv_geometry *g)
@@ -179,6 +184,8 @@ static void add_kind(text *t, const problem *p)
     case PROBLEM_CONV_WEIGHT:
         text_add(t, grads[p->kind - PROBLEM_CONV]);
         add_geometry(t, &p->conv.g);
+        if (p->conv.w_dtype != SOCLE_NONE)
+            text_addf(t, " w:%s", dtype_text(p->conv.w_dtype));
         text_add(t, p->conv.layout == CONV_PLAIN ? "" : p->conv.layout == CONV_INTO_BLOCKS ? " into c16" : " c16");
         text_add(t, p->conv.w_constant ? " const" : "");
         break;

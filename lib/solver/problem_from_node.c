@@ -98,6 +98,44 @@ static socle_status read_matmul(reader *r)
     return SOCLE_OK;
 }
 
+/* Bytes times bytes. */
+static socle_status read_matmul_integer(reader *r)
+{
+    if (input(r, 2) != GRAPH_NONE || input(r, 3) != GRAPH_NONE)
+        return refuse(r, "the zero points of a product must be lowered before it is planned");
+    const socle_status status = read_matmul(r);
+    /* Read as vector times transposed matrix, the operands are exchanged. */
+    r->p->dtype = type_of(r, r->operands[0])->dtype;
+    r->p->gemm.b_dtype = type_of(r, r->operands[1])->dtype;
+    r->p->gemm.c_dtype = SOCLE_INT32;
+    return status;
+}
+
+/* Weights that are stored in a narrower type. */
+static socle_status read_narrow_matmul(reader *r)
+{
+    gemm_problem *g = &r->p->gemm;
+    const graph_type *a = type_of(r, input(r, 0)), *w = type_of(r, input(r, 1));
+    const int64_t scale_count = input(r, 2) != GRAPH_NONE ? graph_type_count(type_of(r, input(r, 2))) : 0;
+    *g = (gemm_problem){.alpha = (float)node_float(r->node, "alpha", 1.0),
+                        .transpose_b = node_int(r->node, "transB", 0) != 0,
+                        .b_constant = r->inference,
+                        .b_dtype = w->dtype};
+    g->m = product(a->dims, 0, a->rank - 1);
+    g->k = a->dims[a->rank - 1];
+    g->n = w->dims[g->transpose_b ? 0 : 1];
+    g->scales = (gemm_scales){.present = scale_count > 0,
+                              .zeros = input(r, 3) != GRAPH_NONE,
+                              .per_column = scale_count > 1,
+                              .block = node_int(r->node, "block_size", 0)};
+    add_operand(r, input(r, 0));
+    add_operand(r, input(r, 1));
+    add_operand(r, output(r, 0));
+    for (int i = 2; i < 4 && input(r, i) != GRAPH_NONE; i++)
+        add_operand(r, input(r, i));
+    return SOCLE_OK;
+}
+
 /* ---- convolution and pooling ---- */
 
 static socle_status read_conv_kind(reader *r, problem_kind kind, int weight_input)
@@ -117,6 +155,16 @@ static socle_status read_conv_kind(reader *r, problem_kind kind, int weight_inpu
 static socle_status read_conv(reader *r)
 {
     return read_conv_kind(r, PROBLEM_CONV, 1);
+}
+
+static socle_status read_conv_integer(reader *r)
+{
+    if (input(r, 3) != GRAPH_NONE)
+        return refuse(r, "the zero points of a convolution must be lowered before it is planned");
+    const socle_status status = read_conv_kind(r, PROBLEM_CONV, 1);
+    r->p->conv.w_dtype = type_of(r, input(r, 1))->dtype;
+    r->p->conv.y_dtype = SOCLE_INT32;
+    return status;
 }
 
 static socle_status read_conv_in_blocks(reader *r)
@@ -176,7 +224,10 @@ typedef struct node_reader {
 static const node_reader readers[] = {
     {"", "Gemm", PROBLEM_GEMM, read_gemm},
     {"", "MatMul", PROBLEM_GEMM, read_matmul},
+    {"", "MatMulInteger", PROBLEM_GEMM, read_matmul_integer},
+    {"socle", "NarrowMatMul", PROBLEM_GEMM, read_narrow_matmul},
     {"", "Conv", PROBLEM_CONV, read_conv},
+    {"", "ConvInteger", PROBLEM_CONV, read_conv_integer},
     {"socle", "ConvInBlocks", PROBLEM_CONV, read_conv_in_blocks},
     {"socle", "MaxPoolInBlocks", PROBLEM_POOL, read_pool},
     {"socle", "AveragePoolInBlocks", PROBLEM_POOL, read_pool},

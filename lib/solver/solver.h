@@ -7,7 +7,7 @@
 /* ---- problems: one description serves planner, tuner, tests and benchmarks ---- */
 
 typedef enum problem_kind {
-    PROBLEM_GEMM,        /* operands: A, B, C */
+    PROBLEM_GEMM,        /* operands: A, B, C [, scales of B [, zeros of B]] */
     PROBLEM_CONV,        /* x, w, y */
     PROBLEM_CONV_INPUT,  /* dy, w, dx */
     PROBLEM_CONV_WEIGHT, /* dy, x, dw */
@@ -26,6 +26,14 @@ typedef enum problem_kind {
     PROBLEM_KIND_COUNT
 } problem_kind;
 
+/* What a stored number of B stands for: (stored - zero) * scale. One scale for `block` rows along k (0: for all of them) and,
+ * where per_column, for one column: [n] or, with blocks, [k / block][n], transposed as B is. Zeros lie like scales, in B's own
+ * type. */
+typedef struct gemm_scales {
+    bool present, zeros, per_column;
+    int64_t block;
+} gemm_scales;
+
 /* C[b] = op(A[b]) op(B[b]), row-major, then the epilogue; batch strides in elements, 0: shared. Batches are either one uniform
  * stride each, or (batch_rank > 1) a multi-dimensional broadcast. */
 typedef struct gemm_problem {
@@ -34,7 +42,11 @@ typedef struct gemm_problem {
     int batch_rank;                /* 0: no batch */
     int64_t batch[6], stride_a[6], stride_b[6]; /* outermost first; C is dense */
     float alpha;
-    bool b_constant;               /* B's content never changes: prepare() may pack it */
+    bool b_constant; /* B's content never changes: prepare() may pack it */
+    /* Storage of B and C where it is not the problem's (NONE: it is): weights in a narrower type than A (float16, bfloat16, int8,
+     * uint8), or bytes times bytes (each int8 or uint8), whose sums are int32. */
+    socle_dtype b_dtype, c_dtype;
+    gemm_scales scales; /* of narrow weights */
 } gemm_problem;
 
 /* How images lie: as ONNX has them, or in blocks of 16 channels, [batch][channels / 16][spatial ...][16] (two spatial dimensions;
@@ -49,6 +61,7 @@ typedef struct conv_problem {
     conv_geometry g;
     bool w_constant;
     conv_layout layout;
+    socle_dtype w_dtype, y_dtype; /* storage of w and y where it is not the problem's: bytes, whose sums are int32 */
 } conv_problem;
 
 typedef struct pool_problem {
@@ -137,6 +150,15 @@ typedef struct problem {
     bool deterministic;         /* exclude ways whose result depends on timing */
 } problem;
 
+/* How B, or the weights, of a product or convolution are stored; and its results, behind the epilogue. */
+socle_dtype problem_weight_dtype(const problem *p);
+socle_dtype problem_result_dtype(const problem *p);
+/* A product or convolution of bytes. */
+static inline bool problem_is_bytes(const problem *p)
+{
+    return p->dtype == SOCLE_INT8 || p->dtype == SOCLE_UINT8;
+}
+
 /* Bytes and floating-point operations that the problem must move and do at least. */
 double problem_flops(const problem *p);
 double problem_bytes(const problem *p);
@@ -148,7 +170,7 @@ typedef struct problem_operand {
     socle_dtype dtype;
     int64_t count;      /* elements */
     bool is_output;
-    bool is_weight;     /* constant, so that prepare() may pack it */
+    bool is_weight;      /* constant, so that prepare() may pack it */
     int64_t index_limit; /* > 0: holds indices in 0..index_limit-1 */
 } problem_operand;
 
@@ -169,8 +191,8 @@ typedef struct tuning {
 typedef struct solver_operands {
     int data[PROBLEM_MAX_OPERANDS]; /* in the order listed at problem_kind; GRAPH_NONE where absent */
     int extra[EPILOGUE_MAX_OPERANDS]; /* the epilogue's */
-    int workspace;                  /* when workspace_bytes > 0 */
-    int prepared;                   /* when prepared_bytes > 0 */
+    int workspace;                    /* when workspace_bytes > 0 */
+    int prepared;                     /* when prepared_bytes > 0 */
 } solver_operands;
 
 typedef struct solver {
@@ -183,8 +205,8 @@ typedef struct solver {
     /* Rough seconds, for ranking before anything was measured; NULL: roofline of the profile at a share of the peak. */
     double (*estimate)(const problem *p, const socle_device *device, const tuning *t);
     size_t (*workspace_bytes)(const problem *p, const socle_device *device, const tuning *t); /* NULL: 0 */
-    /* Weights in the solver's own layout, written once by `prepare`'s steps from the original operand. NULL: none. When prepared_bytes > 0
-     * the original constant is not kept on the device. */
+    /* Weights in the solver's own layout, written once by `prepare`'s steps from the original operand. NULL: none. When
+     * prepared_bytes > 0 the original constant is not kept on the device. */
     size_t (*prepared_bytes)(const problem *p, const socle_device *device, const tuning *t);
     socle_status (*prepare)(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                             step_list *steps);

@@ -15,6 +15,12 @@ const solver *const solver_table[] = {
     &solver_gemm_clblast,
 #endif
     &solver_gemm_plain,
+    /* with weights in a narrower type; of bytes */
+    &solver_gemm_narrow,
+    &solver_gemm_widened,
+    &solver_gemm_narrow_plain,
+    &solver_gemm_bytes,
+    &solver_gemm_bytes_plain,
     /* convolution: forward, gradient of the data, gradient of the weights */
     &solver_conv_winograd,
     &solver_conv_input_winograd,
@@ -27,6 +33,8 @@ const solver *const solver_table[] = {
     &solver_conv_input_implicit,
     &solver_conv_weight_implicit,
     &solver_conv_plain,
+    &solver_conv_bytes,
+    &solver_conv_bytes_plain,
     &solver_conv_input_plain,
     &solver_conv_weight_plain,
     /* pooling and its gradient */

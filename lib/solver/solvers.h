@@ -11,6 +11,11 @@ extern const solver solver_gemm_panels;
 extern const solver solver_gemm_tiled;
 extern const solver solver_gemm_clblast;
 extern const solver solver_gemm_plain;
+extern const solver solver_gemm_narrow;
+extern const solver solver_gemm_widened;
+extern const solver solver_gemm_narrow_plain;
+extern const solver solver_gemm_bytes;
+extern const solver solver_gemm_bytes_plain;
 
 extern const solver solver_conv_winograd;
 extern const solver solver_conv_input_winograd;
@@ -23,6 +28,8 @@ extern const solver solver_conv_implicit;
 extern const solver solver_conv_input_implicit;
 extern const solver solver_conv_weight_implicit;
 extern const solver solver_conv_plain;
+extern const solver solver_conv_bytes;
+extern const solver solver_conv_bytes_plain;
 extern const solver solver_conv_input_plain;
 extern const solver solver_conv_weight_plain;
 

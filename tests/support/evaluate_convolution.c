@@ -85,7 +85,9 @@ static void transposed(operation *o)
 
 bool evaluate_convolution(operation *o)
 {
-    if (evaluate_is(o, "Conv")) {
+    if (evaluate_is(o, "ConvInteger")) { /* zero points are lowered */
+        walk(o->node, &o->in[0], &o->out[0], &o->in[1], 'y');
+    } else if (evaluate_is(o, "Conv")) {
         walk(o->node, &o->in[0], &o->out[0], &o->in[1], 'y');
         add_bias(o);
     } else if (evaluate_is(o, "ConvGradInput")) {

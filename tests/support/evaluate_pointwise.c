@@ -177,6 +177,7 @@ RULE(is_inf, (X == INFINITY && node_int(p->node, "detect_positive", 1) != 0) ||
 RULE(is_nan, isnan(X))
 RULE(where, X != 0 ? Y : p->x[2])
 RULE(where_positive, Y > 0 ? X : 0)
+RULE(subtract_product, X - Y * p->x[2])
 RULE(same, X)
 RULE(gelu, gelu(p))
 RULE(gelu_erf, gelu_erf(X))
@@ -248,6 +249,7 @@ static const struct {
     {"IsNaN", rule_is_nan},
     {"Where", rule_where},
     {"WherePositive", rule_where_positive},
+    {"SubtractProduct", rule_subtract_product},
     {"Cast", rule_same},
     {"CastLike", rule_same},
     {"Gelu", rule_gelu},

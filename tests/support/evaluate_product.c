@@ -55,12 +55,39 @@ static void matmul(operation *o)
     }
 }
 
+/* x times weights as they are stored: (stored - zero) * scale. */
+static void narrow_matmul(operation *o)
+{
+    const operand *a = &o->in[0], *w = &o->in[1];
+    const bool transposed = node_int(o->node, "transB", 0) != 0;
+    const double *scales = o->in_count > 2 ? o->in[2].data : NULL, *zeros = o->in_count > 3 ? o->in[3].data : NULL;
+    const int64_t k = a->dims[a->rank - 1], n = w->dims[transposed ? 0 : 1];
+    const int64_t given = node_int(o->node, "block_size", 0), block = given > 0 ? given : k;
+    for (int64_t i = 0; i < o->out[0].count; i++) {
+        const int64_t row = i / n, column = i % n;
+        double sum = 0;
+        for (int64_t l = 0; l < k; l++) {
+            double weight = w->data[transposed ? column * k + l : l * n + column];
+            const int64_t part = l / block;
+            const int64_t at = scales != NULL && o->in[2].count == 1 ? 0
+                               : transposed                          ? column * (k / block) + part
+                                                                     : part * n + column;
+            if (scales != NULL)
+                weight = (weight - (zeros != NULL ? zeros[at] : 0)) * scales[at];
+            sum += a->data[row * k + l] * weight;
+        }
+        o->out[0].data[i] = sum * node_float(o->node, "alpha", 1);
+    }
+}
+
 bool evaluate_product(operation *o)
 {
     if (evaluate_is(o, "Gemm"))
         gemm(o);
-    else if (evaluate_is(o, "MatMul"))
+    else if (evaluate_is(o, "MatMul") || evaluate_is(o, "MatMulInteger")) /* zero points are lowered */
         matmul(o);
+    else if (evaluate_is(o, "NarrowMatMul"))
+        narrow_matmul(o);
     else
         return false;
     return true;

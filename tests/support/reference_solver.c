@@ -15,6 +15,18 @@ static int64_t batch_offset(const gemm_problem *g, const int64_t *strides, int64
     return offset;
 }
 
+/* B's element with its scale and zero. */
+static double weight(const gemm_problem *g, double *const *values, const double *w, int64_t k, int64_t column)
+{
+    const int64_t block = g->scales.block > 0 ? g->scales.block : g->k, blocks = g->k / block;
+    const double stored = w[g->transpose_b ? column * g->k + k : k * g->n + column];
+    if (!g->scales.present)
+        return stored;
+    const int64_t part = k / block;
+    const int64_t at = !g->scales.per_column ? part : g->transpose_b ? column * blocks + part : part * g->n + column;
+    return (stored - (g->scales.zeros ? values[4][at] : 0)) * values[3][at];
+}
+
 void reference_gemm(const problem *p, double *const *values)
 {
     const gemm_problem *g = &p->gemm;
@@ -27,7 +39,7 @@ void reference_gemm(const problem *p, double *const *values)
             for (int64_t j = 0; j < g->n; j++) {
                 double sum = 0;
                 for (int64_t k = 0; k < g->k; k++)
-                    sum += a[g->transpose_a ? k * g->m + i : i * g->k + k] * w[g->transpose_b ? j * g->k + k : k * g->n + j];
+                    sum += a[g->transpose_a ? k * g->m + i : i * g->k + k] * weight(g, values, w, k, j);
                 values[2][(b * g->m + i) * g->n + j] = sum * (double)g->alpha;
             }
         }

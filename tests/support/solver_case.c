@@ -1,4 +1,5 @@
 #include "solver_case.h"
+#include "../../lib/profile/profile.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -120,7 +121,9 @@ static double random_element(const problem_operand *operand, solver_random *r)
         return (double)solver_pick(r, -1000, 1000) / 1000;
     if (operand->dtype == SOCLE_BOOL)
         return (double)solver_pick(r, 0, 1);
-    return (double)solver_pick(r, operand->dtype == SOCLE_UINT8 ? 0 : -9, 9);
+    if (operand->dtype == SOCLE_UINT8 || operand->dtype == SOCLE_INT8)
+        return (double)solver_pick(r, 0, 255) - (operand->dtype == SOCLE_INT8 ? 128 : 0);
+    return (double)solver_pick(r, -9, 9);
 }
 
 static void make_inputs(case_data *d)
@@ -288,6 +291,8 @@ static void run_device(const case_data *d, socle_device *device)
     const char *only = getenv("SOCLE_TEST_SOLVER");
     if (d->c->p->dtype == SOCLE_FLOAT64 && !device->capabilities.fp64)
         return;
+    if (problem_is_bytes(d->c->p)) /* with the instruction where the device has it */
+        instructions_probe(device);
     const int count = solver_candidates(d->c->p, device, solvers, MAX_SOLVERS);
     cr_assert_gt(count, 0, "%s: %s", d->text, socle_error_message());
     for (int i = 0; i < count; i++) {

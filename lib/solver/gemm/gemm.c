@@ -10,6 +10,11 @@ int64_t gemm_batches(const gemm_problem *g)
 
 bool gemm_vectorizable(const problem *p)
 {
+    return p->gemm.b_dtype == SOCLE_NONE && gemm_extents_fit(p);
+}
+
+bool gemm_extents_fit(const problem *p)
+{
     const gemm_problem *g = &p->gemm;
     const int64_t most = INT32_MAX / 4;
     return storage_is_real32(p->dtype) && g->m > 0 && g->n > 0 && g->k > 0 && g->m < most && g->n < most && g->k < most &&
@@ -30,13 +35,18 @@ static void define_batch(text *prelude, const char *name, const gemm_problem *g,
     text_add(prelude, ")\n");
 }
 
+void gemm_add_batch_offsets(solver_launch *launch, const gemm_problem *g)
+{
+    if (g->batch_rank > 1) {
+        define_batch(&launch->prelude, "BATCH_A", g, g->stride_a);
+        define_batch(&launch->prelude, "BATCH_B", g, g->stride_b);
+    }
+}
+
 void gemm_add_options(solver_launch *launch, const problem *p)
 {
     text_addf(&launch->options, "-DSTORAGE=%s", storage_name(p->dtype));
-    if (p->gemm.batch_rank > 1) {
-        define_batch(&launch->prelude, "BATCH_A", &p->gemm, p->gemm.stride_a);
-        define_batch(&launch->prelude, "BATCH_B", &p->gemm, p->gemm.stride_b);
-    }
+    gemm_add_batch_offsets(launch, &p->gemm);
 }
 
 void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g)

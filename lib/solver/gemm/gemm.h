@@ -8,9 +8,13 @@ enum { GEMM_A, GEMM_B, GEMM_C };
 
 int64_t gemm_batches(const gemm_problem *g);
 /* Extents and their products that kernels number with 32 bits, and types that are computed with in float. */
+bool gemm_extents_fit(const problem *p);
+/* The same, all operands of one type. */
 bool gemm_vectorizable(const problem *p);
 /* -DSTORAGE, and the offsets of batches where one stride is not enough. */
 void gemm_add_options(solver_launch *launch, const problem *p);
+/* Only the latter. */
+void gemm_add_batch_offsets(solver_launch *launch, const gemm_problem *g);
 /* The last arguments of every kernel: strides of the batches, alpha. */
 void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g);
 
@@ -31,5 +35,7 @@ bool gemm_can_pack(const problem *p);
 size_t gemm_packed_bytes(const problem *p, gemm_panels panels);
 socle_status gemm_emit_pack(const problem *p, gemm_panels panels, const char *algorithm, const solver_operands *operands,
                             step_list *steps);
+/* The same panels from weights that are stored in a narrower type (narrow.c): gemm_emit_pack's way for those. */
+socle_status gemm_emit_widening_pack(const problem *p, gemm_panels panels, const solver_operands *operands, step_list *steps);
 
 #endif

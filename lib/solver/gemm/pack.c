@@ -17,6 +17,8 @@ socle_status gemm_emit_pack(const problem *p, gemm_panels panels, const char *al
 {
     const gemm_problem *g = &p->gemm;
     const int64_t depth = round_up(g->k, panels.lanes);
+    if (g->b_dtype != SOCLE_NONE)
+        return gemm_emit_widening_pack(p, panels, operands, steps);
     solver_launch launch = {.algorithm = algorithm, .source = "gemm/pack", .kernel = "gemm_pack", .dims = 2};
     text_addf(&launch.options, "-DSTORAGE=%s -DTRANSPOSE_B=%d -DCOLUMNS=%d", storage_name(p->dtype), g->transpose_b,
               panels.columns);

@@ -5,7 +5,7 @@ static bool plain_applicable(const problem *p, const socle_device *device)
 {
     const bool computes =
         storage_is_real32(p->dtype) || p->dtype == SOCLE_FLOAT64 || p->dtype == SOCLE_INT32 || p->dtype == SOCLE_INT64;
-    return computes && storage_runs(p->dtype, device);
+    return computes && p->gemm.b_dtype == SOCLE_NONE && storage_runs(p->dtype, device);
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)

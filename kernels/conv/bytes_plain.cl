@@ -1,0 +1,24 @@
+/* Convolution of bytes with sums in 32 bits, one work-item per result, from the definition: what always works. */
+#include "common/bytes.cl"
+#include "common/epilogue.cl"
+#include "conv/geometry.cl"
+
+__kernel void conv_bytes_plain(__global const a_byte *x, __global const b_byte *w, __global element *y EPILOGUE_PARAMS)
+{
+    const int ow = (int)get_global_id(0), oh = (int)get_global_id(1) % OH, od = (int)get_global_id(1) / OH;
+    const int oc = (int)get_global_id(2) % OUT_CHANNELS, n = (int)get_global_id(2) / OUT_CHANNELS;
+    const int group = oc / GROUP_OUT_CHANNELS;
+    const size_t index = (((size_t)n * OUT_CHANNELS + oc) * OD + od) * OH * OW + (size_t)oh * OW + ow;
+    int sum = 0;
+    for (int c = 0; c < GROUP_CHANNELS; c++) {
+        __global const a_byte *image = x + ((size_t)n * CHANNELS + group * GROUP_CHANNELS + c) * ID * IH * IW;
+        __global const b_byte *filter = w + ((size_t)oc * GROUP_CHANNELS + c) * KD * KH * KW;
+        for (int tap = 0; tap < KD * KH * KW; tap++) {
+            const int id = od * SD + tap / (KH * KW) * RD - PD, ih = oh * SH + tap / KW % KH * RH - PH;
+            const int iw = ow * SW + tap % KW * RW - PW;
+            if (id >= 0 && id < ID && ih >= 0 && ih < IH && iw >= 0 && iw < IW)
+                sum += (int)image[((size_t)id * IH + ih) * IW + iw] * (int)filter[tap];
+        }
+    }
+    STORE1(EPILOGUE1(sum, index, oc), y + index);
+}

@@ -1,0 +1,44 @@
+/* Convolutions of bytes by every solver on every device: their sums must be exact. */
+#include "../support/conv_case.h"
+#include "../support/reference_conv.h"
+
+#include <criterion/criterion.h>
+
+static void reference(const problem *p, double *const *values)
+{
+    reference_conv(&p->conv.g, values[0], values[1], values[2]);
+}
+
+static void check(conv_geometry g, int flags, uint64_t seed, int tunings)
+{
+    const problem p = {
+        .kind = PROBLEM_CONV,
+        .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
+        .conv = {.g = g, .w_constant = !(flags & 4), .w_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8, .y_dtype = SOCLE_INT32}};
+    const solver_case c = {.p = &p, .reference = reference, .seed = seed, .tunings = tunings};
+    solver_case_check(&c);
+}
+
+Test(conv_bytes, random_geometries_give_exact_sums)
+{
+    for (int i = 0; i < 6; i++)
+        check(conv_case_geometry(7000 + (uint64_t)i, false), i % 8, 7000 + (uint64_t)i, 1);
+}
+
+Test(conv_bytes, layers_of_networks_give_exact_sums)
+{
+    check(conv_case_square(2, 3, 8, 17, 7, 2, 3), 0, 1, 1); /* a first layer */
+    check(conv_case_square(1, 37, 35, 9, 3, 1, 1), 1, 2, 1);
+    check(conv_case_square(1, 24, 20, 13, 3, 2, 1), 2, 3, 1);
+    check(conv_case_square(2, 70, 19, 7, 1, 1, 0), 3, 4, 1);
+}
+
+Test(conv_bytes, many_products_give_exact_sums)
+{
+    check(conv_case_square(1, 300, 17, 4, 3, 1, 1), 0, 5, 1);
+}
+
+Test(conv_bytes, tunings_give_exact_sums)
+{
+    check(conv_case_square(2, 21, 50, 10, 3, 1, 1), 3, 6, 6);
+}
