@@ -21,13 +21,14 @@ graph_type graph_type_out_of_blocks(const graph_type *type)
     return out;
 }
 
+/* The plain rule sees the plain type where the input's is stored. */
 static socle_status infer_in_blocks(graph_infer *infer, socle_status (*infer_plain)(graph_infer *))
 {
-    const graph_type plain = graph_type_out_of_blocks(infer_input(infer, 0)), *given = infer->inputs[0];
-    graph_type *out = &infer->outputs[0];
-    infer->inputs[0] = &plain;
+    graph_type *stored = &infer->graph->values[infer_input_value(infer, 0)].type, *out = &infer->outputs[0];
+    const graph_type given = *stored;
+    *stored = graph_type_out_of_blocks(&given);
     const socle_status status = infer_plain(infer);
-    infer->inputs[0] = given;
+    *stored = given;
     if (status != SOCLE_OK)
         return status;
     if (out->rank != 4 || out->dims[1] < 0 || out->dims[1] % GRAPH_BLOCK_CHANNELS != 0)

@@ -90,6 +90,60 @@ static void check_layer(conv_geometry g, problem_kind kind, socle_dtype dtype)
     socle_graph_destroy(graph);
 }
 
+/* ---- images in blocks of channels ---- */
+
+static void reference_in_blocks(const problem *p, double *const *values)
+{
+    const conv_geometry *g = &p->conv.g;
+    const int64_t pixels = pixels_of(g->output), count = g->batch * g->out_channels * pixels;
+    conv_case_reference(p, values);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t channel = i / (pixels * 16) % (g->out_channels / 16) * 16 + i % 16;
+        values[2][i] = fmax(values[2][i] + values[3][channel], 0) + values[4][i];
+    }
+}
+
+static void check_in_blocks(conv_geometry g, socle_dtype dtype)
+{
+    socle_graph *graph = NULL;
+    cr_assert_eq(socle_graph_create(solver_case_context(), "test", &graph), SOCLE_OK, "%s", socle_error_message());
+    const int64_t w_dims[] = {g.out_channels, g.channels / g.groups, g.kernel[0], g.kernel[1]};
+    const int64_t x_dims[] = {g.batch, g.channels / 16, g.input[0], g.input[1], 16};
+    const int64_t y_dims[] = {g.batch, g.out_channels / 16, g.output[0], g.output[1], 16};
+    const int64_t bias_dims[] = {1, g.out_channels / 16, 1, 1, 16};
+    const int64_t pads[] = {g.pad_begin[0], g.pad_begin[1], g.pad_end[0], g.pad_end[1]};
+    const value_id inputs[] = {add_input(graph, "from", dtype, 5, x_dims), add_input(graph, "w", dtype, 4, w_dims)};
+    const socle_attribute attributes[] = {ATTRIBUTE_INTS("strides", g.stride, 2), ATTRIBUTE_INTS("pads", pads, 4),
+                                          ATTRIBUTE_INT("group", g.groups)};
+    const value_id y = graph_add(graph, "socle", "ConvInBlocks", inputs, 2, attributes, 3, 1);
+    cr_assert_neq(y, GRAPH_NONE, "%s", socle_error_message());
+    const value_id bias = add_input(graph, "bias", dtype, 5, bias_dims),
+                   residual = add_input(graph, "residual", dtype, 5, y_dims);
+    const value_id out = graph_binary(graph, "Add", graph_unary(graph, "Relu", graph_binary(graph, "Add", y, bias)), residual);
+    cr_assert_neq(out, GRAPH_NONE, "%s", socle_error_message());
+    epilogue e = {.input = y, .output = y};
+    for (node_id node = graph->values[y].producer + 1; node <= graph->values[out].producer; node++)
+        cr_assert(codegen_epilogue_add(graph, &e, node, EPILOGUE_IN_BLOCKS), "node %d does not fit the epilogue", (int)node);
+    problem p;
+    value_id operands[PROBLEM_MAX_OPERANDS];
+    int count = 0;
+    const socle_status status = problem_from_node(graph, graph->values[y].producer, &e, true, &p, operands, &count);
+    cr_assert_eq(status, SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(p.conv.layout, CONV_IN_BLOCKS);
+    p.conv.w_constant = true;
+    const solver_case c = {.p = &p, .reference = reference_in_blocks, .seed = 8};
+    solver_case_check(&c);
+    socle_graph_destroy(graph);
+}
+
+Test(conv_graph, epilogues_of_convolutions_in_blocks_are_applied_once_to_every_element, .timeout = 300)
+{
+    conv_geometry depthwise = conv_case_square(1, 32, 32, 9, 3, 1, 1);
+    depthwise.groups = 32;
+    check_in_blocks(conv_case_square(2, 16, 48, 9, 3, 1, 1), SOCLE_FLOAT32);
+    check_in_blocks(depthwise, SOCLE_FLOAT32);
+}
+
 Test(conv_graph, epilogues_of_convolutions_are_applied_once_to_every_element, .timeout = 300)
 {
     check_layer(conv_case_square(2, 16, 33, 9, 3, 1, 1), PROBLEM_CONV, SOCLE_FLOAT32);

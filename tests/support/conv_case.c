@@ -91,7 +91,7 @@ static void reference_in_blocks(const problem *p, double *const *v)
     free(y);
 }
 
-static void reference(const problem *p, double *const *v)
+void conv_case_reference(const problem *p, double *const *v)
 {
     const bool pool = p->kind == PROBLEM_POOL || p->kind == PROBLEM_POOL_GRAD;
     if (pool ? p->pool.in_blocks : p->conv.layout != CONV_PLAIN) {
@@ -118,6 +118,6 @@ static void reference(const problem *p, double *const *v)
 
 void conv_case_check(const problem *p, int tunings, uint64_t seed)
 {
-    const solver_case c = {.p = p, .reference = reference, .seed = seed, .tunings = tunings};
+    const solver_case c = {.p = p, .reference = conv_case_reference, .seed = seed, .tunings = tunings};
     solver_case_check(&c);
 }

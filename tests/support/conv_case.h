@@ -14,6 +14,9 @@ conv_geometry conv_case_square(int64_t batch, int64_t channels, int64_t out_chan
 /* Sets output from the rest; false when it would be empty. */
 bool conv_case_finish(conv_geometry *g);
 
+/* Fills the results from the problem's other operands, in its layout. */
+void conv_case_reference(const problem *p, double *const *values);
+
 /* solver_case_check with the reference of the problem's kind. */
 void conv_case_check(const problem *p, int tunings, uint64_t seed);
 

@@ -276,7 +276,8 @@ static socle_status emit_product(const problem *p, const tap_conv *c, const tuni
 {
     const sizes s = sizes_of(c, t);
     solver_launch launch = launch_of(p, c, t, "winograd_product");
-    launch.epilogue = launch.channel_uniform = true;
+    launch.epilogue = true;
+    launch.channel_uniform = p->conv.layout == CONV_PLAIN;
     launch.global[0] = (size_t)s.row_blocks;
     launch.global[1] = (size_t)s.image_blocks;
     launch.global[2] = (size_t)ceil_div(c->to_channels, t->value[WINOGRAD_SLICE]);
