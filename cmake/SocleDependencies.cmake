@@ -14,13 +14,12 @@ set(socle_dependency_libraries OpenCL sqlite3 xxhash z jansson)
 
 set(SOCLE_HAVE_CLBLAST OFF)
 if(SOCLE_CLBLAST)
-    find_library(CLBLAST_LIBRARY clblast)
+    # Its header alone: the library is loaded when it is first asked for.
     find_path(CLBLAST_INCLUDE_DIR clblast_c.h)
-    if(CLBLAST_LIBRARY AND CLBLAST_INCLUDE_DIR)
+    if(CLBLAST_INCLUDE_DIR)
         set(SOCLE_HAVE_CLBLAST ON)
-        list(APPEND socle_dependency_libraries clblast)
     endif()
 endif()
 message(STATUS "CLBlast as a solver: ${SOCLE_HAVE_CLBLAST}")
 
-list(APPEND socle_dependency_libraries m pthread)
+list(APPEND socle_dependency_libraries ${CMAKE_DL_LIBS} m pthread)

@@ -82,6 +82,7 @@ void socle_context_destroy(socle_context *context)
     operator_registry_destroy(context->operators);
     close_programs(context->devices, context->device_count);
     close_programs(context->hidden, context->hidden_count);
+    solver_forget_contexts();
     device_finish_all(context);
     store_close(context->store);
     memory_free(context->cache_dir);

@@ -220,6 +220,8 @@ extern const solver *const solver_table[];
 extern const int solver_count;
 
 const solver *solver_find(const char *name); /* NULL: none */
+/* Lets go of what libraries behind solvers keep of OpenCL contexts: before a context is destroyed. */
+void solver_forget_contexts(void);
 /* Solvers that apply, at most capacity; the always-applicable fallback is last. 0: the operator cannot run (message set: node, types). */
 int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity);
 

@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#ifdef SOCLE_HAVE_CLBLAST
+#include "clblast.h"
+#endif
+
 const solver *const solver_table[] = {
     /* products */
     &solver_gemm_direct,
@@ -32,6 +36,9 @@ const solver *const solver_table[] = {
     &solver_conv_implicit,
     &solver_conv_input_implicit,
     &solver_conv_weight_implicit,
+#ifdef SOCLE_HAVE_CLBLAST
+    &solver_conv_clblast,
+#endif
     &solver_conv_plain,
     &solver_conv_bytes,
     &solver_conv_bytes_plain,
@@ -87,6 +94,13 @@ const solver *solver_find(const char *name)
         if (strcmp(solver_table[i]->name, name) == 0)
             return solver_table[i];
     return NULL;
+}
+
+void solver_forget_contexts(void)
+{
+#ifdef SOCLE_HAVE_CLBLAST
+    clblast_forget();
+#endif
 }
 
 int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity)

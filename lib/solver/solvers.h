@@ -10,6 +10,7 @@ extern const solver solver_gemm_vector;
 extern const solver solver_gemm_panels;
 extern const solver solver_gemm_tiled;
 extern const solver solver_gemm_clblast;
+extern const solver solver_conv_clblast;
 extern const solver solver_gemm_plain;
 extern const solver solver_gemm_narrow;
 extern const solver solver_gemm_widened;

@@ -3,7 +3,7 @@
 #ifdef SOCLE_HAVE_CLBLAST
 #include "gemm.h"
 
-#include <clblast_c.h>
+#include "../clblast.h"
 
 typedef struct clblast_call {
     gemm_problem problem;
@@ -20,17 +20,18 @@ static socle_status run(socle_device *device, cl_command_queue queue, const cl_m
     const gemm_problem *g = &((const clblast_call *)data)->problem;
     const size_t m = (size_t)g->m, n = (size_t)g->n, k = (size_t)g->k;
     const size_t lda = g->transpose_a ? m : k, ldb = g->transpose_b ? k : n;
+    const clblast_library *clblast = clblast_get();
     (void)args;
     (void)arg_count;
     CLBlastStatusCode code;
     if (g->batch_rank == 0)
-        code = CLBlastSgemm(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n, k, g->alpha,
-                            memory[GEMM_A], 0, lda, memory[GEMM_B], 0, ldb, 0.0f, memory[GEMM_C], 0, n, &queue, NULL);
+        code = clblast->sgemm(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n, k, g->alpha,
+                              memory[GEMM_A], 0, lda, memory[GEMM_B], 0, ldb, 0.0f, memory[GEMM_C], 0, n, &queue, NULL);
     else
-        code = CLBlastSgemmStridedBatched(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n, k,
-                                          g->alpha, memory[GEMM_A], 0, lda, (size_t)g->stride_a[0], memory[GEMM_B], 0, ldb,
-                                          (size_t)g->stride_b[0], 0.0f, memory[GEMM_C], 0, n, m * n, (size_t)g->batch[0], &queue,
-                                          NULL);
+        code = clblast->sgemm_strided_batched(CLBlastLayoutRowMajor, transposed(g->transpose_a), transposed(g->transpose_b), m, n,
+                                              k, g->alpha, memory[GEMM_A], 0, lda, (size_t)g->stride_a[0], memory[GEMM_B], 0, ldb,
+                                              (size_t)g->stride_b[0], 0.0f, memory[GEMM_C], 0, n, m * n, (size_t)g->batch[0],
+                                              &queue, NULL);
     if (code != CLBlastSuccess)
         return socle_fail(SOCLE_DRIVER, "%s: CLBlast's product of %zux%zux%zu failed with status %d: choose another solver",
                           device->info.id, m, n, k, (int)code);
@@ -43,7 +44,8 @@ static bool clblast_applicable(const problem *p, const socle_device *device)
     (void)device;
     /* Its strided batches want matrices of their own. */
     const bool batches = g->batch_rank == 0 || (g->batch_rank == 1 && g->stride_a[0] > 0 && g->stride_b[0] > 0);
-    return p->dtype == SOCLE_FLOAT32 && p->epilogue == NULL && batches && gemm_vectorizable(p) && !p->deterministic;
+    return p->dtype == SOCLE_FLOAT32 && p->epilogue == NULL && batches && gemm_vectorizable(p) && !p->deterministic &&
+           clblast_get() != NULL;
 }
 
 static double clblast_estimate(const problem *p, const socle_device *device, const tuning *t)
@@ -58,22 +60,8 @@ static socle_status clblast_emit(const problem *p, const socle_device *device, c
 {
     (void)device;
     (void)t;
-    clblast_call *data = memory_alloc(sizeof(*data));
-    if (data == NULL)
-        return SOCLE_OUT_OF_MEMORY;
-    step *s = step_add(steps, STEP_CALL, "gemm/clblast");
-    if (s == NULL) {
-        memory_free(data);
-        return SOCLE_OUT_OF_MEMORY;
-    }
-    data->problem = p->gemm;
-    s->call = run;
-    s->call_data = data;
-    for (int i = 0; i < 3; i++)
-        s->args[s->arg_count++] = ARG_OPERAND(operands->data[i]);
-    s->flops = problem_flops(p);
-    s->bytes = problem_bytes(p);
-    return SOCLE_OK;
+    const clblast_call call = {p->gemm};
+    return clblast_add_call(p, operands, "gemm/clblast", 3, run, &call, sizeof(call), steps);
 }
 
 const solver solver_gemm_clblast = {
