@@ -2,8 +2,8 @@
 """Socle against its peers, side by side: the two take turns in one run, each in a process of its own, and the medians over all turns are
 compared. Prints Markdown tables with machine, date and command.
 
-usage: bench/compare.py --build BUILD_DIR [--python PYTHON_WITH_PEERS] [--turns N] [--seconds S] [SECTION ...]
-sections: gemm conv train infer start memory launch (default: all)"""
+usage: bench/compare.py --build BUILD_DIR [--python PYTHON_WITH_PEERS] [--turns N] [--seconds S] [--shape MxNxK] [--drivers DIR] [SECTION ...]
+sections: gemm conv train infer start memory launch low (default: all)"""
 import argparse
 import datetime
 import json
@@ -40,6 +40,19 @@ class Bench:
 
     def ours(self, *command):
         return run_json([str(c) for c in command], env=self.environment)
+
+    def ours_everywhere(self, *command):
+        """With the system's OpenCL drivers and those that tools/setup-tests fetched."""
+        environment, folder = dict(self.environment), self.folder / "drivers"
+        folder.mkdir(exist_ok=True)
+        for icd in [*pathlib.Path(environment.get("OCL_ICD_VENDORS", "/etc/OpenCL/vendors")).glob("*.icd"),
+                    *self.args.drivers.glob("*/*.icd")]:
+            (folder / icd.name).write_text(icd.read_text())
+        for line in "".join(f.read_text() for f in self.args.drivers.glob("*/env")).splitlines():
+            name, value = line.split("=", 1)
+            environment[name] = value
+        environment["OCL_ICD_VENDORS"] = str(folder)
+        return run_json([str(c) for c in command], env=environment)
 
     def peer(self, script, *arguments):
         return run_json([self.args.python, str(HERE / "peers" / script), *map(str, arguments)])
@@ -88,7 +101,35 @@ class Bench:
                 print(f"\ngeometric mean {statistics.geometric_mean(ratios):.2f}, least {min(ratios):.2f}\n")
 
     def gemm(self):
-        self.operators("gemm", GEMM_SHAPES)
+        """All drivers in one process beside the libraries of the processor: the better device counts."""
+        print("\n## gemm: one product, constant weights packed beforehand, medians in ms (GFLOP/s)\n")
+        result = self.ours_everywhere(self.socle, "bench", "gemm", "--shape", " ".join(self.args.shapes or GEMM_SHAPES), "--peers", "--json")
+        rows, columns, names = {}, {}, {}
+        for row in result["rows"]:
+            who = row["peer"] or "socle on " + row["device"].split("/")[0]
+            best = rows.setdefault(row["shape"], {}).get(who)
+            if best is None or row["median_ms"] < best["median_ms"]:
+                rows[row["shape"]][who] = row
+            columns[who] = row["peer"] is not None
+            if row["device"] == "host":
+                names[who] = row["algorithm"]
+        own, peers = [c for c in columns if not columns[c]], [c for c in columns if columns[c]]
+        print("| shape | " + " | ".join(own) + " | by | " + " | ".join(peers) + " | " + " | ".join(f"{p} / socle" for p in peers) + " |")
+        print("|---|" + "---|" * (len(own) + 1 + 2 * len(peers)))
+        ratios = {peer: [] for peer in peers}
+        for shape, by in rows.items():
+            best = min((by[c] for c in own if c in by), key=lambda row: row["median_ms"])
+            cells = [f"{by[c]['median_ms']:.4f} ({by[c]['gflops']:.0f})" if c in by else "-" for c in own]
+            cells += [best["algorithm"]] + [f"{by[c]['median_ms']:.4f}" if c in by else "-" for c in peers]
+            for peer in peers:
+                ratio = by[peer]["median_ms"] / best["median_ms"] if peer in by else None
+                ratios[peer] += [ratio] if ratio else []
+                cells.append(f"{ratio:.2f}" if ratio else "-")
+            print(f"| {shape} | " + " | ".join(cells) + " |")
+        print()
+        for peer in peers:
+            print(f"{peer} ({names.get(peer, 'the better device')}): geometric mean {statistics.geometric_mean(ratios[peer]):.3f}, "
+                  f"least {min(ratios[peer]):.2f}\n")
 
     def conv(self):
         self.operators("conv", CONV_SHAPES)
@@ -162,6 +203,40 @@ class Bench:
                 print(f"| {row.name} | {a:.4f} | {b:.4f} | {b / a:.2f} | {rate:.1f} | {rate / bandwidth:.2f} | {', '.join(dict.fromkeys(steps))} |")
                 sys.stdout.flush()
 
+    def low(self):
+        """Low precision on one device, operands resident: against ONNX Runtime, oneDNN's product of bytes, and our own float32."""
+        import low_precision_models
+
+        only = os.environ.get("SOCLE_BENCH_ONLY", "")
+        for device in self.args.devices:
+            print(f"\n## Low precision, {device}\n")
+            print("| work | by | socle, ms | Gop/s | times our float32 | onnxruntime, ms | onnxruntime / socle | oneDNN, ms | oneDNN / socle |")
+            print("|---|---|---|---|---|---|---|---|---|")
+            for row in (r for r in low_precision_models.rows() if only in r.name):
+                path, base, taken, steps = self.folder / "low.onnx", self.folder / "base.onnx", {}, []
+                row.save(path)
+                if row.base is None:
+                    row.save(base)
+                seconds = self.args.seconds / 10
+                calls = {"socle": lambda: self.ours(self.args.build / "bench_resident", path, device, seconds),
+                         "onnxruntime": lambda: self.peer("onnxruntime_infer.py", path, 1, seconds)}
+                if row.base is not None:
+                    calls["float32"] = lambda: self.ours(self.args.build / "bench_resident", base, device, seconds)
+                if row.product is not None:
+                    calls["oneDNN"] = lambda: self.peer("onednn_bytes.py", *row.product, seconds)
+                for turn in range(self.args.turns):
+                    for name in list(calls) if turn % 2 == 0 else reversed(list(calls)):
+                        result = calls[name]()
+                        taken.setdefault(name, []).append(result["median_ms"])
+                        steps = result["steps"] if name == "socle" else steps
+                a = statistics.median(taken["socle"])
+                cells = [f"{statistics.median(taken['float32']) / a:.2f}" if "float32" in taken else "-"]
+                for name in ("onnxruntime", "oneDNN"):
+                    b = statistics.median(taken[name]) if name in taken else None
+                    cells += [f"{b:.4f}", f"{b / a:.2f}"] if b else ["-", "-"]
+                print(f"| {row.name} | {', '.join(dict.fromkeys(steps))} | {a:.4f} | {row.operations / a / 1e6:.0f} | " + " | ".join(cells) + " |")
+                sys.stdout.flush()
+
     def start(self):
         print("\n## Start from nothing to the first answer, ms\n")
         print("| model | parameters | device | first time | warm, median | context | model | session | first run |")
@@ -189,6 +264,8 @@ def main():
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--device", dest="devices", action="append")
+    parser.add_argument("--shape", dest="shapes", action="append", help="of gemm, instead of the usual ones")
+    parser.add_argument("--drivers", type=pathlib.Path, default=HERE.parent / ".cache" / "drivers")
     args = parser.parse_args()
     bench = Bench(args)
     if not args.devices:
@@ -196,7 +273,7 @@ def main():
         args.devices = [d["id"] for d in listed["devices"] if d["status"] == "ok"]
     print(f"{processor()}, {os.cpu_count()} cores, {datetime.date.today()}\n\n`{' '.join(['bench/compare.py', *sys.argv[1:]])}`")
     failed = False
-    for section in args.sections or ["gemm", "conv", "train", "infer", "start", "memory"]:
+    for section in args.sections or ["gemm", "conv", "train", "infer", "start", "memory", "low"]:
         try:
             getattr(bench, section)()
         except (RuntimeError, FileNotFoundError) as error:

@@ -51,11 +51,15 @@ static tile best_tile(const gemm_problem *g, int lanes, bool wide)
     return best;
 }
 
-/* How many parts the work is worth: threads of their own pay from some 50,000 multiply-adds on. */
+/* How many parts the work is worth: threads of their own pay from some 50,000 multiply-adds on, and many parts even out what else
+ * the machine does. Where the time is that of reading B, each core reads the same part each time, from its own cache. */
 static int64_t parts_wanted(const problem *p, const socle_device *device)
 {
     const double work = problem_flops(p) / 2;
-    return work < 1e5 ? 1 : work < 4e5 ? device_units(device) : 2 * device_units(device);
+    const int units = device_units(device);
+    if (work < 1e5)
+        return 1;
+    return work < 4e5 || p->gemm.m <= 2 ? units : work < 2e7 ? 2 * units : 4 * units;
 }
 
 /* Whole tiles, as even as can be. */
