@@ -18,14 +18,11 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 GEMM_SHAPES = ["256x256x256", "512x512x512", "1024x1024x1024", "2048x2048x2048", "64x384x384", "64x1536x384", "128x4096x1024",
                "127x127x127", "1000x1000x1000", "2049x2049x2049", "1x1024x1024", "1x4096x1024"]
-CONV_SHAPES = ["1x64x56x56,64x3x3,s1,p1", "1x128x28x28,128x3x3,s1,p1", "1x256x14x14,256x3x3,s1,p1", "1x512x7x7,512x3x3,s1,p1",
-               "1x64x224x224,64x3x3,s1,p1", "1x512x14x14,512x3x3,s1,p1", "1x64x56x56,256x1x1,s1,p0", "1x512x7x7,2048x1x1,s1,p0",
-               "1x3x224x224,64x7x7,s2,p3", "1x128x56x56,128x3x3,s2,p1"]
 MLPS = [("64,128,10", 32, "sgd"), ("1024,4096,4096,10", 128, "adam")]
 
 
 def run_json(command, **more):
-    done = subprocess.run(command, capture_output=True, text=True, **more)
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, **more)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))}: {done.stderr.strip().splitlines()[-1:] or done.returncode}")
     return json.loads(done.stdout)
@@ -34,6 +31,7 @@ def run_json(command, **more):
 class Bench:
     def __init__(self, args):
         self.args = args
+        self.run_json, self.drivers = run_json, HERE.parent / ".cache" / "drivers"
         self.socle = args.build / "socle"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="socle-bench-"))
         self.environment = dict(os.environ, SOCLE_CACHE_DIR=str(self.folder / "cache"))
@@ -132,7 +130,9 @@ class Bench:
                   f"least {min(ratios[peer]):.2f}\n")
 
     def conv(self):
-        self.operators("conv", CONV_SHAPES)
+        import convolution
+
+        convolution.section(self)
 
     def train(self):
         print("\n## Training steps of an MLP\n")
@@ -268,6 +268,7 @@ def main():
     parser.add_argument("--drivers", type=pathlib.Path, default=HERE.parent / ".cache" / "drivers")
     args = parser.parse_args()
     bench = Bench(args)
+    args.devices_given = list(args.devices or [])
     if not args.devices:
         listed = bench.ours(bench.socle, "devices", "--json")
         args.devices = [d["id"] for d in listed["devices"] if d["status"] == "ok"]

@@ -25,8 +25,9 @@ typedef void (*socle_bench_visitor)(const socle_bench_row *row, void *user);
 /* A prepared measurement that can be run again and again, alternating with something else. */
 typedef struct socle_bench socle_bench;
 
-/* what: "gemm" (shape MxNxK) or "conv" (shape 1x64x56x56,64x3x3,s1,p1). algorithm: a solver's name, or NULL: what the
- * planner would take. Random operands; weights are prepacked as in a session when constant_weights != 0.
+/* what: "gemm" (shape MxNxK), "conv" (shape 1x64x56x56,64x3x3,s1,p1; with c16 at its end images lie in blocks of 16 channels), or
+ * the gradients of that convolution, "conv_input" and "conv_weight", whose weights are never constant. algorithm: a solver's
+ * name, or NULL: what the planner would take. Random operands; weights are prepacked as in a session when constant_weights != 0.
  * Errors: INVALID_ARGUMENT for a shape that cannot be read; UNSUPPORTED. The caller owns *bench. */
 SOCLE_API socle_status socle_bench_create(socle_device *device, const char *what, const char *shape, const char *algorithm,
                                           int constant_weights, socle_bench **bench);

@@ -3,8 +3,8 @@
  * winograd_weights: transformed weights, [tiles of NR channels][A * A][channels][NR], once when they are constant.
  * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles.
  * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local
- * memory, transforms the sums, turns lanes back into rows of pixels and writes them. A block is TILE_ROWS rows of tiles of
- * IMAGES images: its results are whole rows, one run of memory per channel. Names of the geometry as in conv/direct.cl. Images are
+ * memory, transforms the sums, turns lanes back into rows of pixels and writes them. A block is TILE_ROWS rows of TILE_COLUMNS tiles
+ * of IMAGES images; in plain images its results are whole rows, one run of memory per channel. Names of the geometry as in conv/direct.cl. Images are
  * plain NCHW, or with X_LANES, Y_LANES of 16 in blocks of 16 channels (conv/blocked.cl), where nothing has to be turned. */
 #include "conv/common.cl"
 #include "common/transpose.cl"
@@ -54,8 +54,15 @@
 #define POINTS (A * A)
 #define TILES_H ((TO_H + F - 1) / F)
 #define TILES_W ((TO_W + F - 1) / F)
+#ifndef TILE_COLUMNS
+#define TILE_COLUMNS TILES_W /* fewer only where Y_LANES is 16 */
+#endif
 #define ROW_BLOCKS ((TILES_H + TILE_ROWS - 1) / TILE_ROWS)
-#define IMAGE_TILES (TILE_ROWS * TILES_W)
+#define COLUMN_BLOCKS ((TILES_W + TILE_COLUMNS - 1) / TILE_COLUMNS)
+#define IMAGE_BLOCKS (ROW_BLOCKS * COLUMN_BLOCKS)
+#define IMAGE_TILES (TILE_ROWS * TILE_COLUMNS)
+#define TOP(tile) ((tile) % IMAGE_TILES / TILE_COLUMNS * F) /* of a tile of an image, in rows of the block */
+#define LEFT(tile) ((column0 + (tile) % TILE_COLUMNS) * F)
 #define TILES (IMAGES * IMAGE_TILES) /* of a block */
 #define BLOCKS16 ((FROM_CHANNELS + 15) / 16)
 #define STAGED_ROWS (TILE_ROWS * F + 2)
@@ -135,14 +142,14 @@ static inline void transform_tile(pixel_pointer rows, int h0, int y, int x, __gl
     }
 }
 
-/* Groups of work: (row blocks, blocks of IMAGES, blocks of 16 channels). v, from offset on:
- * [image blocks][row blocks][POINTS][POINT]. */
+/* Groups of work: (IMAGE_BLOCKS, blocks of IMAGES, blocks of 16 channels). v, from offset on:
+ * [blocks of images][IMAGE_BLOCKS][POINTS][POINT]. */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void winograd_input(__global const element *restrict x, __global real *restrict v, long offset)
 {
-    const int row_block = (int)get_group_id(0), image_block = (int)get_group_id(1), c0 = (int)get_group_id(2) * 16;
-    const int h0 = row_block * TILE_ROWS * F - PH;
-    __global real *block = v + offset + ((size_t)image_block * ROW_BLOCKS + row_block) * (POINTS * POINT) + (size_t)c0 * TILES;
+    const int part = (int)get_group_id(0), image_block = (int)get_group_id(1), c0 = (int)get_group_id(2) * 16;
+    const int h0 = part / COLUMN_BLOCKS * TILE_ROWS * F - PH, column0 = part % COLUMN_BLOCKS * TILE_COLUMNS;
+    __global real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + part) * (POINTS * POINT) + (size_t)c0 * TILES;
 #if X_LANES == 1
     __local real staged[STAGED_ROWS * FROM_W * 16] __attribute__((aligned(64)));
     const int first = max(h0, 0), end = min(h0 + STAGED_ROWS, FROM_H), channels = min(16, FROM_CHANNELS - c0);
@@ -164,7 +171,7 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
                     to[p * 16 + c] = c < channels ? LOAD1(from + (size_t)c * (FROM_H * FROM_W) + p) : (real)0;
 #endif
         for (int tile = 0; tile < IMAGE_TILES; tile++)
-            transform_tile(rows, h0, tile / TILES_W * F, tile % TILES_W * F - PW, block + (image * IMAGE_TILES + tile) * 16);
+            transform_tile(rows, h0, TOP(tile), LEFT(tile) - PW, block + (image * IMAGE_TILES + tile) * 16);
     }
 }
 
@@ -225,7 +232,7 @@ static void multiply(__global const real *block, __global const real *weights, _
 #define A_ROW(i) across[row * A + (i)]
 #define PIXEL(i) pixel[i]
 
-/* Groups of work: (row blocks, blocks of IMAGES, slices). */
+/* Groups of work: (IMAGE_BLOCKS, blocks of IMAGES, slices). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void winograd_product(__global const real *v, __global const real *transformed, __global element *restrict y,
                                long offset EPILOGUE_PARAMS)
@@ -234,9 +241,10 @@ __kernel void winograd_product(__global const real *v, __global const real *tran
 #if Y_LANES == 1
     __local real pixels[TILE_ROWS * F * TO_W * 16] __attribute__((aligned(64)));
 #endif
-    const int row_block = (int)get_group_id(0), image_block = (int)get_group_id(1), first = (int)get_group_id(2) * SLICE;
-    const int y0 = row_block * TILE_ROWS * F, rows = min(TILE_ROWS * F, TO_H - y0), count = rows * TO_W;
-    __global const real *block = v + offset + ((size_t)image_block * ROW_BLOCKS + row_block) * (POINTS * POINT);
+    const int place = (int)get_group_id(0), image_block = (int)get_group_id(1), first = (int)get_group_id(2) * SLICE;
+    const int y0 = place / COLUMN_BLOCKS * TILE_ROWS * F, column0 = place % COLUMN_BLOCKS * TILE_COLUMNS;
+    const int rows = min(TILE_ROWS * F, TO_H - y0);
+    __global const real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + place) * (POINTS * POINT);
     for (int o = first; o < min(first + SLICE, TO_CHANNELS); o += NR) {
         multiply(block, transformed + (size_t)(o / NR) * (POINTS * BLOCKS16 * 16 * NR), sums);
         for (int part = 0; part < IMAGES * NV; part++) {
@@ -248,19 +256,19 @@ __kernel void winograd_product(__global const real *v, __global const real *tran
 #define KEEP(row, i, pixel)                                                                                                   \
     STOREV(EPILOGUE16(pixel, to + ((row) * TO_W + (i)) * 16, channel0), y + to + ((row) * TO_W + (i)) * 16)
             for (int tile = 0; tile < IMAGE_TILES; tile++) {
-                const int top = tile / TILES_W * F, left = tile % TILES_W * F;
+                const int top = TOP(tile), left = LEFT(tile);
                 const size_t to = at + (top * TO_W + left) * 16;
                 TRANSFORM_SUMS(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, min(F, rows - top), TO_W - left, KEEP)
             }
 #else
 #define KEEP(row, i, pixel) vstore16(pixel, 0, to + ((row) * TO_W + (i)) * 16)
             for (int tile = 0; tile < IMAGE_TILES; tile++) {
-                const int top = tile / TILES_W * F, left = tile % TILES_W * F;
+                const int top = TOP(tile), left = LEFT(tile);
                 __local real *to = pixels + (top * TO_W + left) * 16;
                 TRANSFORM_SUMS(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, min(F, rows - top), TO_W - left, KEEP)
             }
             const size_t at = ((size_t)n * TO_CHANNELS + channel0) * (TO_H * TO_W) + y0 * TO_W;
-            const int channels = min(16, TO_CHANNELS - channel0);
+            const int channels = min(16, TO_CHANNELS - channel0), count = rows * TO_W;
             int p = 0;
             for (; p + 16 <= count; p += 16) {
                 real16 square[16], turned[16];

@@ -77,7 +77,7 @@ static socle_status read_gemm(const char *shape, bool constant_weights, problem 
 
 /* "1x64x56x56,64x3x3,s1,p1": input, weights, then any of s (stride), p (padding), d (dilation), g (groups), c16 (images in blocks
  * of 16 channels) */
-static socle_status read_conv(const char *shape, bool constant_weights, problem *p)
+static socle_status read_conv(const char *shape, problem_kind kind, bool constant_weights, problem *p)
 {
     int64_t x[5], w[4];
     const char *rest = shape;
@@ -105,9 +105,9 @@ static socle_status read_conv(const char *shape, bool constant_weights, problem 
                           "shape '%s' is not N x C x H x W , OC x KH x KW , stride , padding: write for example "
                           "1x64x56x56,64x3x3,s1,p1",
                           shape);
-    p->kind = PROBLEM_CONV;
+    p->kind = kind;
     p->conv.w_constant = constant_weights;
-    p->conv.layout = lanes == 1 ? CONV_PLAIN : x[1] % 16 == 0 ? CONV_IN_BLOCKS : CONV_INTO_BLOCKS;
+    p->conv.layout = lanes == 1 || kind != PROBLEM_CONV ? CONV_PLAIN : x[1] % 16 == 0 ? CONV_IN_BLOCKS : CONV_INTO_BLOCKS;
     *g = (conv_geometry){.spatial = x_rank - 2, .batch = x[0], .channels = x[1], .out_channels = w[0], .groups = groups};
     for (int i = 0; i < g->spatial; i++) {
         g->input[i] = x[2 + i];
@@ -139,9 +139,12 @@ socle_status socle_bench_create(socle_device *device, const char *what, const ch
     if (!strcmp(what, "gemm"))
         status = read_gemm(shape, constant_weights != 0, &b->problem);
     else if (!strcmp(what, "conv"))
-        status = read_conv(shape, constant_weights != 0, &b->problem);
+        status = read_conv(shape, PROBLEM_CONV, constant_weights != 0, &b->problem);
+    else if (!strcmp(what, "conv_input") || !strcmp(what, "conv_weight")) /* training: weights change */
+        status = read_conv(shape, !strcmp(what, "conv_input") ? PROBLEM_CONV_INPUT : PROBLEM_CONV_WEIGHT, false, &b->problem);
     else
-        status = socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' cannot be benchmarked: use gemm or conv", what);
+        status =
+            socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' cannot be benchmarked: use gemm, conv, conv_input or conv_weight", what);
     if (!status) {
         if (problem_is_bytes(&b->problem)) /* how they are done depends on what was probed */
             profile_get(device);

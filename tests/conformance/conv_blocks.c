@@ -51,6 +51,16 @@ Test(conv_blocks, layers_of_networks_match_the_reference)
     check(conv_case_square(2, 32, 48, 14, 3, 1, 1), CONV_IN_BLOCKS, SOCLE_FLOAT32, 5);
 }
 
+/* Rows of more tiles than Winograd's blocks hold. */
+Test(conv_blocks, wide_images_match_the_reference)
+{
+    conv_geometry g = conv_case_square(1, 16, 32, 9, 3, 1, 1);
+    g.input[1] = 101;
+    cr_assert(conv_case_finish(&g));
+    problem p = {.kind = PROBLEM_CONV, .dtype = SOCLE_FLOAT32, .conv = {.g = g, .w_constant = true, .layout = CONV_IN_BLOCKS}};
+    conv_case_check(&p, 4, 6);
+}
+
 Test(conv_blocks, other_storage_matches_the_reference)
 {
     check(conv_case_square(1, 32, 32, 6, 3, 1, 1), CONV_IN_BLOCKS, SOCLE_FLOAT16, 11);

@@ -267,7 +267,10 @@ static int bench_all(const bench_options *o, socle_context *context, json_t *row
     static const char *const alone[] = {"peak", "memory", "launch"};
     shape_list list;
     socle_status status = SOCLE_OK;
-    const bool operator= strcmp(o->what, "gemm") == 0 || strcmp(o->what, "conv") == 0;
+    static const char *const operators[] = {"gemm", "conv", "conv_input", "conv_weight"};
+    bool operator= false;
+    for (size_t i = 0; i < COUNT_OF(operators); i++)
+        operator= operator|| strcmp(o->what, operators[i]) == 0;
     if (operator&& !shape_list_read(&o->shapes, o->what, &list))
         return usage_error("bench", "--shape is empty or too long");
     for (int i = 0; operator&& status == SOCLE_OK && i<list.count && !interrupted; i++) {
@@ -308,7 +311,7 @@ int command_bench(int argc, char **argv)
         {"json", OPTION_SET, &o.json, NULL, "the same as --format json", NULL, 0},
         {"device", OPTION_TEXT, &o.devices, "ID[,ID...]", "only these, by id or index", NULL, 0},
     };
-    const command_usage usage = {"bench [gemm|conv|peak|memory|launch|MODEL.onnx] [options]",
+    const command_usage usage = {"bench [gemm|conv|conv_input|conv_weight|peak|memory|launch|MODEL.onnx] [options]",
                                  "Measures matrix products (the default), convolutions, what devices can do at most, or a model.",
                                  "socle bench gemm --shape '512x512x512 1024x1024x1024' --peers",
                                  options,

@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* value[] of its tunings */
-enum { WINOGRAD_F, WINOGRAD_TILE_ROWS, WINOGRAD_IMAGES, WINOGRAD_TILES, WINOGRAD_VECTORS, WINOGRAD_SLICE };
+enum { WINOGRAD_F, WINOGRAD_TILE_ROWS, WINOGRAD_IMAGES, WINOGRAD_TILES, WINOGRAD_VECTORS, WINOGRAD_SLICE, WINOGRAD_TILE_COLUMNS };
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -19,9 +19,9 @@ static int64_t smaller(int64_t a, int64_t b)
 /* ---- sizes ---- */
 
 typedef struct sizes {
-    int64_t points, tiles_h, tiles_w, tiles;    /* tiles: of a block */
-    int64_t row_blocks, image_blocks, channels; /* channels: read, rounded up to 16 */
-    int64_t columns;                            /* result channels of a tile */
+    int64_t points, tiles_h, tiles_w, tiles; /* tiles: of a block */
+    int64_t places, image_blocks, channels;  /* places: blocks of an image; channels: read, rounded up to 16 */
+    int64_t columns;                         /* result channels of a tile */
 } sizes;
 
 static sizes sizes_of(const tap_conv *c, const tuning *t)
@@ -33,8 +33,8 @@ static sizes sizes_of(const tap_conv *c, const tuning *t)
                .image_blocks = ceil_div(c->batch, v[WINOGRAD_IMAGES]),
                .channels = round_up(c->from_channels, 16),
                .columns = 16 * v[WINOGRAD_VECTORS]};
-    s.row_blocks = ceil_div(s.tiles_h, v[WINOGRAD_TILE_ROWS]);
-    s.tiles = v[WINOGRAD_IMAGES] * v[WINOGRAD_TILE_ROWS] * s.tiles_w;
+    s.places = ceil_div(s.tiles_h, v[WINOGRAD_TILE_ROWS]) * ceil_div(s.tiles_w, v[WINOGRAD_TILE_COLUMNS]);
+    s.tiles = v[WINOGRAD_IMAGES] * v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_TILE_COLUMNS];
     return s;
 }
 
@@ -45,15 +45,16 @@ static int64_t transformed_weights(const tap_conv *c, const sizes *s)
 
 static int64_t transformed_pixels(const sizes *s)
 {
-    return s->row_blocks * s->image_blocks * s->points * (s->channels * s->tiles + 16);
+    return s->places * s->image_blocks * s->points * (s->channels * s->tiles + 16);
 }
 
 /* Of the larger of the two kernels. */
-static int64_t local_floats(const tap_conv *c, const tuning *t, const sizes *s)
+static int64_t local_floats(const problem *p, const tap_conv *c, const tuning *t, const sizes *s)
 {
     const int *v = t->value;
-    const int64_t staged = (v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_F] + 2) * c->from[2] * 16;
-    const int64_t product = s->points * (s->tiles * s->columns + 16) + v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_F] * c->to[2] * 16;
+    const int64_t rows = v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_F];
+    const int64_t staged = p->conv.layout == CONV_IN_BLOCKS ? 0 : (rows + 2) * c->from[2] * 16;
+    const int64_t product = s->points * (s->tiles * s->columns + 16) + (p->conv.layout == CONV_PLAIN ? rows * c->to[2] * 16 : 0);
     return staged > product ? staged : product;
 }
 
@@ -64,21 +65,26 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const int *v = t->value;
     const sizes s = sizes_of(c, t);
     const int units = device_units(device);
-    const double blocks = (double)(s.row_blocks * s.image_blocks), channels = (double)s.channels;
+    const double blocks = (double)(s.places * s.image_blocks), channels = (double)s.channels;
     const double columns = (double)round_up(c->to_channels, s.columns) / 16;
     const int64_t rows = v[WINOGRAD_TILES];
     const double multiply = 0.5 * (double)(rows * v[WINOGRAD_VECTORS]), load = 0.5 * (double)(rows + v[WINOGRAD_VECTORS]);
     const double tile = fmax(fmax(multiply, load), 4) / (double)(rows * v[WINOGRAD_VECTORS]);
-    const double product = (double)(s.tiles * s.points) * channels * columns * tile;
-    const double input = (double)s.tiles * channels / 16 * (double)s.points * (p->conv.layout == CONV_IN_BLOCKS ? 5 : 7);
-    const double output = (double)s.tiles * columns * (double)s.points * (p->conv.layout == CONV_PLAIN ? 6 : 4);
+    /* A point's pixels leave the first-level cache from one tile of channels to the next. */
+    const double beyond = 4.0 * (double)s.tiles * channels > 40e3 ? 1.5 : 1;
+    const double product = (double)(s.tiles * s.points) * channels * columns * tile * beyond;
+    const double input = (double)s.tiles * channels / 16 * ((double)s.points * (p->conv.layout == CONV_IN_BLOCKS ? 5 : 7) + 30);
+    const double output = (double)s.tiles * columns * ((double)s.points * (p->conv.layout == CONV_PLAIN ? 6 : 4) + 30);
     /* A block reads all of its slice's weights; larger sets than the second-level cache come at a sixth of its rate. */
     const double weights = (double)transformed_weights(c, &s);
-    const double stream = weights * 4 / (weights * 4 > 1e6 ? 5 : 32);
+    const double stream = weights * 4 / (weights * 4 > 1e6 ? 4.5 : 32);
     const double slices = (double)ceil_div(c->to_channels, v[WINOGRAD_SLICE]);
-    const double turns = ceil(blocks * slices / units) * units / (blocks * slices);
+    /* Few groups leave a unit waiting for the others at the end. */
+    const double rounds = ceil(blocks * slices / units), turns = rounds * units / (blocks * slices) * (1 + 0.15 / rounds);
     const double packing = p->conv.w_constant ? 0 : weights / 16 * 8;
-    return (blocks * (input + turns * (fmax(product, stream) + output)) + packing) / units + 2000;
+    /* Transformed pixels that second-level caches do not hold are written to memory and read from it. */
+    const double pixels = 4.0 * (double)transformed_pixels(&s), spilled = pixels > 1e6 * units ? pixels * 2 / 4.5 : 0;
+    return (blocks * (input + turns * (fmax(product, stream) + output)) + packing + spilled) / units + 2000;
 }
 
 /* ---- tunings ---- */
@@ -86,8 +92,7 @@ static double model_cycles(const problem *p, const socle_device *device, const t
 static bool fits(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
 {
     const sizes s = sizes_of(c, t);
-    (void)p;
-    return local_floats(c, t, &s) * 4 <= smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
+    return local_floats(p, c, t, &s) * 4 <= smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
 }
 
 /* The largest register tile of at most `most` rows that leaves few over. */
@@ -124,28 +129,31 @@ static void rank(ranking *r, const tuning *t, double cycles)
     }
 }
 
+static void rank_slices(ranking *r, const problem *p, const socle_device *device, const tap_conv *c, tuning t)
+{
+    const int64_t columns = 16 * t.value[WINOGRAD_VECTORS];
+    for (int64_t slices = 1; slices <= 16; slices *= 2) {
+        t.value[WINOGRAD_SLICE] = (int)round_up(ceil_div(c->to_channels, slices), columns);
+        if (fits(p, device, c, &t))
+            rank(r, &t, model_cycles(p, device, c, &t));
+    }
+}
+
 static void rank_blocks(ranking *r, const problem *p, const socle_device *device, const tap_conv *c, int f)
 {
     const bool is_wide = device->capabilities.vector_width_float >= 16;
     const int64_t tiles_h = ceil_div(c->to[1], f), tiles_w = ceil_div(c->to[2], f);
     for (int64_t images = 1; images <= c->batch && images <= 8; images *= 2)
-        for (int64_t rows = 1; rows <= tiles_h; rows++) {
-            const int64_t tiles = images * rows * tiles_w;
-            if ((images > 1 && rows < tiles_h) || (tiles > 32 && (rows > 1 || images > 1)))
-                continue;
-            tuning t = {{0}};
-            t.value[WINOGRAD_F] = f;
-            t.value[WINOGRAD_TILE_ROWS] = (int)rows;
-            t.value[WINOGRAD_IMAGES] = (int)images;
-            t.value[WINOGRAD_VECTORS] = c->to_channels > 16 && is_wide ? 2 : 1;
-            t.value[WINOGRAD_TILES] = (int)register_rows(tiles, is_wide ? 8 : 5);
-            const int64_t columns = 16 * t.value[WINOGRAD_VECTORS];
-            for (int64_t slices = 1; slices <= 8; slices *= 2) {
-                t.value[WINOGRAD_SLICE] = (int)round_up(ceil_div(c->to_channels, slices), columns);
-                if (fits(p, device, c, &t) && (slices == 1 || t.value[WINOGRAD_SLICE] >= columns))
-                    rank(r, &t, model_cycles(p, device, c, &t));
+        for (int64_t rows = 1; rows <= tiles_h; rows++)
+            for (int64_t parts = 1; parts <= 8; parts++) {
+                const int64_t columns = ceil_div(tiles_w, parts), tiles = images * rows * columns;
+                const bool split = parts > 1 && (p->conv.layout == CONV_PLAIN || images > 1 || columns < 6);
+                if (split || (images > 1 && rows < tiles_h) || (tiles > 32 && (rows > 1 || images > 1)))
+                    continue;
+                const tuning t = {{f, (int)rows, (int)images, (int)register_rows(tiles, is_wide ? 8 : 5),
+                                   c->to_channels > 16 && is_wide ? 2 : 1, 0, (int)columns}};
+                rank_slices(r, p, device, c, t);
             }
-        }
 }
 
 static int winograd_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
@@ -228,8 +236,9 @@ static solver_launch launch_of(const problem *p, const tap_conv *c, const tuning
     tap_conv_add_options(&launch.options, p, c);
     if (p->conv.layout != CONV_PLAIN)
         text_addf(&launch.options, p->conv.layout == CONV_IN_BLOCKS ? " -DX_LANES=16 -DY_LANES=16" : " -DY_LANES=16");
-    text_addf(&launch.options, " -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d", v[WINOGRAD_F],
-              v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS], v[WINOGRAD_SLICE]);
+    text_addf(&launch.options, " -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d -DTILE_COLUMNS=%d", v[WINOGRAD_F],
+              v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS], v[WINOGRAD_SLICE],
+              v[WINOGRAD_TILE_COLUMNS]);
     return launch;
 }
 
@@ -261,7 +270,7 @@ static socle_status emit_input(const problem *p, const tap_conv *c, const tuning
 {
     const sizes s = sizes_of(c, t);
     solver_launch launch = launch_of(p, c, t, "winograd_input");
-    launch.global[0] = (size_t)s.row_blocks;
+    launch.global[0] = (size_t)s.places;
     launch.global[1] = (size_t)s.image_blocks;
     launch.global[2] = (size_t)(s.channels / 16);
     launch.bytes = 4.0 * (double)(transformed_pixels(&s) + c->batch * c->from_channels * c->from[1] * c->from[2]);
@@ -278,7 +287,7 @@ static socle_status emit_product(const problem *p, const tap_conv *c, const tuni
     solver_launch launch = launch_of(p, c, t, "winograd_product");
     launch.epilogue = true;
     launch.channel_uniform = p->conv.layout == CONV_PLAIN;
-    launch.global[0] = (size_t)s.row_blocks;
+    launch.global[0] = (size_t)s.places;
     launch.global[1] = (size_t)s.image_blocks;
     launch.global[2] = (size_t)ceil_div(c->to_channels, t->value[WINOGRAD_SLICE]);
     launch.flops = problem_flops(p);
