@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "faults.h"
 #include "folder.h"
+#include "run/trainer.h"
 #include <socle/socle.h>
 
 TestSuite(model_calls, .init = test_folder_enter, .fini = test_folder_leave, .timeout = 900);
@@ -108,6 +109,8 @@ static socle_status use_trainer(socle_trainer *trainer)
     if (status == SOCLE_OK)
         status = socle_trainer_restore(trainer, "state");
     if (status == SOCLE_OK)
+        status = socle_trainer_step(trainer, &in, 1, &truth, NULL);
+    if (status == SOCLE_OK)
         status = socle_trainer_evaluate(trainer, &in, 1, &truth, &last, &accuracy);
     if (status == SOCLE_OK)
         status = socle_trainer_model(trainer, &trained);
@@ -126,6 +129,38 @@ static socle_status train(socle_context *context, const socle_model *model, doub
     options.batch = ROWS;
     options.budget_s = budget_s;
     socle_status status = socle_trainer_create(context, model, &options, &trainer);
+    if (status == SOCLE_OK)
+        status = use_trainer(trainer);
+    socle_trainer_destroy(trainer);
+    return status;
+}
+
+/* Moves a trainer to two parts of the first device, as its creation does where two measure faster than one. */
+static socle_status move_to_two(socle_context *context, socle_trainer *trainer)
+{
+    socle_device *parts[2], *whole = socle_device_at(context, 0);
+    placement both = {.device_count = 2, .share = {0.75, 0.25}, .rows = {ROWS - 1, 1}};
+    socle_status status = socle_device_split(whole, 2, NULL, parts);
+    if (status == SOCLE_OK) {
+        memcpy(both.devices, parts, sizeof(parts));
+        status = trainer_place(trainer, &both);
+    }
+    return status;
+}
+
+static socle_status train_together(socle_context *context, const socle_model *model, double budget_s)
+{
+    socle_trainer *trainer = NULL;
+    socle_trainer_options options = SOCLE_TRAINER_OPTIONS_INIT;
+    options.lr = 0.05;
+    options.momentum = 0.9;
+    options.batch = ROWS;
+    options.accumulate = 2; /* the host keeps sums of its own, also in the checkpoint */
+    options.deterministic = 1;
+    options.budget_s = budget_s;
+    socle_status status = socle_trainer_create(context, model, &options, &trainer);
+    if (status == SOCLE_OK)
+        status = move_to_two(context, trainer);
     if (status == SOCLE_OK)
         status = use_trainer(trainer);
     socle_trainer_destroy(trainer);
@@ -180,4 +215,18 @@ Test(model_calls, a_trainer_that_compiles_and_measures_survives_failed_calls)
 Test(model_calls, a_trainer_survives_each_failed_allocation)
 {
     fail_allocations(&(scenario){.use = train}, every(11), 120);
+}
+
+Test(model_calls, a_trainer_on_two_devices_survives_failed_calls)
+{
+    scenario s = {.use = train_together};
+    make_file();
+    faults_open();
+    cr_assert_eq(run_scenario(&s), SOCLE_OK, "%s", socle_error_message()); /* fills the store */
+    cr_assert_gt(faults_each_call(run_scenario, &s, getenv("SOCLE_TEST_ALL") != NULL ? 1 : -16), 12);
+}
+
+Test(model_calls, a_trainer_on_two_devices_survives_failed_allocations)
+{
+    fail_allocations(&(scenario){.use = train_together}, every(173), 8);
 }

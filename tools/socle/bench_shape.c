@@ -101,7 +101,7 @@ static socle_value random_weights(socle_graph *graph, int rank, const int64_t *d
 
 static socle_status add_operator(socle_graph *graph, bool conv, const bench_shape *s, socle_value *y)
 {
-    const int64_t a[] = {s->m, s->k}, b[] = {s->k, s->n}, w[] = {s->w[0], s->x[1] / s->groups, s->w[1], s->w[2]};
+    const int64_t a[] = {s->m, s->k}, b[] = {s->k, s->n}, w[] = {s->w[0], conv ? s->x[1] / s->groups : 0, s->w[1], s->w[2]};
     const int64_t strides[] = {s->stride, s->stride}, dilations[] = {s->dilation, s->dilation};
     const int64_t pads[] = {s->padding, s->padding, s->padding, s->padding};
     const socle_attribute attributes[] = {{.name = "strides", .kind = SOCLE_ATTRIBUTE_INTS, .ints = strides, .count = 2},
