@@ -2,7 +2,7 @@
  * group. Each group computes `columns` columns of `rows` rows in register tiles of ROWS x (VECTORS * WIDTH). Tiles and vectors
  * that would reach over an edge are moved back over their neighbours and compute the same values again, so there is no tail
  * code; therefore m >= ROWS and n >= WIDTH (B_PACKED: any n). B: in place by rows; B_TRANSPOSED (stored [n][k]): brought into
- * local memory panel by panel; B_PACKED: panels of gemm/pack. */
+ * local memory panel by panel; B_COPIED: the same for rows that many tiles share; B_PACKED: panels of gemm/pack. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #ifndef ROWS
@@ -17,9 +17,13 @@
 #ifndef B_TRANSPOSED
 #define B_TRANSPOSED 0
 #endif
+#ifndef B_COPIED
+#define B_COPIED 0
+#endif
 #ifndef B_PACKED
 #define B_PACKED 0
 #endif
+#define B_LOCAL (B_TRANSPOSED || B_COPIED)
 #ifndef BATCH_A
 #define BATCH_A(batch) ((batch) * stride_a)
 #define BATCH_B(batch) ((batch) * stride_b)
@@ -30,7 +34,7 @@
 #else
 #define A_AT(i, k) LOAD1(x + (size_t)(i) * depth + (k))
 #endif
-#if B_TRANSPOSED
+#if B_LOCAL
 #define B_SPACE __local
 typedef real panel_element;
 #define B_VECTOR(p) VLOAD(p)
@@ -47,7 +51,7 @@ typedef element panel_element;
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void gemm_direct(__global const element *restrict a, __global const element *restrict b, __global element *restrict c,
                           int m, int n, int depth, int group_rows, int group_columns, long stride_a, long stride_b, float alpha
-#if B_TRANSPOSED
+#if B_LOCAL
                           , __local real *panel
 #endif
                           EPILOGUE_PARAMS)
@@ -65,6 +69,12 @@ __kernel void gemm_direct(__global const element *restrict a, __global const ele
 #if B_TRANSPOSED
         UNROLL for (int j = 0; j < VECTORS; j++)
             transpose_panel(b + (size_t)at[j] * depth, depth, depth, panel + j * WIDTH, COLUMNS);
+#elif B_COPIED
+        for (int k = 0; k < depth; k++)
+            UNROLL for (int j = 0; j < VECTORS; j++)
+                VSTORE(LOADV(b + (size_t)k * n + at[j]), panel + (size_t)k * COLUMNS + j * WIDTH);
+#endif
+#if B_LOCAL
         __local const real *y = panel;
         const int y_step = COLUMNS;
 #elif B_PACKED
@@ -85,7 +95,7 @@ __kernel void gemm_direct(__global const element *restrict a, __global const ele
                 B_SPACE const panel_element *line = y + (size_t)k * y_step;
                 realv value[VECTORS];
                 UNROLL for (int j = 0; j < VECTORS; j++)
-                    value[j] = B_VECTOR(line + (B_TRANSPOSED || B_PACKED ? j * WIDTH : at[j]));
+                    value[j] = B_VECTOR(line + (B_LOCAL || B_PACKED ? j * WIDTH : at[j]));
                 UNROLL for (int i = 0; i < ROWS; i++) {
                     const realv factor = (realv)(A_AT(i, k));
                     UNROLL for (int j = 0; j < VECTORS; j++)
