@@ -158,10 +158,11 @@ typedef struct case_run {
 } case_run;
 
 #define RUN_ASSERT(run, condition, ...)                                                                                          \
-    cr_assert(condition, "%s by %s [%d %d %d %d %d %d] on %s, operand seed %llu: %s", (run)->d->text, (run)->solver->name,       \
+    cr_assert(condition, "%s by %s [%d %d %d %d %d %d] on %s, operand seed %llu: %s%s%s", (run)->d->text, (run)->solver->name,   \
               (run)->tuning.value[0], (run)->tuning.value[1], (run)->tuning.value[2], (run)->tuning.value[3],                    \
               (run)->tuning.value[4], (run)->tuning.value[5], socle_device_get_info((run)->device)->id,                          \
-              (unsigned long long)(run)->d->c->seed, __VA_ARGS__)
+              (unsigned long long)(run)->d->c->seed, __VA_ARGS__, (run)->d->c->repeat ? "; to repeat: " : "",                    \
+              (run)->d->c->repeat ? (run)->d->c->repeat : "")
 
 static int add_span(case_run *run, size_t size_bytes, const void *content)
 {

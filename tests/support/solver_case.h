@@ -18,10 +18,11 @@ typedef void (*solver_reference)(const problem *p, double *const *values);
 typedef struct solver_case {
     const problem *p;
     solver_reference reference;
-    uint64_t seed;    /* of the operands' content */
-    int specials;     /* that many elements of each input are infinite or NaN */
-    double tolerance; /* share of the largest result; 0: by type */
-    int tunings;      /* tried of each solver; 0: the default alone */
+    uint64_t seed;      /* of the operands' content */
+    int specials;       /* that many elements of each input are infinite or NaN */
+    double tolerance;   /* share of the largest result; 0: by type */
+    int tunings;        /* tried of each solver; 0: the default alone */
+    const char *repeat; /* the command that runs this case alone, shown where it fails; may be NULL */
 } solver_case;
 
 /* Runs the case by each solver that applies, on each device that is usable and computes with the type, and fails the test where a
