@@ -16,7 +16,10 @@ generator = numpy.random.default_rng(1)
 feeds = {}
 for value in session.get_inputs():
     shape = [batch if not isinstance(n, int) else n for n in value.shape]
-    feeds[value.name] = (generator.random(shape) - 0.5).astype(numpy.float32)
+    if value.type in ("tensor(uint8)", "tensor(int8)"):
+        feeds[value.name] = generator.integers(0, 127, shape).astype(value.type[7:-1])
+    else:
+        feeds[value.name] = (generator.random(shape) - 0.5).astype(numpy.float32)
 # Bound once, so that only the run is timed, not the conversion of Python objects.
 binding = session.io_binding()
 for name, array in feeds.items():

@@ -121,6 +121,31 @@ static int sum_under(__global const int *x)
 }
 #endif
 
+#if WIDTH == 16
+/* Squares of 16 pixels by 16 channels are turned in registers, in four rounds of interleaving pairs half a square apart. */
+static inline int16 interleave_low(int16 x, int16 y)
+{
+    int16 r;
+    r.even = x.lo;
+    r.odd = y.lo;
+    return r;
+}
+
+static inline int16 interleave_high(int16 x, int16 y)
+{
+    int16 r;
+    r.even = x.hi;
+    r.odd = y.hi;
+    return r;
+}
+
+#define TURN(from, to)                                                                                                           \
+    UNROLL for (int i = 0; i < 8; i++) {                                                                                         \
+        to[2 * i] = interleave_low(from[i], from[i + 8]);                                                                        \
+        to[2 * i + 1] = interleave_high(from[i], from[i + 8]);                                                                   \
+    }
+#endif
+
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv_bytes(__global const staged *restrict x, __global const char *restrict w, __global const int *restrict column_sums,
                          __global element *restrict y, long sums_offset, int group_columns, __local int *tile,
@@ -197,11 +222,29 @@ __kernel void conv_bytes(__global const staged *restrict x, __global const char 
                     VSTORE(sum[i][j], tile + (p + i) * COLUMNS + j * WIDTH);
         }
         const int columns = min(COLUMNS, column_end - column);
+        int turned = 0; /* pixels whose results are written */
+#if WIDTH == 16
+        for (; turned + 16 <= count; turned += 16) {
+            for (int part = 0; part < columns; part += 16) {
+                int16 square[16], other[16];
+                UNROLL for (int i = 0; i < 16; i++)
+                    square[i] = vload16(0, tile + (turned + i) * COLUMNS + part);
+                TURN(square, other)
+                TURN(other, square)
+                TURN(square, other)
+                TURN(other, square)
+                const size_t at = ((size_t)n * OUT_CHANNELS + column + part) * RESULTS + first + turned;
+                UNROLL for (int i = 0; i < 16; i++)
+                    if (part + i < columns)
+                        STOREV(EPILOGUEV(square[i], at + (size_t)i * RESULTS, column + part + i), y + at + (size_t)i * RESULTS);
+            }
+        }
+#endif
         for (int j = 0; j < columns; j++) {
             const size_t at = ((size_t)n * OUT_CHANNELS + column + j) * RESULTS + first;
             __local const int *from = tile + j;
-            int p = 0;
-            for (; p + WIDTH <= count; p += WIDTH) {
+            int p = turned;
+            for (; WIDTH < 16 && p + WIDTH <= count; p += WIDTH) {
                 int lanes[WIDTH];
                 UNROLL for (int l = 0; l < WIDTH; l++)
                     lanes[l] = from[(p + l) * COLUMNS];

@@ -82,6 +82,8 @@ static void write_word(writer *w, const char *word, size_t length, char before, 
     } else if (word_is(word, length, "erf") && type == COMPUTE_FLOAT) {
         w->needed.error_function[width_index(width)] = true;
         text_addf(out, "error_function_%d", width);
+    } else if (word_is(word, length, "ROUNDER")) { /* numbers of this size have no fraction: added and taken off, it rounds */
+        text_add(out, type == COMPUTE_FLOAT ? "12582912.0f" : "6755399441055744.0");
     } else if (word_is(word, length, "INFINITY") && !compute_is_real(type)) {
         /* the identity of a minimum or, negated, of a maximum */
         const char *largest = type == COMPUTE_INT ? "INT_MAX" : "LONG_MAX";

@@ -55,6 +55,10 @@ static const graph_operator table[] = {
      .evaluate_integer = evaluate_integer_subtract_product,
      .expression = "a - b * c",
      .derivative = ""},
+    /* Round of what is less than 2^22 in magnitude: codegen's ROUNDER. A fifth the time of rint on a CPU.
+     */
+    {SOCLE_POINTWISE("RoundSmall"), .infer = infer_pointwise, .fold = fold_pointwise, .evaluate = evaluate_round,
+     .expression = "(a + CONST(ROUNDER)) - CONST(ROUNDER)", .derivative = ""},
     /* 0 or 1 / (1 - ratio) by a hash of seed, salt and the output's linear index; the generator provides the macro. */
     {SOCLE_POINTWISE("DropoutMask"), .infer = infer_dropout_mask, .attributes = "ratio=0.5 salt=0", .derivative = "",
      .expression = "DROPOUT_MASK(a, index, $salt, $ratio)"},

@@ -250,6 +250,7 @@ static const struct {
     {"Where", rule_where},
     {"WherePositive", rule_where_positive},
     {"SubtractProduct", rule_subtract_product},
+    {"RoundSmall", rule_round},
     {"Cast", rule_same},
     {"CastLike", rule_same},
     {"Gelu", rule_gelu},

@@ -72,6 +72,7 @@ static const definition definitions[] = {{"Add", add},
                                          {"Ceil", up},
                                          {"Floor", down},
                                          {"Round", nearest},
+                                         {"RoundSmall", nearest},
                                          {"Exp", exponential},
                                          {"Log", logarithm},
                                          {"Erf", error},
@@ -275,6 +276,8 @@ static double primary(parser *p)
         return strtod(p->at, (char **)&p->at);
     word(p, name);
     if (!take(p, '(')) {
+        if (strcmp(name, "ROUNDER") == 0)
+            return 0x1.8p52;
         if (strcmp(name, "INFINITY") == 0)
             return INFINITY;
         cr_assert(strlen(name) == 1 && name[0] >= 'a' && name[0] <= 'd', "unknown name '%s'", name);

@@ -52,7 +52,7 @@ static tuning resolved(const problem *p, const socle_device *device, const tunin
     if (r.value[VECTORS] == 0)
         r.value[VECTORS] = g.out_channels <= lanes ? 1 : 2;
     if (r.value[PIXELS] == 0)
-        r.value[PIXELS] = results < 96 ? (int)results : 96;
+        r.value[PIXELS] = results < 112 ? (int)round_up(results, 16) : 112;
     r.value[PIXELS] = (int)round_up(r.value[PIXELS], r.value[ROWS]);
     const int columns = r.value[VECTORS] * lanes;
     if (r.value[GROUP_COLUMNS] == 0) {
