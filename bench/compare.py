@@ -237,6 +237,14 @@ class Bench:
                 print(f"| {row.name} | {', '.join(dict.fromkeys(steps))} | {a:.4f} | {row.operations / a / 1e6:.0f} | " + " | ".join(cells) + " |")
                 sys.stdout.flush()
 
+    def launch(self):
+        print("\n## Launches: a chain of 1000 tiny steps against the same calls by hand, us per step\n")
+        print("| device | socle | by hand | added, median of differences |")
+        print("|---|---|---|---|")
+        for device in self.args.devices:
+            r = self.ours(self.args.build / "bench_launch", device, self.args.seconds)
+            print(f"| {device} | {r['step_us']:.3f} | {r['by_hand_us']:.3f} | {r['added_us']:.3f} |")
+
     def start(self):
         print("\n## Start from nothing to the first answer, ms\n")
         print("| model | parameters | device | first time | warm, median | context | model | session | first run |")
@@ -274,7 +282,7 @@ def main():
         args.devices = [d["id"] for d in listed["devices"] if d["status"] == "ok"]
     print(f"{processor()}, {os.cpu_count()} cores, {datetime.date.today()}\n\n`{' '.join(['bench/compare.py', *sys.argv[1:]])}`")
     failed = False
-    for section in args.sections or ["gemm", "conv", "train", "infer", "start", "memory", "low"]:
+    for section in args.sections or ["gemm", "conv", "train", "infer", "start", "memory", "launch", "low"]:
         try:
             getattr(bench, section)()
         except (RuntimeError, FileNotFoundError) as error:

@@ -27,7 +27,7 @@ class Row:
 
 
 def unary(name, nodes, shape, out_shape=None, constants=(), opset=21):
-    return Row(name, nodes, [("x", shape)], [("y", out_shape or shape, FLOAT)], constants, opset)
+    return Row(name, nodes, [("x", shape)], [("y", shape if out_shape is None else out_shape, FLOAT)], constants, opset)
 
 
 def pool(name, op, attributes, out):

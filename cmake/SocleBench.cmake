@@ -5,6 +5,8 @@ foreach(source IN LISTS bench_sources)
     add_executable(bench_${name} ${source})
     target_link_libraries(bench_${name} PRIVATE socle_shared m)
 endforeach()
-# Looks inside: plans and steps.
-set_property(TARGET bench_resident PROPERTY LINK_LIBRARIES socle_static m)
-target_include_directories(bench_resident PRIVATE "${PROJECT_SOURCE_DIR}/lib" $<TARGET_PROPERTY:socle_objects,INCLUDE_DIRECTORIES>)
+# These look inside: plans and steps.
+foreach(name resident launch)
+    set_property(TARGET bench_${name} PROPERTY LINK_LIBRARIES socle_static m)
+    target_include_directories(bench_${name} PRIVATE "${PROJECT_SOURCE_DIR}/lib" $<TARGET_PROPERTY:socle_objects,INCLUDE_DIRECTORIES>)
+endforeach()

@@ -5,6 +5,7 @@
 #ifndef LOGARITHM
 #define LOGARITHM 0
 #endif
+#define STREAMS 4 /* vectors in flight, so that no sum waits for the one before */
 #define KEEPS_EXPONENTIALS (STORAGE == FLOAT32 && !LOGARITHM) /* others would lose them to the rounding of the store */
 
 /* The `count` < WIDTH elements at the end of a row; the other lanes are -infinity, whose exponential is 0. */
@@ -42,19 +43,39 @@ __kernel void softmax_rows(__global const element *restrict x_all, __global elem
     for (int row = first; row < end; row++) {
         __global const element *x = x_all + (size_t)row * axis;
         __global element *y = y_all + (size_t)row * axis;
-        realv top = (realv)(-INFINITY), sum = (realv)(0);
-        for (int i = 0; i < whole; i += WIDTH)
-            top = larger(LOADV(x + i), top);
+        realv tops[STREAMS], sums[STREAMS];
+        int at = 0;
+        UNROLL for (int s = 0; s < STREAMS; s++) {
+            tops[s] = (realv)(-INFINITY);
+            sums[s] = (realv)(0);
+        }
+        for (; at + STREAMS * WIDTH <= whole; at += STREAMS * WIDTH) {
+            UNROLL for (int s = 0; s < STREAMS; s++)
+                tops[s] = larger(LOADV(x + at + s * WIDTH), tops[s]);
+        }
+        for (; at < whole; at += WIDTH)
+            tops[0] = larger(LOADV(x + at), tops[0]);
+        realv top = larger(larger(tops[0], tops[1]), larger(tops[2], tops[3]));
         if (rest > 0)
             top = larger(load_tail(x + whole, rest), top);
         const real most = largest_lane(top);
-        for (int i = 0; i < whole; i += WIDTH) {
-            const realv e = exp(LOADV(x + i) - most);
-            sum += e;
+        for (at = 0; at + STREAMS * WIDTH <= whole; at += STREAMS * WIDTH) {
+            UNROLL for (int s = 0; s < STREAMS; s++) {
+                const realv e = exp(LOADV(x + at + s * WIDTH) - most);
+                sums[s] += e;
 #if KEEPS_EXPONENTIALS
-            STOREV(e, y + i);
+                STOREV(e, y + at + s * WIDTH);
+#endif
+            }
+        }
+        for (; at < whole; at += WIDTH) {
+            const realv e = exp(LOADV(x + at) - most);
+            sums[0] += e;
+#if KEEPS_EXPONENTIALS
+            STOREV(e, y + at);
 #endif
         }
+        realv sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         realv last = (realv)(0);
         if (rest > 0) {
             last = exp(load_tail(x + whole, rest) - most);

@@ -79,6 +79,9 @@ static void write_word(writer *w, const char *word, size_t length, char before, 
     } else if (macro_bit(word, length) != 0) {
         w->needed.macros[type][width_index(width)] |= macro_bit(word, length);
         text_addf(out, "%.*s_%s", (int)length, word, vector_name(type, width));
+    } else if (word_is(word, length, "tanh") && type == COMPUTE_FLOAT) {
+        w->needed.hyperbolic_tangent[width_index(width)] = true;
+        text_addf(out, "hyperbolic_tangent_%d", width);
     } else if (word_is(word, length, "erf") && type == COMPUTE_FLOAT) {
         w->needed.error_function[width_index(width)] = true;
         text_addf(out, "error_function_%d", width);

@@ -27,7 +27,7 @@ typedef struct needed_text {
     bool round_to_half[WIDTH_COUNT];
     bool dropout[WIDTH_COUNT];
     bool lanes[WIDTH_COUNT]; /* LANES16: 0, 1, 2 ... */
-    bool error_function[WIDTH_COUNT];
+    bool error_function[WIDTH_COUNT], hyperbolic_tangent[WIDTH_COUNT];
     bool real64; /* cl_khr_fp64 */
 } needed_text;
 

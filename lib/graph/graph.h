@@ -233,6 +233,8 @@ socle_status graph_merge_common(socle_graph *graph);       /* common subexpressi
 socle_status graph_fold_batch_norm(socle_graph *graph);    /* into a Conv, ConvTranspose or Gemm in front; inference only */
 socle_status graph_lower(socle_graph *graph);              /* COMPOSITE nodes, Dropout in inference, BatchNormalization, Identity */
 socle_status graph_simplify(socle_graph *graph);           /* all of the above in the right order, to a fixed point */
+/* Reductions to fewer than `groups` elements in two stages, of which the first has enough results to keep a device busy. */
+socle_status graph_split_reductions(socle_graph *graph, int64_t groups);
 /* Every use of `from` becomes a use of `to`. */
 void graph_replace_value(socle_graph *graph, value_id from, value_id to);
 void graph_remove_node(socle_graph *graph, node_id node);

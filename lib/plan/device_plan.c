@@ -105,6 +105,13 @@ static socle_status check_shapes(const socle_graph *graph)
     return SOCLE_OK;
 }
 
+/* Results of a reduction from which on each can be one work-group's: on a GPU several share a compute unit. */
+static int64_t reduction_groups(const socle_device *device)
+{
+    const int64_t units = device->capabilities.compute_units > 0 ? device->capabilities.compute_units : 1;
+    return units * (device->capabilities.type == SOCLE_DEVICE_CPU ? 2 : 4);
+}
+
 static socle_status fill(device_plan *plan, const device_plan_options *options)
 {
     partition p = {0};
@@ -112,6 +119,8 @@ static socle_status fill(device_plan *plan, const device_plan_options *options)
     socle_status status = graph_simplify(plan->graph);
     if (status == SOCLE_OK)
         status = check_shapes(plan->graph);
+    if (status == SOCLE_OK)
+        status = graph_split_reductions(plan->graph, reduction_groups(plan->device));
     if (status == SOCLE_OK)
         status = layouts_choose(plan->device, plan->graph, options);
     if (status == SOCLE_OK)
