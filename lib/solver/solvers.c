@@ -32,6 +32,7 @@ const solver *const solver_table[] = {
     &solver_conv_blocked,
     &solver_conv_direct,
     &solver_conv_input_direct,
+    &solver_conv_weight_blocks,
     &solver_conv_weight_direct,
     &solver_conv_implicit,
     &solver_conv_input_implicit,

@@ -24,6 +24,7 @@ extern const solver solver_conv_direct;
 extern const solver solver_conv_blocked;
 extern const solver solver_conv_depthwise;
 extern const solver solver_conv_input_direct;
+extern const solver solver_conv_weight_blocks;
 extern const solver solver_conv_weight_direct;
 extern const solver solver_conv_implicit;
 extern const solver solver_conv_input_implicit;

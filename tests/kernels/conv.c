@@ -46,6 +46,11 @@ Test(conv, winograd_tiles_over_the_border)
     check(PROBLEM_CONV, conv_case_square(1, 8, 9, 5, 3, 1, 1));
 }
 
+Test(conv, gradient_of_weights_of_more_channels_than_a_block)
+{
+    check(PROBLEM_CONV_WEIGHT, conv_case_square(1, 17, 9, 4, 3, 1, 1));
+}
+
 /* Images in blocks of 16 channels. */
 static void check_in_blocks(conv_geometry g, conv_layout layout)
 {
