@@ -7,8 +7,9 @@
 
 enum { ROWS, VECTORS, GROUP_ROWS, GROUP_COLUMNS, LANES };
 
-#define MOST_GROUP_ROWS 264
-#define MOST_GROUP_COLUMNS 512
+/* A panel is fetched from the last cache once for so many rows. */
+#define MOST_GROUP_ROWS 528
+#define MOST_GROUP_COLUMNS 256
 
 typedef struct tile {
     int rows, vectors;
@@ -85,7 +86,7 @@ static tuning resolved(const problem *p, const socle_device *device, const tunin
     const int columns = r.value[VECTORS] * r.value[LANES];
     const int64_t parts = parts_wanted(p, device);
     if (r.value[GROUP_COLUMNS] == 0) {
-        const int64_t blocks = ceil_div(g->n, MOST_GROUP_COLUMNS);
+        const int64_t blocks = g->m <= 2 ? 1 : ceil_div(g->n, MOST_GROUP_COLUMNS);
         r.value[GROUP_COLUMNS] = even_share(g->n, blocks > parts ? blocks : parts, columns);
     }
     if (r.value[GROUP_ROWS] == 0) {
@@ -109,7 +110,7 @@ static bool panels_applicable(const problem *p, const socle_device *device)
 
 static int panels_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
-    static const int groups[][2] = {{0, 0}, {132, 512}, {264, 256}, {516, 256}, {264, 1024}, {66, 512}, {66, 1024}, {132, 128}};
+    static const int groups[][2] = {{0, 0}, {264, 512}, {264, 256}, {1032, 256}, {264, 1024}, {66, 512}, {66, 1024}, {132, 128}};
     const gemm_problem *g = &p->gemm;
     const bool wide = device_lanes(device) == 16;
     const tile *tiles = wide ? wide_tiles : narrow_tiles;
