@@ -39,10 +39,10 @@ typedef struct graph_value {
     char *name; /* unique within the graph, not empty */
     value_kind kind;
     graph_type type;
-    node_id producer;  /* VALUE_NODE: its node, else GRAPH_NONE */
+    node_id producer; /* VALUE_NODE: its node, else GRAPH_NONE */
     int producer_output;
-    const void *data;  /* VALUE_CONSTANT, VALUE_STATE: dense little-endian elements */
-    void *owned_data;  /* == data when the graph must free it; NULL when it points into a file map or another graph */
+    const void *data; /* VALUE_CONSTANT, VALUE_STATE: dense little-endian elements */
+    void *owned_data; /* == data when the graph must free it; NULL when it points into a file map or another graph */
     size_t size_bytes;
     bool trainable;
 } graph_value;
@@ -65,8 +65,8 @@ struct graph_operator;
 
 typedef struct graph_node {
     const struct graph_operator *op; /* NULL: removed */
-    char *name; /* may be "" */
-    value_id *inputs; /* GRAPH_NONE where an optional input is left out */
+    char *name;                      /* may be "" */
+    value_id *inputs;                /* GRAPH_NONE where an optional input is left out */
     int input_count;
     value_id *outputs;
     int output_count;
@@ -128,11 +128,11 @@ typedef struct graph_operator {
     /* The same on the host, for constant folding: in float64 or int64. */
     double (*evaluate)(const double *inputs, const double *attributes);
     int64_t (*evaluate_integer)(const int64_t *inputs, const double *attributes);
-    const char *attributes;   /* "alpha=0.01 beta=0.5": float attributes of the expression, in order, with defaults */
+    const char *attributes; /* "alpha=0.01 beta=0.5": float attributes of the expression, in order, with defaults */
     /* POINTWISE: per input, separated by ';', the gradient in the language of derive.c, over a,b,c,d, y (the output), dy, with
      * operator names as functions: "dy * (1 - y * y)"; empty: no gradient. */
     const char *derivative;
-    bool boolean_result;      /* comparison and logic: the output is bool */
+    bool boolean_result; /* comparison and logic: the output is bool */
     /* REDUCTION: identity, combination of (x, y), transformation of each element a first, of the result y (count N) last. */
     const char *reduce_initial, *reduce_combine, *reduce_map, *reduce_finish;
     socle_status (*infer)(struct graph_infer *infer);
@@ -167,8 +167,8 @@ socle_status graph_infer_all(socle_graph *graph);
 
 /* NumPy broadcasting of two types' dims into `out`; false when they do not fit. */
 bool graph_broadcast(const graph_type *a, const graph_type *b, graph_type *out);
-bool graph_type_known(const graph_type *type);     /* rank and every dimension known */
-int64_t graph_type_count(const graph_type *type);  /* elements; needs graph_type_known */
+bool graph_type_known(const graph_type *type);    /* rank and every dimension known */
+int64_t graph_type_count(const graph_type *type); /* elements; needs graph_type_known */
 size_t graph_type_bytes(const graph_type *type);
 
 /* ---- building ---- */
@@ -177,7 +177,7 @@ value_id graph_add_input(socle_graph *graph, const char *name, const graph_type 
 /* data is copied when copy is true, else must outlive the graph. */
 value_id graph_add_constant(socle_graph *graph, const char *name, const graph_type *type, const void *data, bool copy);
 value_id graph_add_state(socle_graph *graph, const char *name, const graph_type *type, const void *data, bool copy);
-value_id graph_constant_ints(socle_graph *graph, const int64_t *values, int count); /* 1-D int64 */
+value_id graph_constant_ints(socle_graph *graph, const int64_t *values, int count);  /* 1-D int64 */
 value_id graph_constant_scalar(socle_graph *graph, socle_dtype dtype, double value); /* rank 0 */
 
 /* Adds a node (attributes copied), infers its outputs, returns its first output (GRAPH_NONE on failure, message set). inputs that
@@ -193,7 +193,7 @@ value_id graph_binary(socle_graph *graph, const char *op, value_id a, value_id b
 #define ATTRIBUTE_STRING(n, v) ((socle_attribute){.name = (n), .kind = SOCLE_ATTRIBUTE_STRING, .s = (v)})
 #define ATTRIBUTE_INTS(n, v, c) ((socle_attribute){.name = (n), .kind = SOCLE_ATTRIBUTE_INTS, .ints = (v), .count = (c)})
 
-value_id graph_find_value(const socle_graph *graph, const char *name); /* GRAPH_NONE: none */
+value_id graph_find_value(const socle_graph *graph, const char *name);                 /* GRAPH_NONE: none */
 socle_status graph_rename_value(socle_graph *graph, value_id value, const char *name); /* INVALID_ARGUMENT: empty or taken */
 socle_status graph_add_output(socle_graph *graph, value_id value, const char *name);
 socle_status graph_add_update(socle_graph *graph, value_id state, value_id value);
@@ -227,12 +227,12 @@ const char *graph_node_label(const socle_graph *graph, node_id node);
 /* Gives symbolic dimensions values (symbol's or input's name), the first unknown dimension of each input `batch`, any other
  * unknown dimension 1; infers again. After graph_fold everything is known, or it fails with the value that is not. */
 socle_status graph_bind_shapes(socle_graph *graph, const struct socle_shape_binding *bindings, int count, int64_t batch);
-socle_status graph_fold(socle_graph *graph);               /* constant folding, Shape & co. */
+socle_status graph_fold(socle_graph *graph); /* constant folding, Shape & co. */
 socle_status graph_remove_dead(socle_graph *graph);
-socle_status graph_merge_common(socle_graph *graph);       /* common subexpressions */
-socle_status graph_fold_batch_norm(socle_graph *graph);    /* into a Conv, ConvTranspose or Gemm in front; inference only */
-socle_status graph_lower(socle_graph *graph);              /* COMPOSITE nodes, Dropout in inference, BatchNormalization, Identity */
-socle_status graph_simplify(socle_graph *graph);           /* all of the above in the right order, to a fixed point */
+socle_status graph_merge_common(socle_graph *graph);    /* common subexpressions */
+socle_status graph_fold_batch_norm(socle_graph *graph); /* into a Conv, ConvTranspose or Gemm in front; inference only */
+socle_status graph_lower(socle_graph *graph);           /* COMPOSITE nodes, Dropout in inference, BatchNormalization, Identity */
+socle_status graph_simplify(socle_graph *graph);        /* all of the above in the right order, to a fixed point */
 /* Reductions to fewer than `groups` elements in two stages, of which the first has enough results to keep a device busy. */
 socle_status graph_split_reductions(socle_graph *graph, int64_t groups);
 /* Every use of `from` becomes a use of `to`. */
@@ -240,7 +240,7 @@ void graph_replace_value(socle_graph *graph, value_id from, value_id to);
 void graph_remove_node(socle_graph *graph, node_id node);
 /* Nodes back into topological order after rewriting added some at the end; drops removed ones. */
 socle_status graph_sort(socle_graph *graph);
-socle_status graph_validate(const socle_graph *graph);     /* acyclic, producers, unique names: for files and tests */
+socle_status graph_validate(const socle_graph *graph); /* acyclic, producers, unique names: for files and tests */
 
 /* ---- differentiation (differentiate.c, gradient_*.c, derive.c) ---- */
 
@@ -264,17 +264,18 @@ value_id graph_derive(socle_graph *graph, const char *expression, const char *co
 struct socle_trainer_options; /* socle/trainer.h */
 /* From a bound inference graph to one step of training: BatchNormalization and Dropout in training form, loss of the first output
  * against a new input "labels", gradients. Trainable constants become VALUE_STATE. *loss: scalar mean loss.
- * gradients/weights: arrays (memory_free) of *count values. `seed` is a new scalar int32 input "socle.seed" when Dropout is there. */
+ * gradients/weights: arrays (memory_free) of *count values. `seed` is a new scalar int32 input "socle.seed" when Dropout is
+ * there. */
 socle_status graph_make_training(socle_graph *graph, const struct socle_trainer_options *options, value_id *loss,
                                  value_id **weights, value_id **gradients, int *count);
-/* Weights (trainable constants) and the running statistics of BatchNormalization as states of their own names: for graphs that share
- * them with a training graph (evaluation). */
+/* Weights (trainable constants) and the running statistics of BatchNormalization as states of their own names: for graphs that
+ * share them with a training graph (evaluation). */
 void graph_states_from_weights(socle_graph *graph);
 /* Weights as states, and layers in the form in which they are trained; values keep their names. */
 socle_status graph_training_forms(socle_graph *graph);
-/* Adds accumulation, clipping and the optimizer's update of every weight: states "socle.momentum:WEIGHT" etc., graph->updates, and those of
- * the inputs below that the options need, each of rank 0 and float32 but for HYPER_UPDATE, which is bool. With check_finite, a loss (the
- * graph's output of that name) that is no number leaves all states as they are. */
+/* Adds accumulation, clipping and the optimizer's update of every weight: states "socle.momentum:WEIGHT" etc., graph->updates,
+ * and those of the inputs below that the options need, each of rank 0 and float32 but for HYPER_UPDATE, which is bool. With
+ * check_finite, a loss (the graph's output of that name) that is no number leaves all states as they are. */
 socle_status graph_add_optimizer(socle_graph *graph, const struct socle_trainer_options *options, const value_id *weights,
                                  const value_id *gradients, int count);
 enum {
@@ -297,10 +298,10 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  *   GatherElementsGrad(dy, indices) -> dx  axis, input_shape
  *   ScaledAttention(q, k, v [, mask]) -> y q_num_heads, kv_num_heads (of inputs of rank 3), scale, softcap, is_causal, offset (of
  *                                          the first query): Attention is lowered to it
- *   DropoutMask(seed) -> mask              shape (ints), ratio (float), salt (int): 0 or 1 / (1 - ratio) from a counter-based generator
- *                                          hashing (seed, salt, linear index); POINTWISE with the builtin `index`
- *   WherePositive(a, b)                    a where b > 0, else 0: the gradient of Relu; POINTWISE
- * Softmax, normalization, cross entropy and broadcasting differentiate into ONNX's own operators. */
+ *   DropoutMask(seed) -> mask              shape (ints), ratio (float), salt (int): 0 or 1 / (1 - ratio) from a counter-based
+ * generator hashing (seed, salt, linear index); POINTWISE with the builtin `index` WherePositive(a, b)                    a where
+ * b > 0, else 0: the gradient of Relu; POINTWISE Softmax, normalization, cross entropy and broadcasting differentiate into ONNX's
+ * own operators. */
 
 /* Images in blocks of channels, which the planner puts in the place of others where convolutions run faster on them: the type
  * [N, C, H, W] becomes [N, C / 16, H, W, 16], row-major as always. Made by the planner alone, without gradients:

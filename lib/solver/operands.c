@@ -1,5 +1,5 @@
-/* What the operands of a problem are: how many elements of which type, read or written. The tuner, the tests and the benchmarks make
- * their buffers from this one description. */
+/* What the operands of a problem are: how many elements of which type, read or written. The tuner, the tests and the benchmarks
+ * make their buffers from this one description. */
 #include "solver.h"
 
 static int64_t product(const int64_t *dims, int count)

@@ -204,8 +204,10 @@ static void add_kind(text *t, const problem *p)
     case PROBLEM_NORM:
         text_addf(t, "norm %lldx%lld scale %lldx%lld%s%s%s", (long long)p->norm.rows, (long long)p->norm.row,
                   (long long)p->norm.scale_rows, (long long)p->norm.scale_block, p->norm.has_scale ? " scale" : "",
-                  p->norm.has_bias ? " bias" : "", p->norm.statistics ? " statistics" : "");
-        text_add(t, p->norm.root_mean_square ? " rms" : "");
+                  p->norm.has_bias ? " bias" : "",
+                  p->norm.statistics         ? " statistics"
+                  : p->norm.root_mean_square ? " rms"
+                                             : "");
         break;
     case PROBLEM_GATHER:
     case PROBLEM_GATHER_GRAD:

@@ -38,8 +38,8 @@ typedef struct gemm_scales {
  * stride each, or (batch_rank > 1) a multi-dimensional broadcast. */
 typedef struct gemm_problem {
     int64_t m, n, k;
-    bool transpose_a, transpose_b; /* A stored [k][m]; B stored [n][k] */
-    int batch_rank;                /* 0: no batch */
+    bool transpose_a, transpose_b;              /* A stored [k][m]; B stored [n][k] */
+    int batch_rank;                             /* 0: no batch */
     int64_t batch[6], stride_a[6], stride_b[6]; /* outermost first; C is dense */
     float alpha;
     bool b_constant; /* B's content never changes: prepare() may pack it */
@@ -76,9 +76,10 @@ typedef struct softmax_problem {
     bool logarithm;
 } softmax_problem;
 
-/* y = (x - mean) / sqrt(variance + epsilon) * scale + bias over x viewed as [outer][groups-of-normalized]: rows of `row` elements. Element j
- * of row r takes scale[((r % scale_rows) * row + j) / scale_block]: layer norm: scale_rows 1, scale_block 1; instance norm: scale_rows C,
- * scale_block = spatial; group norm with per-channel scale: scale_rows = groups, scale_block = spatial. */
+/* y = (x - mean) / sqrt(variance + epsilon) * scale + bias over x viewed as [outer][groups-of-normalized]: rows of `row`
+ * elements. Element j of row r takes scale[((r % scale_rows) * row + j) / scale_block]: layer norm: scale_rows 1, scale_block 1;
+ * instance norm: scale_rows C, scale_block = spatial; group norm with per-channel scale: scale_rows = groups, scale_block =
+ * spatial. */
 typedef struct norm_problem {
     int64_t rows, row, scale_rows, scale_block;
     float epsilon;
@@ -93,7 +94,7 @@ typedef struct gather_problem {
     socle_dtype index_dtype;           /* INT32 or INT64 */
     int rank, axis_index;              /* elements with differing other dims */
     int64_t data_dims[SOCLE_MAX_RANK], index_dims[SOCLE_MAX_RANK];
-    int reduction;                     /* scatter: 0 none, 1 add, 2 mul, 3 max, 4 min */
+    int reduction; /* scatter: 0 none, 1 add, 2 mul, 3 max, 4 min */
 } gather_problem;
 
 typedef struct arg_problem {
@@ -144,10 +145,10 @@ typedef struct problem {
         topk_problem topk;
         attention_problem attention;
     };
-    const socle_graph *graph;   /* for the epilogue and CUSTOM; may be NULL when there is none */
-    node_id node;               /* CUSTOM */
-    const epilogue *epilogue;   /* NULL: none */
-    bool deterministic;         /* exclude ways whose result depends on timing */
+    const socle_graph *graph; /* for the epilogue and CUSTOM; may be NULL when there is none */
+    node_id node;             /* CUSTOM */
+    const epilogue *epilogue; /* NULL: none */
+    bool deterministic;       /* exclude ways whose result depends on timing */
 } problem;
 
 /* How B, or the weights, of a product or convolution are stored; and its results, behind the epilogue. */
@@ -168,7 +169,7 @@ void problem_text(const problem *p, char *out, size_t capacity);
 /* What an operand of a problem is, in the order of problem_kind, then the epilogue's (operands.c). */
 typedef struct problem_operand {
     socle_dtype dtype;
-    int64_t count;      /* elements */
+    int64_t count; /* elements */
     bool is_output;
     bool is_weight;      /* constant, so that prepare() may pack it */
     int64_t index_limit; /* > 0: holds indices in 0..index_limit-1 */
@@ -189,7 +190,7 @@ typedef struct tuning {
 
 /* Operand numbers that emit and prepare put into their steps. */
 typedef struct solver_operands {
-    int data[PROBLEM_MAX_OPERANDS]; /* in the order listed at problem_kind; GRAPH_NONE where absent */
+    int data[PROBLEM_MAX_OPERANDS];   /* in the order listed at problem_kind; GRAPH_NONE where absent */
     int extra[EPILOGUE_MAX_OPERANDS]; /* the epilogue's */
     int workspace;                    /* when workspace_bytes > 0 */
     int prepared;                     /* when prepared_bytes > 0 */
@@ -222,11 +223,12 @@ extern const int solver_count;
 const solver *solver_find(const char *name); /* NULL: none */
 /* Lets go of what libraries behind solvers keep of OpenCL contexts: before a context is destroyed. */
 void solver_forget_contexts(void);
-/* Solvers that apply, at most capacity; the always-applicable fallback is last. 0: the operator cannot run (message set: node, types). */
+/* Solvers that apply, at most capacity; the always-applicable fallback is last. 0: the operator cannot run (message set: node,
+ * types). */
 int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity);
 
-/* Describes an anchor node (with its epilogue, may be NULL) as a problem, with the values of its operands in the order of problem_kind.
- * Errors: UNSUPPORTED naming the node. */
+/* Describes an anchor node (with its epilogue, may be NULL) as a problem, with the values of its operands in the order of
+ * problem_kind. Errors: UNSUPPORTED naming the node. */
 socle_status problem_from_node(const socle_graph *graph, node_id node, const epilogue *e, bool inference, problem *p,
                                value_id *operands, int *operand_count);
 
