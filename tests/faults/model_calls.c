@@ -167,34 +167,44 @@ static socle_status train_together(socle_context *context, const socle_model *mo
     return status;
 }
 
-/* Where all would take minutes, every few of them; SOCLE_TEST_ALL=1: all. */
+/* Where all would take minutes, every few of them; SOCLE_TEST_ALL=1: all; SOCLE_TEST_FEW=1 (builds with sanitizers): fewer. */
+static bool asked_for(const char *variable)
+{
+    return getenv(variable) != NULL;
+}
+
 static long every(long few)
 {
-    return getenv("SOCLE_TEST_ALL") != NULL ? 1 : few;
+    return asked_for("SOCLE_TEST_ALL") ? 1 : asked_for("SOCLE_TEST_FEW") ? 12 * few : few;
+}
+
+static long some(long count)
+{
+    return asked_for("SOCLE_TEST_FEW") ? -2 : -count;
 }
 
 static void fail_calls(const scenario *s, long stride, long least)
 {
     make_file();
     faults_open();
-    cr_assert_gt(faults_each_call(run_scenario, (void *)s, stride), least);
+    cr_assert_gt(faults_each_call(run_scenario, (void *)s, stride), asked_for("SOCLE_TEST_FEW") ? 0 : least);
 }
 
 static void fail_allocations(const scenario *s, long stride, long least)
 {
     make_file();
     faults_open();
-    cr_assert_gt(faults_each_allocation(run_scenario, (void *)s, stride), least);
+    cr_assert_gt(faults_each_allocation(run_scenario, (void *)s, stride), asked_for("SOCLE_TEST_FEW") ? 0 : least);
 }
 
 Test(model_calls, a_session_survives_each_failed_call)
 {
-    fail_calls(&(scenario){.use = answer}, 1, 100);
+    fail_calls(&(scenario){.use = answer}, every(1), 100);
 }
 
 Test(model_calls, a_session_that_compiles_and_measures_survives_failed_calls)
 {
-    fail_calls(&(scenario){.fresh = true, .budget_s = 0.02, .use = answer}, -6, 4);
+    fail_calls(&(scenario){.fresh = true, .budget_s = 0.02, .use = answer}, some(6), 4);
 }
 
 Test(model_calls, a_session_survives_each_failed_allocation)
@@ -209,7 +219,7 @@ Test(model_calls, a_trainer_survives_each_failed_call)
 
 Test(model_calls, a_trainer_that_compiles_and_measures_survives_failed_calls)
 {
-    fail_calls(&(scenario){.fresh = true, .budget_s = 0.02, .use = train}, -6, 4);
+    fail_calls(&(scenario){.fresh = true, .budget_s = 0.02, .use = train}, some(6), 4);
 }
 
 Test(model_calls, a_trainer_survives_each_failed_allocation)
@@ -223,7 +233,8 @@ Test(model_calls, a_trainer_on_two_devices_survives_failed_calls)
     make_file();
     faults_open();
     cr_assert_eq(run_scenario(&s), SOCLE_OK, "%s", socle_error_message()); /* fills the store */
-    cr_assert_gt(faults_each_call(run_scenario, &s, getenv("SOCLE_TEST_ALL") != NULL ? 1 : -16), 12);
+    cr_assert_gt(faults_each_call(run_scenario, &s, asked_for("SOCLE_TEST_ALL") ? 1 : some(16)),
+                 asked_for("SOCLE_TEST_FEW") ? 0 : 12);
 }
 
 Test(model_calls, a_trainer_on_two_devices_survives_failed_allocations)
