@@ -4,6 +4,10 @@
 
 #include <criterion/criterion.h>
 
+#include "../support/solver_case.h"
+
+TestSuite(conv, .fini = solver_case_finish);
+
 static void check(problem_kind kind, conv_geometry g)
 {
     problem p = {.kind = kind, .dtype = SOCLE_FLOAT32, .conv = {g, kind == PROBLEM_CONV}};

@@ -1,9 +1,11 @@
-/* Kernels of products, softmax, normalization, attention, CumSum, TopK, gather, scatter and ArgMax at small shapes, for a driver that watches every access
- * and barrier (oclgrind), and for one that does not. */
+/* Kernels of products, softmax, normalization, attention, CumSum, TopK, gather, scatter and ArgMax at small shapes, for a driver
+ * that watches every access and barrier (oclgrind), and for one that does not. */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
 
 #include <criterion/criterion.h>
+
+TestSuite(solvers, .fini = solver_case_finish);
 
 static void check(const problem *p, solver_reference reference)
 {
@@ -47,7 +49,9 @@ Test(solvers, softmax_stays_inside_of_its_operands)
 
 Test(solvers, normalization_stays_inside_of_its_operands)
 {
-    const norm_problem shapes[] = {{3, 37, 1, 1, 1e-5f, true, true, true, false}, {4, 24, 2, 12, 1e-5f, true, true, false, false}, {2, 21, 1, 1, 1e-5f, true, false, false, true}};
+    const norm_problem shapes[] = {{3, 37, 1, 1, 1e-5f, true, true, true, false},
+                                   {4, 24, 2, 12, 1e-5f, true, true, false, false},
+                                   {2, 21, 1, 1, 1e-5f, true, false, false, true}};
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         const problem p = {.kind = PROBLEM_NORM, .dtype = SOCLE_FLOAT32, .norm = shapes[i]};
         check(&p, reference_norm);

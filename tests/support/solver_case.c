@@ -310,9 +310,10 @@ static void run_device(const case_data *d, socle_device *device)
     }
 }
 
+static socle_context *context; /* one for all cases of a test, which is a process */
+
 socle_context *solver_case_context(void)
 {
-    static socle_context *context; /* one for all cases of a test, which is a process */
     socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
     options.cache_dir = "";
     if (!context)
@@ -320,10 +321,16 @@ socle_context *solver_case_context(void)
     return context;
 }
 
+void solver_case_finish(void)
+{
+    socle_context_destroy(context);
+    context = NULL;
+}
+
 void solver_case_check(const solver_case *c)
 {
     case_data d = {.c = c};
-    socle_context *context = solver_case_context();
+    solver_case_context();
     problem_text(c->p, d.text, sizeof(d.text));
     d.count = problem_operands(c->p, d.operands, &d.data_count);
     make_inputs(&d);
