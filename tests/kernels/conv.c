@@ -1,10 +1,10 @@
 /* Every kernel of convolution and pooling at the smallest shapes that reach all of its paths, for oclgrind, which reports races,
  * accesses outside of buffers and divergent barriers. */
 #include "../support/conv_case.h"
+#include "../support/reference_conv.h"
+#include "../support/solver_case.h"
 
 #include <criterion/criterion.h>
-
-#include "../support/solver_case.h"
 
 TestSuite(conv, .fini = solver_case_finish);
 
@@ -89,4 +89,19 @@ Test(pool, windows_and_their_gradients)
     check_pool(PROBLEM_POOL, g, false, false);
     check_pool(PROBLEM_POOL_GRAD, g, true, false);
     check_pool(PROBLEM_POOL_GRAD, g, false, false);
+}
+
+static void reference(const problem *p, double *const *values)
+{
+    reference_conv(&p->conv.g, values[0], values[1], values[2]);
+}
+
+Test(conv, convolution_of_bytes)
+{
+    const problem p = {
+        .kind = PROBLEM_CONV,
+        .dtype = SOCLE_UINT8,
+        .conv = {.g = conv_case_square(1, 3, 18, 5, 3, 2, 1), .w_constant = true, .w_dtype = SOCLE_INT8, .y_dtype = SOCLE_INT32}};
+    const solver_case c = {.p = &p, .reference = reference, .seed = 8};
+    solver_case_check(&c);
 }

@@ -38,6 +38,42 @@ Test(solvers, a_product_split_along_k_stays_inside_of_its_operands)
     check_product(4, 6, 520, 0, SOCLE_FLOAT32);
 }
 
+Test(solvers, products_with_narrow_weights_stay_inside_of_their_operands)
+{
+    static const socle_dtype types[] = {SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_INT8, SOCLE_UINT8};
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        problem p = {.kind = PROBLEM_GEMM,
+                     .dtype = SOCLE_FLOAT32,
+                     .gemm = {.m = i % 2 ? 1 : 3,
+                              .n = 21,
+                              .k = 19,
+                              .transpose_b = i / 2 % 2,
+                              .alpha = 1,
+                              .b_constant = true,
+                              .b_dtype = types[i]}};
+        if (i >= 2)
+            p.gemm.scales = (gemm_scales){true, true, i == 3, 0};
+        check(&p, reference_gemm);
+    }
+}
+
+Test(solvers, products_of_bytes_stay_inside_of_their_operands)
+{
+    for (int flags = 0; flags < 4; flags++) {
+        const problem p = {.kind = PROBLEM_GEMM,
+                           .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
+                           .gemm = {.m = 5,
+                                    .n = 19,
+                                    .k = 18,
+                                    .transpose_b = flags & 1,
+                                    .alpha = 1,
+                                    .b_constant = flags & 2,
+                                    .b_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8,
+                                    .c_dtype = SOCLE_INT32}};
+        check(&p, reference_gemm);
+    }
+}
+
 Test(solvers, softmax_stays_inside_of_its_operands)
 {
     const softmax_problem shapes[] = {{3, 19, 1, false}, {2, 5, 18, true}, {2, 3, 1, true}};
