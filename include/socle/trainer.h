@@ -76,7 +76,7 @@ SOCLE_API socle_plan *socle_trainer_plan(const socle_trainer *trainer);
  * statistics), every initializer under its own name. The caller owns *trained. */
 SOCLE_API socle_status socle_trainer_model(socle_trainer *trainer, socle_model **trained);
 
-/* Weights, optimizer state, step and random state, into DIR (written beside, synced, renamed) and back. */
+/* Weights, optimizer state, step and random state, into DIR/checkpoint.safetensors (written beside, synced, renamed) and back. */
 SOCLE_API socle_status socle_trainer_save(socle_trainer *trainer, const char *directory);
 SOCLE_API socle_status socle_trainer_restore(socle_trainer *trainer, const char *directory);
 

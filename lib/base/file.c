@@ -19,6 +19,7 @@ static socle_status fail_io(const char *path, const char *what, int error)
     const char *advice = error == ENOSPC || error == EDQUOT                    ? ": free some space or choose another folder"
                          : error == EACCES || error == EPERM || error == EROFS ? ": check the permissions"
                          : error == ENOENT                                     ? ": check the path"
+                         : error == EFBIG                                      ? ": raise the limit of file sizes (ulimit -f)"
                                                                                : "";
     char text[128];
     return socle_fail(SOCLE_IO, "%s: %s: %s%s", path, what, strerror_r(error, text, sizeof(text)), advice);

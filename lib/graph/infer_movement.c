@@ -275,6 +275,9 @@ socle_status infer_tile(graph_infer *infer)
     for (int d = 0; d < count; d++) {
         if (repeats[d] < 0)
             return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "repeat %d is %lld", d, (long long)repeats[d]);
+        if (x->dims[d] > 0 && repeats[d] > INT64_MAX / x->dims[d])
+            return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "dimension %d of %s, %lld times, is more than 2^63", d,
+                              infer_type_text(infer, x), (long long)repeats[d]);
         out->dims[d] = dim_times(x->dims[d], repeats[d]);
     }
     return SOCLE_OK;

@@ -34,6 +34,90 @@ static socle_status check_scale(const graph_infer *infer, int index)
     return infer_fail(infer, SOCLE_TYPE_MISMATCH, "the scale, input %d, is %s", index, socle_dtype_name(scale->dtype));
 }
 
+static bool is_one_number(const graph_type *type)
+{
+    for (int d = 0; d < type->rank; d++)
+        if (type->dims[d] != 1)
+            return false;
+    return true;
+}
+
+/* ---- shapes of scales and zero points ---- */
+
+/* Of dimension `d` of input `of`: one number, one for each of its elements, or a shape that broadcasts with 1 at `across`, which is
+ * negative where there is none. d < 0: one number only. */
+static socle_status check_fit(const graph_infer *infer, int index, int of, int d, int across)
+{
+    const graph_type *type = infer_input(infer, index), *x = infer_input(infer, of);
+    int64_t dim;
+    if (type == NULL || type->rank < 0 || x->rank < 0 || is_one_number(type))
+        return SOCLE_OK;
+    if (d < 0)
+        return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d, %s, must be one number", index, infer_type_text(infer, type));
+    bool fits = type->rank == 1 ? dim_unify(type->dims[0], d < x->rank ? x->dims[d] : 1, &dim) : across >= 0 && type->rank == x->rank;
+    for (int i = 0; type->rank > 1 && fits && i < type->rank; i++)
+        fits = type->dims[i] == 1 || (i != across && dim_unify(type->dims[i], x->dims[i], &dim));
+    if (fits)
+        return SOCLE_OK;
+    return infer_fail(infer, SOCLE_SHAPE_MISMATCH,
+                      "input %d, %s, does not fit input %d, %s: it takes one number, or one for each element of dimension %d",
+                      index, infer_type_text(infer, type), of, infer_type_text(infer, x), d);
+}
+
+/* Of input `of` as the left factor of a product, one per row, or the right one, one per column. */
+static socle_status check_rows(const graph_infer *infer, int index, int of)
+{
+    const int rank = infer_input(infer, of)->rank;
+    return check_fit(infer, index, of, rank > 1 ? rank - 2 : rank, rank - 1);
+}
+
+static socle_status check_columns(const graph_infer *infer, int index, int of)
+{
+    const int rank = infer_input(infer, of)->rank;
+    return check_fit(infer, index, of, rank > 1 ? rank - 1 : rank, rank - 2);
+}
+
+/* One number per block of `block` elements of the axis, the last one perhaps not full. */
+static socle_status check_blocks(const graph_infer *infer, int index, int axis, int64_t block)
+{
+    const graph_type *type = infer_input(infer, index), *x = infer_input(infer, 0);
+    bool fits = type->rank == x->rank;
+    int64_t dim;
+    for (int d = 0; fits && d < x->rank; d++) {
+        const int64_t size = x->dims[d];
+        const int64_t blocks = d != axis ? size : size < 0 ? DIM_UNKNOWN : size / block + (size % block != 0);
+        fits = dim_unify(type->dims[d], blocks, &dim);
+    }
+    if (fits)
+        return SOCLE_OK;
+    return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d, %s, is not one number per %lld elements of dimension %d of %s", index,
+                      infer_type_text(infer, type), (long long)block, axis, infer_type_text(infer, x));
+}
+
+/* Of QuantizeLinear and DequantizeLinear: one number, one per element of the axis, or one per block of it. */
+static socle_status check_spread(const graph_infer *infer, int index)
+{
+    const graph_type *type = infer_input(infer, index), *x = infer_input(infer, 0);
+    const int64_t block = node_int(infer->node, "block_size", 0);
+    int axis;
+    if (block < 0 || block > INT32_MAX)
+        return infer_fail(infer, SOCLE_INVALID_ARGUMENT, "block_size is %lld: it must be from 0 to 2^31 - 1", (long long)block);
+    if (type == NULL || type->rank < 0 || x->rank < 0 || is_one_number(type))
+        return SOCLE_OK;
+    const socle_status status = infer_axis(infer, node_int(infer->node, "axis", 1), x->rank, &axis);
+    if (status != SOCLE_OK)
+        return status;
+    return block > 0 ? check_blocks(infer, index, axis, block) : check_fit(infer, index, 0, axis, -1);
+}
+
+static socle_status check_scale_and_zero(const graph_infer *infer)
+{
+    const socle_status status = check_spread(infer, 1);
+    return status == SOCLE_OK ? check_spread(infer, 2) : status;
+}
+
+/* ---- operators ---- */
+
 /* ONNX's number of a type that numbers are quantized to; NONE: another. */
 static socle_dtype quantized_type(int64_t number)
 {
@@ -51,7 +135,8 @@ socle_status infer_quantize_linear(graph_infer *infer)
         return infer_fail(infer, SOCLE_UNSUPPORTED, "quantization to this type: use uint8, int8 or int16");
     infer->outputs[0] = *x;
     infer->outputs[0].dtype = dtype;
-    return check_scale(infer, 1);
+    const socle_status status = check_scale(infer, 1);
+    return status == SOCLE_OK ? check_scale_and_zero(infer) : status;
 }
 
 socle_status infer_dequantize_linear(graph_infer *infer)
@@ -62,8 +147,10 @@ socle_status infer_dequantize_linear(graph_infer *infer)
                           socle_dtype_name(x->dtype));
     infer->outputs[0] = *x;
     infer->outputs[0].dtype = infer_input(infer, 1)->dtype;
-    const socle_status status = check_scale(infer, 1);
-    return status == SOCLE_OK ? check_zero(infer, 2, 0) : status;
+    socle_status status = check_scale(infer, 1);
+    if (status == SOCLE_OK)
+        status = check_zero(infer, 2, 0);
+    return status == SOCLE_OK ? check_scale_and_zero(infer) : status;
 }
 
 socle_status infer_dynamic_quantize_linear(graph_infer *infer)
@@ -91,7 +178,11 @@ static socle_status check_factors(const graph_infer *infer, int a, int a_zero, i
 
 socle_status infer_matmul_integer(graph_infer *infer)
 {
-    const socle_status status = check_factors(infer, 0, 2, 1, 3);
+    socle_status status = check_factors(infer, 0, 2, 1, 3);
+    if (status == SOCLE_OK)
+        status = check_rows(infer, 2, 0);
+    if (status == SOCLE_OK)
+        status = check_columns(infer, 3, 1);
     return status == SOCLE_OK ? infer_product_shape(infer, infer_input(infer, 0), infer_input(infer, 1), SOCLE_INT32) : status;
 }
 
@@ -103,6 +194,12 @@ socle_status infer_qlinear_matmul(graph_infer *infer)
         status = check_scale(infer, scales[i]);
     if (status == SOCLE_OK)
         status = check_bytes(infer, 7);
+    for (int i = 1; status == SOCLE_OK && i <= 2; i++) /* scales, then zero points */
+        status = check_rows(infer, i, 0);
+    for (int i = 4; status == SOCLE_OK && i <= 5; i++)
+        status = check_columns(infer, i, 3);
+    for (int i = 6; status == SOCLE_OK && i <= 7; i++)
+        status = check_rows(infer, i, 0);
     return status == SOCLE_OK
                ? infer_product_shape(infer, infer_input(infer, 0), infer_input(infer, 3), infer_input(infer, 7)->dtype)
                : status;
@@ -110,7 +207,11 @@ socle_status infer_qlinear_matmul(graph_infer *infer)
 
 socle_status infer_conv_integer(graph_infer *infer)
 {
-    const socle_status status = check_factors(infer, 0, 2, 1, 3);
+    socle_status status = check_factors(infer, 0, 2, 1, 3);
+    if (status == SOCLE_OK)
+        status = check_fit(infer, 2, 0, -1, -1);
+    if (status == SOCLE_OK)
+        status = check_fit(infer, 3, 1, 0, -1);
     return status == SOCLE_OK ? infer_conv_shape(infer, infer_input(infer, 0), infer_input(infer, 1), SOCLE_INT32) : status;
 }
 
@@ -125,6 +226,8 @@ socle_status infer_qlinear_conv(graph_infer *infer)
         status = check_bytes(infer, 7);
     if (status == SOCLE_OK && bias != NULL && bias->dtype != SOCLE_INT32)
         status = infer_fail(infer, SOCLE_TYPE_MISMATCH, "the bias is %s, not int32", socle_dtype_name(bias->dtype));
+    for (int i = 1; status == SOCLE_OK && i <= 7; i++) /* of x and of y one number each, of w one per channel made */
+        status = i == 3 ? SOCLE_OK : check_fit(infer, i, i == 4 || i == 5 ? 3 : 0, i == 4 || i == 5 ? 0 : -1, -1);
     return status == SOCLE_OK
                ? infer_conv_shape(infer, infer_input(infer, 0), infer_input(infer, 3), infer_input(infer, 7)->dtype)
                : status;

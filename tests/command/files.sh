@@ -34,8 +34,40 @@ printf '1,2,3,4,0.5\n' >fraction.csv
 fails 3 "socle: fraction.csv: label 0.5 in row 0 is no class: cross_entropy wants whole numbers" \
     socle train net.onnx --data fraction.csv --label-column -1
 printf '1,2,3,4,0\n1,2,3,4,2\n' >range.csv
-expect 2 socle train net.onnx --data range.csv --label-column -1 --budget 0 --no-shuffle
-grep -Eq "^socle: .*(label|2).*" err
+fails 3 "socle: range.csv: label 2 in row 1 is out of range: 'scores' of the model has classes 0 to 1" \
+    socle train net.onnx --data range.csv --label-column -1
+printf '1,2,3,4,-1\n' >negative.csv
+fails 3 "socle: negative.csv: label -1 in row 0 is out of range: 'scores' of the model has classes 0 to 1" \
+    socle train net.onnx --data negative.csv --label-column -1
+printf 'a,b,c,d,class\n' >header.csv
+fails 3 "socle: header.csv: it has no rows of numbers" socle train net.onnx --data header.csv --label-column -1
+: >nothing.csv
+fails 3 "socle: nothing.csv: it has no rows of numbers" socle train net.onnx --data nothing.csv --label-column -1
+fails 3 "socle: .: is a folder, not a file" socle train net.onnx --data . --label-column -1
+fails 2 "socle: narrow.csv: no label column 7: it has 4 columns, numbered from 0" \
+    socle train net.onnx --data narrow.csv --label-column 7
+
+# NPY files: VERSION 1, a header, and 16 bytes of elements.
+npy() {
+    { printf '\223NUMPY\001\000\166\000' && printf '%-117s\n' "$2" && printf '%016d' 0; } >"$1"
+}
+npy x.npy "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 4), }"
+expect 0 socle run net.onnx --input input=x.npy --budget 0
+npy wide.npy "{'descr': '<f8', 'fortran_order': False, 'shape': (1, 2), }"
+npy wide4.npy "{'descr': '<i4', 'fortran_order': False, 'shape': (1, 4), }"
+fails 3 "socle: wide4.npy: its elements are int32, input 'input' wants float32: convert it with astype" \
+    socle run net.onnx --input input=wide4.npy --budget 0
+fails 3 "socle: wide.npy: its shape [1, 2] does not fit input 'input': its dimension 1 is 4" \
+    socle run net.onnx --input input=wide.npy --budget 0
+npy fortran.npy "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 4), }"
+fails 3 "socle: fortran.npy: it is in Fortran order: save it with numpy.ascontiguousarray" \
+    socle run net.onnx --input input=fortran.npy --budget 0
+fails 3 "socle: range.csv: is not an NPY file: its first bytes are not \\x93NUMPY" socle run net.onnx --input input=range.csv
+npy complex.npy "{'descr': '<c8', 'fortran_order': False, 'shape': (1, 2), }"
+fails 3 "socle: complex.npy: its element type '<c8' is not supported: convert it with astype, for example to float32" \
+    socle train net.onnx --data complex.npy --labels x.npy
+fails 3 "socle: none.npy: cannot be opened: No such file or directory: check the path" \
+    socle train net.onnx --data x.npy --labels none.npy
 
 # What cannot be written
 fails 1 "socle: none/net.onnx: cannot be written: No such file or directory: check the path" \
@@ -43,8 +75,86 @@ fails 1 "socle: none/net.onnx: cannot be written: No such file or directory: che
 printf '1,2,3,4,0\n4,3,2,1,1\n' >good.csv
 expect 1 socle train net.onnx --data good.csv --label-column -1 --epochs 1 --budget 0 --out /dev/full
 tail -1 err | grep -q "^socle: /dev/full: cannot be written: No space left on device" || wrong "$(cat err)"
-expect 1 socle train net.onnx --data good.csv --label-column -1 --epochs 1 --budget 0 --history none/h.csv
-tail -1 err | grep -q "^socle: none/h.csv: cannot be written: No such file or directory" || wrong "$(cat err)"
+fails 1 "socle: none/h.csv: cannot be written: No such file or directory: choose another place" \
+    socle train net.onnx --data good.csv --label-column -1 --history none/h.csv
+fails 1 "socle: none/p.svg: cannot be written: No such file or directory: choose another place" \
+    socle train net.onnx --data good.csv --label-column -1 --plot none/p.svg
+fails 1 "socle: none/t.onnx: cannot be written: No such file or directory: choose another place" \
+    socle train net.onnx --data good.csv --label-column -1 --out none/t.onnx
+fails 1 "socle: .: is a folder: name a file in it" socle train net.onnx --data good.csv --label-column -1 --out .
+fails 1 "socle: net.onnx: is no folder: name another one for the checkpoint" \
+    socle train net.onnx --data good.csv --label-column -1 --checkpoint net.onnx
+
+# A full disk, as a limit on the size of files: each output in turn is refused, what stood there stays, and nothing half-written.
+export POCL_CACHE_DIR="$work/pocl"
+train_big="socle train big.onnx --data good.csv --label-column -1 --epochs 1 --budget 0"
+limited() { # BLOCKS COMMAND...: of 512 bytes; stdout and stderr go through a pipe, which has no limit.
+    blocks=$1
+    shift
+    {
+        limited_status=0
+        (ulimit -f "$blocks" && exec "$@") || limited_status=$?
+        echo $limited_status >status
+    } 2>&1 | cat >&2
+    return "$(cat status)"
+}
+full="File too large: raise the limit of file sizes (ulimit -f)"
+fails 1 "socle: big.onnx: cannot be written: $full" limited 16 socle new mlp --layers 4,5000,2 --out big.onnx
+expect 0 socle new mlp --layers 4,5000,2 --out big.onnx
+expect 0 $train_big --checkpoint state # fills the caches of the driver and of Socle
+cp -r state before
+last() {
+    [ "$(tail -1 err)" = "$1" ] || wrong "$(cat err)"
+}
+expect 1 limited 200 $train_big --out big.onnx
+last "socle: big.onnx: cannot be written: $full"
+expect 0 socle new mlp --layers 4,5000,2 --out same.onnx
+cmp big.onnx same.onnx || wrong "a full disk spoils the model that was there"
+expect 1 limited 200 $train_big --checkpoint state
+last "socle: state/checkpoint.safetensors: cannot be written: $full"
+cmp state/checkpoint.safetensors before/checkpoint.safetensors || wrong "a full disk spoils the last checkpoint"
+expect 1 limited 0 $train_big --history h.csv
+last "socle: h.csv: cannot be written: File too large: choose another place"
+expect 1 limited 0 $train_big --plot p.svg
+last "socle: p.svg: cannot be written: File too large: choose another place"
+expect 1 limited 0 socle run net.onnx --random 1 --budget 0 --output scores=y.npy
+last "socle: y.npy: cannot be written: $full"
+expect 1 limited 0 socle tune --export tunings.json
+last "socle: tunings.json: cannot be written: $full"
+for left in h.csv p.svg y.npy tunings.json; do
+    [ ! -e $left ] || wrong "$left is half-written"
+done
+
+# A cache that cannot be written: said once, and all works from memory.
+SOCLE_CACHE_DIR="$work/net.onnx/cache" expect 0 socle run net.onnx --random 1 --budget 0
+says "socle: warn: store: $work/net.onnx/cache: the folder cannot be made: Not a directory: everything is kept in memory"
+SOCLE_CACHE_DIR="$work/other" expect 0 limited 0 socle run net.onnx --random 1 --budget 0
+grep -q "^socle: warn: store: $work/other/socle.db: disk I/O error: everything is kept in memory$" err || wrong "$(cat err)"
+expect 0 env SOCLE_CACHE_DIR="$work/other" socle run net.onnx --random 1 --budget 0
+[ ! -s err ] || wrong "a cache does not get over a full disk: $(cat err)"
+
+# Two at once with one cache.
+for i in 1 2; do
+    SOCLE_CACHE_DIR="$work/shared" socle run net.onnx --random 1 --budget 0 --output scores=both$i.npy >both$i.out 2>&1 &
+done
+wait
+cmp both1.npy both2.npy || wrong "two runs at once: $(cat both1.out both2.out)"
+expect 0 env SOCLE_CACHE_DIR="$work/shared" socle cache verify
+grep -q ", 0 damaged$" out
+
+# Checkpoints that are not there, not whole, or of another model.
+mkdir empty
+expect 0 $train_big --checkpoint empty --resume
+grep -q "^socle: empty: no checkpoint yet: starting anew$" err || wrong "$(cat err)"
+mkdir damaged
+head -c 1000 state/checkpoint.safetensors >damaged/checkpoint.safetensors
+fails 3 "socle: damaged/checkpoint.safetensors: DAMAGED" $train_big --checkpoint damaged --resume
+fails 3 "socle: state/checkpoint.safetensors: 'fc1.weight' has another type or shape than the model's: it is a checkpoint of another \
+model" socle train net.onnx --data good.csv --label-column -1 --budget 0 --checkpoint state --resume
+fails 3 "socle: state/checkpoint.safetensors: 'socle.first:fc1.weight' is missing: it is a checkpoint of another model or optimizer" \
+    $train_big --checkpoint state --resume --optimizer adam
+fails 3 "socle: good.csv: is no history of a training: name another file" \
+    $train_big --checkpoint state --resume --history good.csv
 [ -z "$(find . -name '*.part')" ] || wrong "half-written files stay"
 
 # A comparison with something else

@@ -252,10 +252,11 @@ Test(shortage, a_full_disk_leaves_the_last_checkpoint_as_it_was)
     cr_assert_eq(socle_trainer_model(trainer, &trained), SOCLE_OK, "%s", socle_error_message());
     limit_files(100000);
     cr_assert_eq(socle_trainer_save(trainer, "state"), SOCLE_IO);
-    cr_assert_not_null(strstr(socle_error_message(), "File too large"), "%s", socle_error_message());
+    cr_assert(test_message_is("state/checkpoint.safetensors: cannot be written: File too large: raise the limit of file sizes "
+                              "(ulimit -f)"));
     cr_assert_eq(socle_trainer_save(trainer, "other"), SOCLE_IO);
     cr_assert_eq(socle_model_save(trained, "net.onnx"), SOCLE_IO);
-    cr_assert(test_message_is("net.onnx: cannot be written: File too large"), "%s", socle_error_message());
+    cr_assert(test_message_is("net.onnx: cannot be written: File too large: raise the limit of file sizes (ulimit -f)"));
     limit_files(RLIM_INFINITY);
     cr_assert_neq(access("net.onnx", F_OK), 0);
     cr_assert_eq(system("test -z \"$(find . -name '*.part*')\""), 0, "something half-written stays");

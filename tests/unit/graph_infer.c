@@ -90,7 +90,7 @@ static int attributes_from(const char *text, socle_attribute *out, char names[8]
 
 typedef struct shape_case {
     const char *op, *domain;
-    const char *inputs[6];
+    const char *inputs[8];
     const char *attributes;
     const char *outputs[3];
 } shape_case;
@@ -100,9 +100,9 @@ static value_id add_case(socle_graph *graph, const shape_case *s)
     socle_attribute attributes[8];
     char names[8][32];
     int64_t numbers[8][16];
-    value_id inputs[6];
+    value_id inputs[8];
     int input_count = 0, output_count = 0;
-    for (; input_count < 6 && s->inputs[input_count] != NULL; input_count++)
+    for (; input_count < 8 && s->inputs[input_count] != NULL; input_count++)
         inputs[input_count] = operand_from(graph, s->inputs[input_count]);
     while (output_count < 3 && s->outputs[output_count] != NULL)
         output_count++;
@@ -266,6 +266,46 @@ static const refusal refusals[] = {
     {{"ScatterElements", "", {F "[5]", "int64[2]", F "[3]"}, "", {F}}, "differ"},
     {{"Range", "", {"#0", "#5", "#0"}, "", {F}}, "in steps of 0"},
     {{"Tile", "", {F "[1048576, 1048576]", "=1048576,1048576"}, "", {F}}, "more than 2^63 bytes"},
+    {{"Tile", "", {F "[3, 4]", "=1,4611686018427387904"}, "", {F}},
+     "Tile node 0: dimension 1 of float32[3, 4], 4611686018427387904 times, is more than 2^63"},
+    {{"TopK", "", {F "[2, 8]", "=9"}, "", {F, F}}, "TopK node 0: k is 9: dimension 1 of float32[2, 8] has only 8 elements"},
+    {{"TopK", "", {F "[N, 8]", "=-1"}, "axis=0", {F, F}}, "TopK node 0: k is -1: it must be 0 or more"},
+    {{"TopK", "", {F "[2, 8]", "=2,3"}, "", {F, F}}, "TopK node 0: k is int64[2]: it must be one number"},
+    {{"TopK", "", {F "[2, 8]", "=2"}, "axis=5", {F, F}}, "TopK node 0: axis 5 is not an axis of a tensor of rank 2"},
+    {{"CumSum", "", {F "[2, 8]", "#-3"}, "", {F}}, "CumSum node 0: axis -3 is not an axis of a tensor of rank 2"},
+    {{"CumSum", "", {F "[2, 8]", "=0,1"}, "", {F}}, "CumSum node 0: its axis is int64[2]: it must be one number"},
+    {{"RMSNormalization", "", {F "[2, 8]", F "[8]"}, "axis=2", {F}},
+     "RMSNormalization node 0: axis 2 is not an axis of a tensor of rank 2"},
+    {{"RMSNormalization", "", {F "[2, 8]", F "[7]"}, "", {F}},
+     "RMSNormalization node 0: input 1 float32[7] does not broadcast to float32[2, 8]"},
+    {{"Attention", "", {F "[2, 4, 10]", F "[2, 4, 10]", F "[2, 4, 10]"}, "q_num_heads=3 kv_num_heads=3", {F}},
+     "Attention node 0: input 0 float32[2, 4, 10] in 3 heads: see attribute q_num_heads"},
+    {{"Attention", "", {F "[2, 3, 4, 5]", F "[2, 2, 7, 5]", F "[2, 2, 7, 5]"}, "", {F}},
+     "Attention node 0: 3 heads of queries cannot share 2 heads of keys"},
+    {{"QuantizeLinear", "", {F "[2, 8]", F "[7]"}, "axis=1", {F}},
+     "QuantizeLinear node 0: input 1, float32[7], does not fit input 0, float32[2, 8]: it takes one number, or one for each element "
+     "of dimension 1"},
+    {{"QuantizeLinear", "", {F "[2, 8]", F "[2, 1]"}, "axis=1", {F}}, "input 1, float32[2, 1], does not fit input 0"},
+    {{"QuantizeLinear", "", {F "[2, 8]", F "[8]"}, "axis=4", {F}}, "axis 4 is not an axis of a tensor of rank 2"},
+    {{"QuantizeLinear", "", {F "[2, 8]", F "[8]", "int8[7]"}, "axis=1", {F}}, "input 2, int8[7], does not fit input 0"},
+    {{"QuantizeLinear", "", {F "[2, 8]", F "[2, 4]"}, "axis=1 block_size=3", {F}},
+     "QuantizeLinear node 0: input 1, float32[2, 4], is not one number per 3 elements of dimension 1 of float32[2, 8]"},
+    {{"DequantizeLinear", "", {"int8[2, 8]", F "[2, 2]"}, "axis=1 block_size=-4", {F}},
+     "DequantizeLinear node 0: block_size is -4: it must be from 0 to 2^31 - 1"},
+    {{"DequantizeLinear", "", {"int8[2, 8]", F "[0]"}, "axis=1", {F}}, "input 1, float32[0], does not fit input 0, int8[2, 8]"},
+    {{"MatMulInteger", "", {"int8[2, 8]", "int8[8, 3]", "int8[3]"}, "", {F}},
+     "MatMulInteger node 0: input 2, int8[3], does not fit input 0, int8[2, 8]: it takes one number, or one for each element of "
+     "dimension 0"},
+    {{"MatMulInteger", "", {"int8[2, 8]", "int8[8, 3]", "-", "int8[8]"}, "", {F}},
+     "input 3, int8[8], does not fit input 1, int8[8, 3]: it takes one number, or one for each element of dimension 1"},
+    {{"QLinearMatMul", "", {"int8[2, 8]", F "[]", "int8[]", "int8[8, 3]", F "[5]", "int8[3]", F "[]", "int8[]"}, "", {F}},
+     "QLinearMatMul node 0: input 4, float32[5], does not fit input 3, int8[8, 3]: it takes one number, or one for each element of "
+     "dimension 1"},
+    {{"QLinearConv", "", {"int8[1, 2, 5]", F "[2]", "int8[]", "int8[4, 2, 3]", F "[4]", "int8[4]", F "[]", "int8[]"}, "", {F}},
+     "QLinearConv node 0: input 1, float32[2], must be one number"},
+    {{"QLinearConv", "", {"int8[1, 2, 5]", F "[]", "int8[]", "int8[4, 2, 3]", F "[2]", "int8[4]", F "[]", "int8[]"}, "", {F}},
+     "input 4, float32[2], does not fit input 3, int8[4, 2, 3]: it takes one number, or one for each element of dimension 0"},
+    {{"ConvInteger", "", {"int8[1, 2, 5]", "int8[4, 2, 3]", "int8[2]"}, "", {F}}, "input 2, int8[2], must be one number"},
     {{"Add", "", {F "[2]"}, "", {F}}, "1 inputs, takes 2 to 2"},
     {{"Dense", "", {F "[2]"}, "", {F}}, "unknown operator Dense"},
 };

@@ -117,6 +117,8 @@ typedef struct output_file {
     char *path, *beside;
 } output_file;
 bool output_file_open(const char *path, output_file *out); /* false: message printed */
+/* Whether a file can be made there, before the work for it begins; leaves none. False: message printed. */
+bool output_file_possible(const char *path);
 bool output_file_commit(output_file *out);
 void output_file_cancel(output_file *out);
 

@@ -56,5 +56,7 @@ int context_open_usable(const char *devices, socle_context **context)
 int model_open(socle_context *context, const char *path, socle_model **model)
 {
     const socle_status status = socle_model_load(context, path, model);
-    return status == SOCLE_OK ? DONE : report_file(status);
+    if (status == SOCLE_OK)
+        return DONE;
+    return report_file(status) == FAILED ? FAILED : BAD_FILE; /* an argument that is not valid is the file's, too */
 }

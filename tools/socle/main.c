@@ -1,6 +1,7 @@
 /* The command `socle`: one binary, a subcommand each for what the library can do. */
 #include "command.h"
 
+#include <signal.h>
 #include <string.h>
 
 static const struct {
@@ -34,6 +35,7 @@ static void print_help(FILE *to)
 
 int main(int argc, char **argv)
 {
+    signal(SIGXFSZ, SIG_IGN); /* a limit on files is an error like a full disk, not the end of the process */
     if (argc < 2) {
         print_help(stderr);
         return WRONG_USAGE;

@@ -78,6 +78,23 @@ bool output_file_open(const char *path, output_file *out)
     return false;
 }
 
+bool output_file_possible(const char *path)
+{
+    struct stat info;
+    output_file out;
+    const bool exists = stat(path, &info) == 0;
+    if (exists && S_ISDIR(info.st_mode)) {
+        fail("%s: is a folder: name a file in it", path);
+        return false;
+    }
+    if (exists && !S_ISREG(info.st_mode))
+        return true; /* to open a pipe and close it again would end it for its reader */
+    if (!output_file_open(path, &out))
+        return false;
+    output_file_cancel(&out);
+    return true;
+}
+
 bool output_file_commit(output_file *out)
 {
     bool good = fflush(out->file) == 0 && !ferror(out->file);

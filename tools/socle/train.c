@@ -38,9 +38,10 @@ static int plan_epochs(training *t)
         return usage_error("train", "--drop-last leaves nothing: %lld rows, batches of %lld", (long long)rows, (long long)batch);
     t->total_batches = o->steps > 0 ? o->steps * o->accumulate : o->epochs * t->batches_per_epoch;
     t->total_updates = (t->total_batches + o->accumulate - 1) / o->accumulate;
+    const size_t most = (size_t)(batch < rows ? batch : rows);
     t->order = malloc((size_t)rows * sizeof(*t->order));
-    t->x_buffer = malloc((size_t)batch * row_bytes(&t->train.x) + 1);
-    t->y_buffer = malloc((size_t)batch * row_bytes(&t->train.y) + 1);
+    t->x_buffer = malloc(most * row_bytes(&t->train.x) + 1);
+    t->y_buffer = malloc(most * row_bytes(&t->train.y) + 1);
     return t->order != NULL && t->x_buffer != NULL && t->y_buffer != NULL ? DONE : fail("out of memory: use a smaller batch");
 }
 
@@ -61,7 +62,22 @@ static void shuffle(training *t, int64_t epoch)
 static bool has_checkpoint(const char *directory)
 {
     struct stat info;
-    return stat(directory, &info) == 0 && S_ISDIR(info.st_mode);
+    char path[4096];
+    const int length = snprintf(path, sizeof(path), "%s/checkpoint.safetensors", directory);
+    return length < (int)sizeof(path) && stat(path, &info) == 0;
+}
+
+/* Before hours of training, not after them. */
+static int check_outputs(const train_options *o)
+{
+    const char *const files[] = {o->out, o->history, o->plot};
+    struct stat info;
+    for (size_t i = 0; i < COUNT_OF(files); i++)
+        if (files[i] != NULL && !output_file_possible(files[i]))
+            return FAILED;
+    if (o->checkpoint != NULL && stat(o->checkpoint, &info) == 0 && !S_ISDIR(info.st_mode))
+        return fail("%s: is no folder: name another one for the checkpoint", o->checkpoint);
+    return DONE;
 }
 
 static int create_trainer(training *t)
@@ -87,7 +103,9 @@ static int create_trainer(training *t)
 static int prepare(training *t)
 {
     const train_options *o = t->o;
-    int status = context_open_usable(NULL, &t->context);
+    int status = check_outputs(o);
+    if (status == DONE)
+        status = context_open_usable(NULL, &t->context);
     if (status == DONE)
         status = model_open(t->context, o->path, &t->model);
     if (status != DONE)

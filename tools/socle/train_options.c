@@ -1,6 +1,7 @@
 /* The options of socle train, and what they must not contradict. */
 #include "train.h"
 
+#include <stdint.h>
 #include <string.h>
 
 const char *const loss_names[] = {"cross_entropy", "mse", "bce", NULL};
@@ -36,9 +37,28 @@ static int check_data(const data_options *d)
     return DONE;
 }
 
+/* Counts that are multiplied with each other, and with the rows of the data, must not overflow. */
+static int check_counts(const train_options *o)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } counts[] = {{"batch", o->trainer.batch},
+                  {"accumulate", o->accumulate},
+                  {"epochs", o->epochs},
+                  {"steps", o->steps},
+                  {"label-column", o->data.label_column}};
+    for (size_t i = 0; i < COUNT_OF(counts); i++)
+        if (counts[i].value > INT32_MAX)
+            return usage_error("train", "--%s %lld: at most %d", counts[i].name, (long long)counts[i].value, INT32_MAX);
+    return DONE;
+}
+
 static int check(train_options *o)
 {
-    const int status = check_data(&o->data);
+    int status = check_data(&o->data);
+    if (status == DONE)
+        status = check_counts(o);
     if (status != DONE)
         return status;
     if (o->epochs > 0 && o->steps > 0)

@@ -76,13 +76,19 @@ static int convert(const char *path, socle_tensor *read, socle_dtype dtype, doub
     return status;
 }
 
-/* Whole numbers only: class labels. */
-static int check_whole(const char *path, const socle_tensor *labels)
+/* Whole numbers from 0 to the model's last class, where its shape tells how many there are. */
+static int check_classes(const char *path, const socle_tensor *labels, const socle_value_info *scores)
 {
+    const int64_t classes = scores->rank >= 2 && scores->dims[1] >= 0 ? scores->dims[1] : INT32_MAX;
     for (int64_t i = 0; i < socle_tensor_count(labels); i++) {
         const double value = element(labels, i);
         if (!(value == trunc(value))) {
             fail("%s: label %g in row %lld is no class: cross_entropy wants whole numbers", path, value, (long long)i);
+            return BAD_FILE;
+        }
+        if (value < 0 || value >= (double)classes) {
+            fail("%s: label %g in row %lld is out of range: '%s' of the model has classes 0 to %lld", path, value, (long long)i,
+                 scores->name, (long long)classes - 1);
             return BAD_FILE;
         }
     }
@@ -128,7 +134,7 @@ static int fit_labels(const char *path, socle_tensor *read, const socle_model *m
     socle_model_output(model, 0, &info);
     int status = DONE;
     if (loss == SOCLE_LOSS_CROSS_ENTROPY) {
-        status = check_whole(path, read);
+        status = check_classes(path, read, &info);
         if (status == DONE && read->rank == 2 && read->dims[1] == 1)
             read->rank = 1; /* a column */
         if (status == DONE)
