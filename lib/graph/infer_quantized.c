@@ -44,8 +44,8 @@ static bool is_one_number(const graph_type *type)
 
 /* ---- shapes of scales and zero points ---- */
 
-/* Of dimension `d` of input `of`: one number, one for each of its elements, or a shape that broadcasts with 1 at `across`, which is
- * negative where there is none. d < 0: one number only. */
+/* Of dimension `d` of input `of`: one number, one for each of its elements, or a shape that broadcasts with 1 at `across`, which
+ * is negative where there is none. d < 0: one number only. */
 static socle_status check_fit(const graph_infer *infer, int index, int of, int d, int across)
 {
     const graph_type *type = infer_input(infer, index), *x = infer_input(infer, of);
@@ -54,7 +54,8 @@ static socle_status check_fit(const graph_infer *infer, int index, int of, int d
         return SOCLE_OK;
     if (d < 0)
         return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d, %s, must be one number", index, infer_type_text(infer, type));
-    bool fits = type->rank == 1 ? dim_unify(type->dims[0], d < x->rank ? x->dims[d] : 1, &dim) : across >= 0 && type->rank == x->rank;
+    bool fits =
+        type->rank == 1 ? dim_unify(type->dims[0], d < x->rank ? x->dims[d] : 1, &dim) : across >= 0 && type->rank == x->rank;
     for (int i = 0; type->rank > 1 && fits && i < type->rank; i++)
         fits = type->dims[i] == 1 || (i != across && dim_unify(type->dims[i], x->dims[i], &dim));
     if (fits)
@@ -90,8 +91,8 @@ static socle_status check_blocks(const graph_infer *infer, int index, int axis, 
     }
     if (fits)
         return SOCLE_OK;
-    return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d, %s, is not one number per %lld elements of dimension %d of %s", index,
-                      infer_type_text(infer, type), (long long)block, axis, infer_type_text(infer, x));
+    return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "input %d, %s, is not one number per %lld elements of dimension %d of %s",
+                      index, infer_type_text(infer, type), (long long)block, axis, infer_type_text(infer, x));
 }
 
 /* Of QuantizeLinear and DequantizeLinear: one number, one per element of the axis, or one per block of it. */

@@ -283,7 +283,8 @@ static const refusal refusals[] = {
     {{"Attention", "", {F "[2, 3, 4, 5]", F "[2, 2, 7, 5]", F "[2, 2, 7, 5]"}, "", {F}},
      "Attention node 0: 3 heads of queries cannot share 2 heads of keys"},
     {{"QuantizeLinear", "", {F "[2, 8]", F "[7]"}, "axis=1", {F}},
-     "QuantizeLinear node 0: input 1, float32[7], does not fit input 0, float32[2, 8]: it takes one number, or one for each element "
+     "QuantizeLinear node 0: input 1, float32[7], does not fit input 0, float32[2, 8]: it takes one number, or one for each "
+     "element "
      "of dimension 1"},
     {{"QuantizeLinear", "", {F "[2, 8]", F "[2, 1]"}, "axis=1", {F}}, "input 1, float32[2, 1], does not fit input 0"},
     {{"QuantizeLinear", "", {F "[2, 8]", F "[8]"}, "axis=4", {F}}, "axis 4 is not an axis of a tensor of rank 2"},
@@ -299,7 +300,8 @@ static const refusal refusals[] = {
     {{"MatMulInteger", "", {"int8[2, 8]", "int8[8, 3]", "-", "int8[8]"}, "", {F}},
      "input 3, int8[8], does not fit input 1, int8[8, 3]: it takes one number, or one for each element of dimension 1"},
     {{"QLinearMatMul", "", {"int8[2, 8]", F "[]", "int8[]", "int8[8, 3]", F "[5]", "int8[3]", F "[]", "int8[]"}, "", {F}},
-     "QLinearMatMul node 0: input 4, float32[5], does not fit input 3, int8[8, 3]: it takes one number, or one for each element of "
+     "QLinearMatMul node 0: input 4, float32[5], does not fit input 3, int8[8, 3]: it takes one number, or one for each element "
+     "of "
      "dimension 1"},
     {{"QLinearConv", "", {"int8[1, 2, 5]", F "[2]", "int8[]", "int8[4, 2, 3]", F "[4]", "int8[4]", F "[]", "int8[]"}, "", {F}},
      "QLinearConv node 0: input 1, float32[2], must be one number"},
