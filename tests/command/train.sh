@@ -48,7 +48,8 @@ json 'd["final_loss"] < 0.01 and d["validation_accuracy"] is None'
 
 # A loss that is not a number stops it, naming the step; nothing is written.
 expect 1 socle train digits.onnx --data "$digits" --label-column -1 --scale 1e18 --lr 1e18 --steps 50 --budget 0 --out nan.onnx
-tail -1 err | grep -Eq "^socle: .*step [0-9]+" || wrong "$(cat err)"
+says "socle: step 2: the loss is not finite; the first tensor that is not is value 'fc1': use a smaller learning rate, clip \
+gradients, or look at the data"
 [ ! -e nan.onnx ] || wrong "a model full of NaN is written"
 
 # Ctrl-C stops after the present batch and keeps what was trained.

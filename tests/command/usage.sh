@@ -27,6 +27,10 @@ fails 2 "socle: train: --epochs and --steps exclude each other: see socle train 
     socle train m.onnx --data x.csv --label-column 0 --epochs 1 --steps 1
 fails 2 "socle: train: --optimizer 'lion' is none of sgd, adam, adamw: see socle train --help" \
     socle train m.onnx --data x.csv --label-column 0 --optimizer lion
+for count in batch epochs steps accumulate label-column; do
+    fails 2 "socle: train: --$count 4294967296: at most 2147483647: see socle train --help" \
+        socle train m.onnx --data x.csv --label-column 0 --$count 4294967296
+done
 fails 2 "socle: tune: --shape goes with gemm and conv: see socle tune --help" socle tune m.onnx --shape 1x1x1
 
 # Help is there for all of it, with an example, on stdout.
