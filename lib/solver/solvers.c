@@ -104,6 +104,18 @@ void solver_forget_contexts(void)
 #endif
 }
 
+static void fail_without_way(const problem *p, const socle_device *device)
+{
+    char described[256];
+    const char *why = p->dtype == SOCLE_FLOAT64 && !device->capabilities.fp64 ? ": it has no float64: cast to float32" : "";
+    problem_text(p, described, sizeof(described));
+    if (p->graph != NULL && p->node >= 0 && p->node < p->graph->node_count && p->graph->nodes[p->node].op != NULL)
+        socle_fail(SOCLE_UNSUPPORTED, "%s: no way to run '%s' on %s%s", graph_node_label(p->graph, p->node), described,
+                   device->info.id, why);
+    else
+        socle_fail(SOCLE_UNSUPPORTED, "no way to run '%s' on %s%s", described, device->info.id, why);
+}
+
 int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity)
 {
     int count = 0;
@@ -116,14 +128,7 @@ int solver_candidates(const problem *p, const socle_device *device, const solver
             count--;
         out[count++] = s;
     }
-    if (count == 0) {
-        char described[256];
-        problem_text(p, described, sizeof(described));
-        if (p->graph != NULL && p->node >= 0 && p->node < p->graph->node_count && p->graph->nodes[p->node].op != NULL)
-            socle_fail(SOCLE_UNSUPPORTED, "%s: no way to run '%s' on %s", graph_node_label(p->graph, p->node), described,
-                       device->info.id);
-        else
-            socle_fail(SOCLE_UNSUPPORTED, "no way to run '%s' on %s", described, device->info.id);
-    }
+    if (count == 0)
+        fail_without_way(p, device);
     return count;
 }

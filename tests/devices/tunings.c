@@ -97,7 +97,7 @@ static void check_search(socle_device *device)
 {
     const problem p = product(33, 17, 29);
     int asked = 0;
-    tuner_options options = {.level = SOCLE_TUNE_FAST, .budget_s = 5, .watch = stop_at_once, .user = &asked};
+    tuner_options options = {.level = SOCLE_TUNE_FAST, .budget_s = 60, .watch = stop_at_once, .user = &asked};
     tuned best;
     double default_us;
     cr_assert_eq(tuner_tune(device, &p, &options, &best, &default_us), SOCLE_INTERRUPTED);
