@@ -213,6 +213,8 @@ static int admit_all(search *s)
     for (int i = 0; i < s->count; i++) {
         candidate *c = &s->candidates[i];
         const double start_s = time_now_s();
+        if (tuning_has_failed(&s->record, &c->way))
+            continue;
         if (!is_alive(s, &c->way) || (admitted > 0 && start_s + s->longest_s > s->admission_end_s)) {
             s->complete = false;
             break;

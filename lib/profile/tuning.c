@@ -83,7 +83,7 @@ static void add_way(text *t, const way *w)
 
 /* ---- failures ---- */
 
-bool tuning_has_failed(const tuning_record *record, const way *w)
+static bool has_failed_itself(const tuning_record *record, const way *w)
 {
     for (int i = 0; i < record->failure_count; i++)
         if (way_equal(&record->failures[i].way, w))
@@ -91,9 +91,17 @@ bool tuning_has_failed(const tuning_record *record, const way *w)
     return false;
 }
 
+bool tuning_has_failed(const tuning_record *record, const way *w)
+{
+    int of_solver = 0;
+    for (int i = 0; i < record->failure_count; i++)
+        of_solver += record->failures[i].way.solver == w->solver;
+    return of_solver >= TUNING_FAILURES_OF_A_SOLVER || has_failed_itself(record, w);
+}
+
 void tuning_add_failure(tuning_record *record, const way *w, const char *reason)
 {
-    if (tuning_has_failed(record, w))
+    if (has_failed_itself(record, w))
         return;
     if (record->failure_count == TUNING_MAX_FAILURES) /* the oldest gives way */
         memmove(record->failures, record->failures + 1, sizeof(*record->failures) * (size_t)--record->failure_count);
@@ -177,7 +185,7 @@ bool tuning_read(const socle_device *device, const problem *p, tuning_record *re
     record->tried = (int)json_integer_value(json_object_get(root, "tried"));
     record->level = (int)json_integer_value(json_object_get(root, "level"));
     record->tuned = tuning_way_from_json(root, &record->best) && way_fits(&record->best, p, device) && record->us > 0 &&
-                    !tuning_has_failed(record, &record->best);
+                    !has_failed_itself(record, &record->best);
     json_decref(root);
     return true;
 }

@@ -8,7 +8,8 @@
 #include <jansson.h>
 
 #define TUNING_MAX_FAILURES 16
-#define TUNING_CUT_SHORT (-1) /* level of a search that did not come to its end */
+#define TUNING_FAILURES_OF_A_SOLVER 2 /* as many make all its tunings suspect */
+#define TUNING_CUT_SHORT (-1)         /* level of a search that did not come to its end */
 
 typedef struct way {
     const solver *solver;
@@ -47,6 +48,7 @@ bool tuning_read(const socle_device *device, const problem *p, tuning_record *re
 void tuning_keep(socle_device *device, const problem *p, const tuning_record *record);
 /* A record from a file, for a device of its model: {"problem", "shape", "deterministic", ...} as tuning_keep writes it. */
 socle_status tuning_keep_json(socle_device *device, const json_t *record);
+/* The way itself, or so many of its solver that the rest is not tried either. */
 bool tuning_has_failed(const tuning_record *record, const way *w);
 void tuning_add_failure(tuning_record *record, const way *w, const char *reason);
 

@@ -17,7 +17,7 @@ for what in peak memory; do
     expect 0 socle bench $what --json
     json 'len(d["rows"]) > 0 and all(r["median_ms"] > 0 and (r["gflops"] or r["gbytes_per_s"]) > 0 for r in d["rows"])'
 done
-fails 2 "socle: shape '32x32' is not MxNxK: write for example 1024x1024x1024" socle bench gemm --shape 32x32
+fails 2 "socle: shape '32x32' is not MxNxK[,types]: write for example 1024x1024x1024 or 1024x1024x1024,uint8*int8 (types: float16, bfloat16, float32*float16, float32*bfloat16, float32*int8, uint8*int8, int8*int8)" socle bench gemm --shape 32x32
 
 expect 0 socle new mlp --layers 8,16,4 --out net.onnx
 expect 0 socle bench net.onnx --json
