@@ -18,7 +18,11 @@ struct socle_bench {
 
 /* ---- shapes ---- */
 
-/* Reads "12x34x56" up to a comma or the end into dims: how many, or -1. */
+#define MAX_DIM (1 << 24)           /* of each number in a shape */
+#define MAX_WORK (INT64_C(1) << 60) /* multiplications: no size or count that follows from a shape overflows */
+
+/* Reads "12x34x56" up to a comma or the end into dims: how many, or -1. What is larger than a number may be becomes one more than
+ * that. */
 static int read_dims(const char **text, int64_t *dims, int capacity)
 {
     int count = 0;
@@ -26,12 +30,28 @@ static int read_dims(const char **text, int64_t *dims, int capacity)
         char *end;
         if (!isdigit((unsigned char)**text) || count == capacity)
             return -1;
-        dims[count++] = strtoll(*text, &end, 10);
+        const long long number = strtoll(*text, &end, 10);
+        dims[count++] = number > MAX_DIM ? MAX_DIM + 1 : number;
         *text = end;
         if (**text != 'x')
             return count;
         (*text)++;
     }
+}
+
+/* Every number, and all of them multiplied, within the bounds. */
+static bool is_small(int count, const int64_t *dims, int64_t *work)
+{
+    bool small = true;
+    for (int i = 0; i < count; i++)
+        small = small && dims[i] <= MAX_DIM && multiply_fits(*work, dims[i] > 0 ? dims[i] : 1, work) && *work <= MAX_WORK;
+    return small;
+}
+
+static socle_status fail_large(const char *shape)
+{
+    return socle_fail(SOCLE_INVALID_ARGUMENT,
+                      "shape '%s' is too large: each number is at most %d, and all multiplications at most 2^60", shape, MAX_DIM);
 }
 
 /* Behind a product's shape: how its operands are stored. */
@@ -62,6 +82,9 @@ static socle_status read_gemm(const char *shape, bool constant_weights, problem 
             "shape '%s' is not MxNxK[,types]: write for example 1024x1024x1024 or 1024x1024x1024,uint8*int8 (types: "
             "float16, bfloat16, float32*float16, float32*bfloat16, float32*int8, uint8*int8, int8*int8)",
             shape);
+    int64_t work = 1;
+    if (!is_small(3, dims, &work))
+        return fail_large(shape);
     p->kind = PROBLEM_GEMM;
     p->dtype = storages[i].dtype;
     p->gemm = (gemm_problem){.m = dims[0],
@@ -95,6 +118,7 @@ static socle_status read_conv(const char *shape, problem_kind kind, bool constan
                       : rest[1] == 'p' ? &padding
                       : rest[1] == 'd' ? &dilation
                       : rest[1] == 'g' ? &groups
+                      : rest[1] == 'c' ? &lanes
                                        : NULL;
         rest += 2;
         fits = to && read_dims(&rest, to, 1) == 1;
@@ -105,6 +129,10 @@ static socle_status read_conv(const char *shape, problem_kind kind, bool constan
                           "shape '%s' is not N x C x H x W , OC x KH x KW , stride , padding: write for example "
                           "1x64x56x56,64x3x3,s1,p1",
                           shape);
+    int64_t work = 1, padded_work = 1;
+    if (!is_small(x_rank, x, &work) || !is_small(w_rank, w, &work) || stride > MAX_DIM || padding > MAX_DIM ||
+        dilation > MAX_DIM || groups > MAX_DIM)
+        return fail_large(shape);
     p->kind = kind;
     p->conv.w_constant = constant_weights;
     p->conv.layout = lanes == 1 || kind != PROBLEM_CONV ? CONV_PLAIN : x[1] % 16 == 0 ? CONV_IN_BLOCKS : CONV_INTO_BLOCKS;
@@ -118,6 +146,9 @@ static socle_status read_conv(const char *shape, problem_kind kind, bool constan
         g->output[i] = (x[2 + i] + 2 * padding - dilation * (w[1 + i] - 1) - 1) / stride + 1;
         fits = fits && g->output[i] > 0;
     }
+    if (fits &&
+        (!is_small(2, x, &padded_work) || !is_small(w_rank, w, &padded_work) || !is_small(g->spatial, g->output, &padded_work)))
+        return fail_large(shape);
     if (!fits || x[1] % groups || w[0] % groups)
         return socle_fail(SOCLE_SHAPE_MISMATCH, "shape '%s': the kernel does not fit the input, or groups do not divide channels",
                           shape);

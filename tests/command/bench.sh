@@ -17,7 +17,15 @@ for what in peak memory; do
     expect 0 socle bench $what --json
     json 'len(d["rows"]) > 0 and all(r["median_ms"] > 0 and (r["gflops"] or r["gbytes_per_s"]) > 0 for r in d["rows"])'
 done
-fails 2 "socle: shape '32x32' is not MxNxK[,types]: write for example 1024x1024x1024 or 1024x1024x1024,uint8*int8 (types: float16, bfloat16, float32*float16, float32*bfloat16, float32*int8, uint8*int8, int8*int8)" socle bench gemm --shape 32x32
+fails 2 "socle: shape '32x32' is not MxNxK[,types]: write for example 1024x1024x1024 or 1024x1024x1024,uint8*int8 (types: float16, \
+bfloat16, float32*float16, float32*bfloat16, float32*int8, uint8*int8, int8*int8)" socle bench gemm --shape 32x32
+large="each number is at most 16777216, and all multiplications at most 2^60"
+for shape in 4294967296x4294967296x0 16777216x16777216x16777216; do
+    fails 2 "socle: shape '$shape' is too large: $large" socle bench gemm --shape $shape
+done
+for shape in 1x64x4294967296x4294967296,64x3x3,s1,p1 1x64x4x4,64x3x3,s1,p16777216; do
+    fails 2 "socle: shape '$shape' is too large: $large" socle bench conv --shape $shape
+done
 
 expect 0 socle new mlp --layers 8,16,4 --out net.onnx
 expect 0 socle bench net.onnx --json

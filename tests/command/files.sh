@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC2086 # $train_big is a command with its options
 # Files that are not there or not valid: status 3 and a line that names the file; files that cannot be written: status 1, nothing left.
 . "$(dirname "$0")/common"
 

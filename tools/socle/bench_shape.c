@@ -73,10 +73,10 @@ static bool read_conv(const char *text, bench_shape *s)
 
 bool bench_shape_read(const char *what, const char *text, bench_shape *shape)
 {
-    int64_t dims[SOCLE_MAX_RANK];
+    int64_t dims[3];
     if (strcmp(what, "conv") == 0)
         return read_conv(text, shape);
-    if (parse_shape(text, dims) != 3)
+    if (read_numbers(&text, dims, 3) != 3 || *text != '\0')
         return false;
     *shape = (bench_shape){.m = dims[0], .n = dims[1], .k = dims[2]};
     return true;
