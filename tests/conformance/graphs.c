@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS = 3, DEFAULT_GRAPHS = 12, DEFAULT_STEPS = 6, MANY = 300 };
+enum { RUNS = 3, DEFAULT_GRAPHS = 8, DEFAULT_STEPS = 4, MANY = 300 };
 /* Of 1 + the largest magnitude: rounding grows along a chain, more so in gradients; faults of a plan are no rounding. */
 #define TOLERANCE 2e-4
 #define TRAINING_TOLERANCE 2e-3

@@ -214,7 +214,7 @@ Test(model_calls, a_session_survives_each_failed_allocation)
 
 Test(model_calls, a_trainer_survives_each_failed_call)
 {
-    fail_calls(&(scenario){.use = train}, every(3), 100);
+    fail_calls(&(scenario){.use = train}, every(7), 40);
 }
 
 Test(model_calls, a_trainer_that_compiles_and_measures_survives_failed_calls)
@@ -224,7 +224,7 @@ Test(model_calls, a_trainer_that_compiles_and_measures_survives_failed_calls)
 
 Test(model_calls, a_trainer_survives_each_failed_allocation)
 {
-    fail_allocations(&(scenario){.use = train}, every(11), 120);
+    fail_allocations(&(scenario){.use = train}, every(23), 50);
 }
 
 Test(model_calls, a_trainer_on_two_devices_survives_failed_calls)
