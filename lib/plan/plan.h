@@ -46,8 +46,8 @@ typedef struct device_plan {
 typedef struct device_plan_options {
     bool training; /* weights change: nothing is prepacked that training changes */
     bool deterministic;
-    bool compact; /* memory is short: weights stay as they are, nothing is prepacked */
-    bool in_blocks;      /* images lie in blocks of channels wherever they can, whatever it costs (layouts.c) */
+    bool compact;   /* memory is short: weights stay as they are, nothing is prepacked */
+    bool in_blocks; /* images lie in blocks of channels wherever they can, whatever it costs (layouts.c) */
     /* Called with every anchor's problem before its solver is chosen (the tuner tunes it there); may be NULL. */
     socle_status (*on_problem)(socle_device *device, const problem *p, void *user);
     void *on_problem_user;

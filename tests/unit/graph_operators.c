@@ -23,17 +23,17 @@ DEFINE(add, a + b)
 DEFINE(sub, a - b)
 DEFINE(mul, a *b)
 DEFINE(quotient, a / b)
-DEFINE(modulo, fmod(a, b)) DEFINE(power, pow(a, b)) DEFINE(absolute, fabs(a)) DEFINE(negative, -a)
-    DEFINE(sign, isnan(a) ? a : (a > 0) - (a < 0)) DEFINE(inverse, 1 / a) DEFINE(root, sqrt(a)) DEFINE(up, ceil(a)) DEFINE(
-        down, floor(a)) DEFINE(nearest, rint(a)) DEFINE(exponential, exp(a)) DEFINE(logarithm, log(a)) DEFINE(error, erf(a))
-        DEFINE(sine, sin(a)) DEFINE(cosine, cos(a)) DEFINE(tangent, tan(a)) DEFINE(arcsine, asin(a)) DEFINE(arccosine, acos(a))
-            DEFINE(arctangent, atan(a)) DEFINE(hsine, sinh(a)) DEFINE(hcosine, cosh(a)) DEFINE(htangent, tanh(a))
-                DEFINE(ahsine, asinh(a)) DEFINE(ahcosine, acosh(a)) DEFINE(ahtangent, atanh(a))
-                    DEFINE(maximum, isnan(a) || isnan(b) ? NAN : fmax(a, b)) DEFINE(minimum, isnan(a) || isnan(b) ? NAN
-                                                                                                                  : fmin(a, b))
-                        DEFINE(clip, isnan(a) ? a : fmin(fmax(a, b), c)) DEFINE(relu, isnan(a) ? a : fmax(a, 0)) DEFINE(
-                            sigmoid, 1 / (1 + exp(-a))) DEFINE(leaky, a < 0 ? 0.01 * a : a)
-                            DEFINE(prelu, a < 0 ? b * a : a) DEFINE(elu, a < 0 ? exp(a) - 1 : a)
+DEFINE(modulo, fmod(a, b))
+DEFINE(power, pow(a, b)) DEFINE(absolute, fabs(a)) DEFINE(negative, -a) DEFINE(sign, isnan(a) ? a : (a > 0) - (a < 0))
+    DEFINE(inverse, 1 / a) DEFINE(root, sqrt(a)) DEFINE(up, ceil(a)) DEFINE(down, floor(a)) DEFINE(nearest, rint(a))
+        DEFINE(exponential, exp(a)) DEFINE(logarithm, log(a)) DEFINE(error, erf(a)) DEFINE(sine, sin(a)) DEFINE(cosine, cos(a))
+            DEFINE(tangent, tan(a)) DEFINE(arcsine, asin(a)) DEFINE(arccosine, acos(a)) DEFINE(arctangent, atan(a)) DEFINE(
+                hsine, sinh(a)) DEFINE(hcosine, cosh(a)) DEFINE(htangent, tanh(a)) DEFINE(ahsine, asinh(a))
+                DEFINE(ahcosine, acosh(a)) DEFINE(ahtangent, atanh(a)) DEFINE(maximum, isnan(a) || isnan(b) ? NAN : fmax(a, b))
+                    DEFINE(minimum, isnan(a) || isnan(b) ? NAN : fmin(a, b)) DEFINE(clip, isnan(a) ? a : fmin(fmax(a, b), c))
+                        DEFINE(relu, isnan(a) ? a : fmax(a, 0)) DEFINE(sigmoid, 1 / (1 + exp(-a)))
+                            DEFINE(leaky, a < 0 ? 0.01 * a : a) DEFINE(prelu, a < 0 ? b * a : a) DEFINE(elu, a < 0 ? exp(a) - 1
+                                                                                                                   : a)
                                 DEFINE(selu, 1.05070102214813232421875 * (a < 0 ? 1.67326319217681884765625 * (exp(a) - 1) : a))
                                     DEFINE(hard_sigmoid, isnan(a) ? a : fmax(0, fmin(1, 0.2 * a + 0.5)))
                                         DEFINE(hard_swish, isnan(a) ? a : a *fmax(0, fmin(1, a / 6 + 0.5)))
@@ -41,17 +41,16 @@ DEFINE(modulo, fmod(a, b)) DEFINE(power, pow(a, b)) DEFINE(absolute, fabs(a)) DE
                                                 DEFINE(mish, a *tanh(a > 500 ? a : log(exp(a) + 1)))
                                                     DEFINE(shrink, a<-0.5 || a> 0.5 ? a : 0) DEFINE(thresholded, a > 1 ? a : 0)
                                                         DEFINE(equal, a == b) DEFINE(greater, a > b) DEFINE(greater_equal, a >= b)
-                                                            DEFINE(less, a < b)
-                                                                DEFINE(less_equal, a <= b) DEFINE(infinite, isinf(a) != 0)
-                                                                    DEFINE(not_number, isnan(a) != 0)
-                                                                        DEFINE(choose, a != 0 ? b : c)
-                                                                            DEFINE(gelu, 0.5 * a * (1 + erf(a / sqrt(2))))
-                                                                                DEFINE(gelu_tanh,
-                                                                                       0.5 * a *
-                                                                                           (1 + tanh(sqrt(2 / M_PI) *
-                                                                                                     (a + 0.044715 * a * a * a))))
+                                                            DEFINE(less, a < b) DEFINE(less_equal, a <= b)
+                                                                DEFINE(infinite, isinf(a) != 0) DEFINE(not_number, isnan(a) != 0)
+                                                                    DEFINE(choose, a != 0 ? b : c)
+                                                                        DEFINE(gelu, 0.5 * a * (1 + erf(a / sqrt(2))))
+                                                                            DEFINE(gelu_tanh,
+                                                                                   0.5 * a *
+                                                                                       (1 + tanh(sqrt(2 / M_PI) *
+                                                                                                 (a + 0.044715 * a * a * a))))
 
-                                                                                    typedef struct definition {
+                                                                                typedef struct definition {
     const char *op;
     double (*value)(double a, double b, double c);
 } definition;
