@@ -151,7 +151,9 @@ static double direct_estimate(const problem *p, const socle_device *device, cons
         flops += batches * (double)row_groups * depth * columns * 2 * (g->transpose_b ? 8 : 6);
     if (!device_is_cpu_shaped(device))
         return estimate_s(device, flops, 0.01, problem_bytes(p), 1, 0);
-    return estimate_s(device, flops, share, gemm_seen_bytes(p) * (large ? 2 : 1), 1,
+    /* Neither rows far apart nor transposing while reading keeps up with memory. */
+    const bool slow_reads = large || (copied && g->transpose_b);
+    return estimate_s(device, flops, share, gemm_seen_bytes(p) * (slow_reads ? 2 : 1), 1,
                       row_groups * column_groups * gemm_batches(g));
 }
 
