@@ -17,6 +17,12 @@ macro(socle_find_drivers)
         file(STRINGS ${system_vendors}/pocl.icd icd LIMIT_COUNT 1)
         socle_add_driver(pocl "${icd}" POCL_DEVICES=pthread "${pocl_cache}")
         socle_add_driver(pocl-basic "${icd}" POCL_DEVICES=basic "${pocl_cache}")
+        # Two equal parts of a device, on machines with two processors or more.
+        cmake_host_system_information(RESULT processors QUERY NUMBER_OF_LOGICAL_CORES)
+        if(processors GREATER 1)
+            socle_add_driver(pocl-parts "${icd}" POCL_DEVICES=pthread "${pocl_cache}"
+                "SOCLE_DEVICES=pocl/pthread-0/2:0,pocl/pthread-0/2:1")
+        endif()
     endif()
     if(EXISTS ${system_vendors}/rusticl.icd)
         file(STRINGS ${system_vendors}/rusticl.icd icd LIMIT_COUNT 1)

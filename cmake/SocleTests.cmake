@@ -45,9 +45,9 @@ if(SOCLE_SANITIZE)
 endif()
 
 # Operator suites that take minutes on a driver and say nothing there that the same kernels do not say elsewhere: PoCL compiles the same
-# code for both of its devices, and llvmpipe takes seconds for a kernel. They are labelled long: tools/check leaves them out, tools/check all
+# code for all of its devices, and llvmpipe takes seconds for a kernel. They are labelled long: tools/check leaves them out, tools/check all
 # runs them.
-set(socle_long_tests "^conformance/.*@pocl-basic$|^conformance/codegen_(elementwise|movement)@rusticl$")
+set(socle_long_tests "^conformance/.*@pocl-basic$|^conformance/(conv|conv_backward|gemm|pool)@pocl-parts$|^conformance/codegen_(elementwise|movement)@rusticl$")
 
 # One job: ctest runs several tests side by side, and times that are measured should not be disturbed from within.
 function(socle_register kind name driver)

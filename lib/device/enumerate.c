@@ -165,8 +165,8 @@ static socle_status read_names(cl_platform_id platform, platform_names *names)
         status = platform_string(platform, CL_PLATFORM_VERSION, &names->version);
     if (status != SOCLE_OK)
         return status;
-    if (platform_string(platform, CL_PLATFORM_ICD_SUFFIX_KHR, &suffix) != SOCLE_OK)
-        suffix = NULL; /* only a nicer name is lost */
+    if (platform_string(platform, CL_PLATFORM_ICD_SUFFIX_KHR, &suffix) == SOCLE_OUT_OF_MEMORY)
+        return SOCLE_OUT_OF_MEMORY; /* after any other failure only a nicer name is lost */
     names->slug = platform_slug(names->name, suffix);
     memory_free(suffix);
     return names->slug != NULL ? SOCLE_OK : SOCLE_OUT_OF_MEMORY;

@@ -74,6 +74,7 @@ static socle_context *filtered(const char *devices)
 
 Test(enumeration, filter_leaves_the_named_devices)
 {
+    unsetenv("SOCLE_DEVICES");
     socle_context *all = test_context("");
     for (int i = 0; i < socle_device_count(all); i++) {
         char index[16];
@@ -176,6 +177,7 @@ Test(enumeration, queues_of_every_kind_can_be_had)
 
 Test(enumeration, machine_without_a_driver_has_no_devices)
 {
+    unsetenv("SOCLE_DEVICES");
     char folder[] = "/tmp/socle-no-drivers-XXXXXX";
     cr_assert_not_null(mkdtemp(folder));
     setenv("OCL_ICD_VENDORS", folder, 1); /* the loader reads it at this process's first call */
@@ -204,6 +206,7 @@ Test(enumeration, pocl_basic_does_not_override_the_user)
 
 Test(enumeration, pocl_basic_stands_beside_pthread)
 {
+    unsetenv("SOCLE_DEVICES");
     socle_context *context = NULL;
     socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
     options.cache_dir = "";
