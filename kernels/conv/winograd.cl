@@ -2,6 +2,8 @@
  *
  * winograd_weights: transformed weights, [tiles of NR channels][A * A][channels][NR], once when they are constant.
  * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles.
+ * With -DCHUNK=n, winograd_product takes weights as conv/pack packs them ([tiles of 16 channels][channels][9][16]) and transforms n
+ * channels at a time: more arithmetic, but where weights come from memory they are four times fewer.
  * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local
  * memory, transforms the sums, turns lanes back into rows of pixels and writes them. A block is TILE_ROWS rows of TILE_COLUMNS tiles
  * of IMAGES images; in plain images its results are whole rows, one run of memory per channel. Names of the geometry as in conv/direct.cl. Images are
@@ -48,6 +50,9 @@
 #ifndef SLICE
 #define SLICE 32 /* result channels of a group, a multiple of NR */
 #endif
+#ifndef CHUNK
+#define CHUNK 0 /* channels whose weights a group transforms at a time, a multiple of 16; 0: they come transformed */
+#endif
 #include "conv/winograd_transforms.cl"
 
 #define NR (16 * NV)
@@ -69,6 +74,19 @@
 #define POINT (BLOCKS16 * 16 * TILES + 16) /* floats of one point of a block; 16 more: no power of two apart */
 #define SUMS (TILES * NR + 16)
 
+/* Row y of the transforms of sixteen filters whose tap i is TAP(i): KEEP(i, vector) takes the row's point i. */
+#define TRANSFORM_FILTERS(y, KEEP)                                                                                            \
+    {                                                                                                                         \
+        real16 across[3 * A], row[A];                                                                                         \
+        UNROLL for (int x = 0; x < 3; x++) WEIGHT_TRANSFORM(TAP, ACROSS)                                                      \
+        WEIGHT_TRANSFORM(FROM_ACROSS, ROW)                                                                                    \
+        UNROLL for (int i = 0; i < A; i++) KEEP(i, row[i]);                                                                   \
+    }
+#define TAP(i) vload16(0, taps + ((i) * 3 + x) * 16)
+#define ACROSS(i) across[(i) * 3 + x]
+#define FROM_ACROSS(i) across[(y) * 3 + (i)]
+#define ROW(i) row[i]
+
 /* Items: (tiles of NR channels, channels). */
 __kernel void winograd_weights(__global const element *restrict w, __global real *restrict transformed)
 {
@@ -76,7 +94,6 @@ __kernel void winograd_weights(__global const element *restrict w, __global real
     __global real *to = transformed + ((size_t)tile * POINTS * (BLOCKS16 * 16) + c) * NR;
     for (int j = 0; j < NV; j++) {
         real taps[9 * 16];
-        real16 across[3 * A];
         for (int i = 0; i < 16; i++) {
             const int channel = tile * NR + j * 16 + i;
             const bool is_there = channel < TO_CHANNELS && c < FROM_CHANNELS;
@@ -90,21 +107,9 @@ __kernel void winograd_weights(__global const element *restrict w, __global real
                 taps[k * 16 + i] = is_there ? LOAD1(filter + at) : (real)0;
             }
         }
-        UNROLL for (int x = 0; x < 3; x++)
-        {
-#define TAP(i) vload16(0, taps + ((i) * 3 + x) * 16)
-#define ACROSS(i) across[(i) * 3 + x]
-            WEIGHT_TRANSFORM(TAP, ACROSS)
-        }
-        UNROLL for (int y = 0; y < A; y++)
-        {
-            real16 row[A];
-#define FROM_ACROSS(i) across[y * 3 + (i)]
-#define ROW(i) row[i]
-            WEIGHT_TRANSFORM(FROM_ACROSS, ROW)
-            UNROLL for (int i = 0; i < A; i++)
-                vstore16(row[i], 0, to + (size_t)(y * A + i) * (BLOCKS16 * 16 * NR) + j * 16);
-        }
+#define KEEP(point, filters) vstore16(filters, 0, to + (size_t)(y * A + point) * (BLOCKS16 * 16 * NR) + j * 16)
+        UNROLL for (int y = 0; y < A; y++) TRANSFORM_FILTERS(y, KEEP)
+#undef KEEP
     }
 }
 
@@ -175,16 +180,62 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
     }
 }
 
+#if CHUNK
+/* Weights of a chunk and a row of points: [channels / 4][A][U_POINT]. */
+#define U_POINT (4 * NR + 16)
+#define U_AT(c) ((c) / 4 * (A * U_POINT) + (c) % 4 * NR)
+typedef __local const real *weight_pointer;
+
+#define TRANSFORM_ROW(y)                                                                                                      \
+    case y:                                                                                                                   \
+        for (int c = c0; c < min(c0 + CHUNK, BLOCKS16 * 16); c++)                                                             \
+            for (int j = 0; j < NV; j++) {                                                                                    \
+                const int tile = min(o / 16 + j, (TO_CHANNELS - 1) / 16);                                                     \
+                __global const real *taps = packed + ((size_t)tile * FROM_CHANNELS + c) * (9 * 16);                           \
+                __local real *to = u + U_AT(c - c0) + j * 16;                                                                 \
+                if (c < FROM_CHANNELS)                                                                                        \
+                    TRANSFORM_FILTERS(y, KEEP)                                                                                \
+                else                                                                                                          \
+                    UNROLL for (int i = 0; i < A; i++) KEEP(i, (real16)(0));                                                  \
+            }                                                                                                                 \
+        break;
+#define KEEP(point, filters) vstore16(filters, 0, to + (point) * U_POINT)
+static void transform_chunk(__global const real *packed, int o, int c0, int y, __local real *u)
+{
+    switch (y) {
+        TRANSFORM_ROW(0)
+        TRANSFORM_ROW(1)
+        TRANSFORM_ROW(2)
+        TRANSFORM_ROW(3)
+#if F >= 4
+        TRANSFORM_ROW(4)
+        TRANSFORM_ROW(5)
+#endif
+#if F >= 6
+        TRANSFORM_ROW(6)
+        TRANSFORM_ROW(7)
+#endif
+    }
+}
+#undef KEEP
+#else
+#define U_POINT (BLOCKS16 * 16 * NR)
+#define U_AT(c) ((c) * NR)
+typedef __global const real *weight_pointer;
+#endif
+
 #define PRODUCT(R)                                                                                                            \
     {                                                                                                                         \
         real16 acc[R][NV];                                                                                                    \
-        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (real16)(0);                       \
-        for (int c = 0; c < BLOCKS16; c++) {                                                                                  \
-            __global const real *pixels = a + (size_t)c * (TILES * 16), *b = u + (size_t)c * (16 * NR);                       \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++)                                                \
+            acc[i][j] = first == 0 ? (real16)(0) : vload16(0, sums + point * SUMS + (m + i) * NR + j * 16);                   \
+        for (int c = 0; c < blocks; c++) {                                                                                    \
+            __global const real *pixels = a + (size_t)(first + c) * (TILES * 16);                                             \
+            weight_pointer b = u + U_AT((size_t)c * 16);                                                                    \
             UNROLL_BY(4) for (int q = 0; q < 16; q++)                                                                         \
             {                                                                                                                 \
                 real16 weights[NV];                                                                                           \
-                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + q * NR + j * 16);                             \
+                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + U_AT(q) + j * 16);                             \
                 UNROLL for (int i = 0; i < R; i++)                                                                            \
                 {                                                                                                             \
                     const real16 pixel = (real16)(pixels[i * 16 + q]);                                                        \
@@ -196,10 +247,11 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
             vstore16(acc[i][j], 0, sums + point * SUMS + (m + i) * NR + j * 16);                                              \
     }
 
-static void multiply(__global const real *block, __global const real *weights, __local real *sums)
+/* Adds the products of `blocks` blocks of 16 channels from the block `first` on; weights: those blocks'. */
+static inline void multiply(__global const real *block, weight_pointer weights, __local real *sums, int row, int rows, int first, int blocks)
 {
-    for (int point = 0; point < POINTS; point++) {
-        __global const real *u = weights + (size_t)point * (BLOCKS16 * 16 * NR);
+    for (int point = row * A; point < (row + rows) * A; point++) {
+        weight_pointer u = weights + (size_t)(point - row * A) * U_POINT;
         int m = 0;
         for (; m + MR <= TILES; m += MR) {
             __global const real *a = block + (size_t)point * POINT + m * 16;
@@ -234,7 +286,7 @@ static void multiply(__global const real *block, __global const real *weights, _
 
 /* Groups of work: (IMAGE_BLOCKS, blocks of IMAGES, slices). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void winograd_product(__global const real *v, __global const real *transformed, __global element *restrict y,
+__kernel void winograd_product(__global const real *v, __global const real *weights, __global element *restrict y,
                                long offset EPILOGUE_PARAMS)
 {
     __local real sums[POINTS * SUMS] __attribute__((aligned(64)));
@@ -245,8 +297,20 @@ __kernel void winograd_product(__global const real *v, __global const real *tran
     const int y0 = place / COLUMN_BLOCKS * TILE_ROWS * F, column0 = place % COLUMN_BLOCKS * TILE_COLUMNS;
     const int rows = min(TILE_ROWS * F, TO_H - y0);
     __global const real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + place) * (POINTS * POINT);
+#if CHUNK
+    __local real chunk[CHUNK / 4 * A * U_POINT] __attribute__((aligned(64)));
+#endif
     for (int o = first; o < min(first + SLICE, TO_CHANNELS); o += NR) {
-        multiply(block, transformed + (size_t)(o / NR) * (POINTS * BLOCKS16 * 16 * NR), sums);
+#if CHUNK
+        for (int c0 = 0; c0 < BLOCKS16 * 16; c0 += CHUNK) {
+            for (int row = 0; row < A; row++) {
+                transform_chunk(weights, o, c0, row, chunk);
+                multiply(block, chunk, sums, row, 1, c0 / 16, min(CHUNK / 16, BLOCKS16 - c0 / 16));
+            }
+        }
+#else
+        multiply(block, weights + (size_t)(o / NR) * (POINTS * BLOCKS16 * 16 * NR), sums, 0, A, 0, BLOCKS16);
+#endif
         for (int part = 0; part < IMAGES * NV; part++) {
             const int image = part / NV, channel0 = o + part % NV * 16, n = image_block * IMAGES + image;
             if (n >= BATCH || channel0 >= TO_CHANNELS)

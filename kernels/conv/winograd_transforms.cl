@@ -17,10 +17,10 @@
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 even = (d(0) + d(2)) * 0.5f, odd = d(1) * 0.5f;                                                          \
+        const real16 even = (d(0) + d(2)) * 0.5f, odd = d(1);                                                                 \
         o(0) = d(0);                                                                                                          \
-        o(1) = even + odd;                                                                                                    \
-        o(2) = even - odd;                                                                                                    \
+        o(1) = fma(odd, (real16)(0.5f), even);                                                                                \
+        o(2) = fma(odd, (real16)(-0.5f), even);                                                                               \
         o(3) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
@@ -43,13 +43,12 @@
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 even = (d(0) + d(2)) * (-1.f / 6), odd = d(1) * (-1.f / 6);                                              \
-        const real16 wide = fma(d(0), (real16)(1.f / 24), d(2) * (1.f / 6)), slope = d(1) * (1.f / 12);                       \
+        const real16 odd = d(1), even = (d(0) + d(2)) * (-1.f / 6), wide = fma(d(0), (real16)(1.f / 24), d(2) * (1.f / 6));   \
         o(0) = d(0) * 0.25f;                                                                                                  \
-        o(1) = even + odd;                                                                                                    \
-        o(2) = even - odd;                                                                                                    \
-        o(3) = wide + slope;                                                                                                  \
-        o(4) = wide - slope;                                                                                                  \
+        o(1) = fma(odd, (real16)(-1.f / 6), even);                                                                            \
+        o(2) = fma(odd, (real16)(1.f / 6), even);                                                                             \
+        o(3) = fma(odd, (real16)(1.f / 12), wide);                                                                            \
+        o(4) = fma(odd, (real16)(-1.f / 12), wide);                                                                           \
         o(5) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
@@ -80,16 +79,15 @@
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 even = (d(0) + d(2)) * (-2.f / 9), odd = d(1) * (-2.f / 9);                                              \
-        const real16 wide = fma(d(0), (real16)(1.f / 90), d(2) * (2.f / 45)), slope = d(1) * (1.f / 45);                      \
-        const real16 near = fma(d(0), (real16)(32.f / 45), d(2) * (8.f / 45)), tilt = d(1) * (16.f / 45);                     \
+        const real16 odd = d(1), even = (d(0) + d(2)) * (-2.f / 9);                                                           \
+        const real16 wide = fma(d(0), (real16)(1.f / 90), d(2) * (2.f / 45)), near = fma(d(0), (real16)(32.f / 45), d(2) * (8.f / 45)); \
         o(0) = d(0);                                                                                                          \
-        o(1) = even + odd;                                                                                                    \
-        o(2) = even - odd;                                                                                                    \
-        o(3) = wide + slope;                                                                                                  \
-        o(4) = wide - slope;                                                                                                  \
-        o(5) = near + tilt;                                                                                                   \
-        o(6) = near - tilt;                                                                                                   \
+        o(1) = fma(odd, (real16)(-2.f / 9), even);                                                                            \
+        o(2) = fma(odd, (real16)(2.f / 9), even);                                                                             \
+        o(3) = fma(odd, (real16)(1.f / 45), wide);                                                                            \
+        o(4) = fma(odd, (real16)(-1.f / 45), wide);                                                                           \
+        o(5) = fma(odd, (real16)(16.f / 45), near);                                                                           \
+        o(6) = fma(odd, (real16)(-16.f / 45), near);                                                                          \
         o(7) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \

@@ -40,7 +40,8 @@ typedef enum device_quirk {
     QUIRK_COMPILE_ONE_AT_A_TIME = 1 << 6,
     QUIRK_FINISH_AFTER_FLUSH = 1 << 7, /* clFinish does not wait for what clFlush sent off before (rusticl) */
     QUIRK_ONE_CALLER =
-        1 << 8 /* commands of all queues run in whichever thread comes first, and waits do not see that (PoCL basic) */
+        1 << 8, /* commands of all queues run in whichever thread comes first, and waits do not see that (PoCL basic) */
+    QUIRK_SPLIT_VECTORS = 1 << 9 /* vloadn and vstoren move parts: programs get kernels/common/vectors.cl instead (PoCL) */
 } device_quirk;
 
 /* The instruction for sums of products of bytes that kernels may use: probed when the device is profiled, never assumed. */

@@ -60,22 +60,32 @@ static socle_status build(socle_device *device, cl_program made, const char *nam
     return status;
 }
 
+const char *program_text_in_front(const socle_device *device)
+{
+    return device_has_quirk(device, QUIRK_SPLIT_VECTORS) ? program_source_text("common/vectors") : NULL;
+}
+
 socle_status compile_source(socle_device *device, const program_spec *spec, cl_program *compiled)
 {
-    const char *texts[3];
+    const char *texts[5];
+    const char *in_front = program_text_in_front(device);
     cl_uint count = 0;
     cl_int code;
     const char *embedded = spec->source != NULL ? program_source_text(spec->source) : NULL;
     if (spec->source != NULL && embedded == NULL)
         return socle_fail(SOCLE_NOT_FOUND, "there is no embedded kernel source '%s'", spec->source);
+    if (spec->prelude == NULL && embedded == NULL)
+        return socle_fail(SOCLE_INVALID_ARGUMENT, "a program without any source");
+    if (in_front != NULL) {
+        texts[count++] = in_front;
+        texts[count++] = "\n#line 1\n";
+    }
     if (spec->prelude != NULL)
         texts[count++] = spec->prelude;
-    if (count > 0 && embedded != NULL)
+    if (spec->prelude != NULL && embedded != NULL)
         texts[count++] = "\n";
     if (embedded != NULL)
         texts[count++] = embedded;
-    if (count == 0)
-        return socle_fail(SOCLE_INVALID_ARGUMENT, "a program without any source");
     cl_program made = clCreateProgramWithSource(device->cl_context, count, texts, NULL, &code);
     if (code != CL_SUCCESS)
         return device_status(device, code, "clCreateProgramWithSource");

@@ -6,6 +6,8 @@
 
 /* What people call a program: its embedded source's name or "generated". */
 const char *spec_name(const program_spec *spec);
+/* What the device's programs begin with, whoever wrote them; NULL: nothing. */
+const char *program_text_in_front(const socle_device *device);
 /* COMPILE_FAILED with the driver's log; NOT_FOUND: no embedded source of that name. The caller releases *compiled. */
 socle_status compile_source(socle_device *device, const program_spec *spec, cl_program *compiled);
 /* The binary must have been verified: drivers crash on damaged ones. */

@@ -130,7 +130,8 @@ void program_cache_destroy(struct program_cache *cache)
 static hash128 key_of(const socle_device *device, const program_spec *spec)
 {
     const char *text = spec->source != NULL ? program_source_text(spec->source) : NULL;
-    const char *const parts[] = {spec->prelude, text, spec->options, device->identity, socle_version()};
+    const char *const parts[] = {
+        program_text_in_front(device), spec->prelude, text, spec->options, device->identity, socle_version()};
     hash128 key = hash_string("program");
     for (size_t i = 0; i < COUNT_OF(parts); i++)
         key = hash_combine(key, hash_string(parts[i] != NULL ? parts[i] : ""));

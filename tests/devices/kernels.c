@@ -280,3 +280,75 @@ Test(kernels, tuning_is_remembered_by_the_next_context)
     snprintf(command, sizeof(command), "rm -rf %s", folder);
     cr_assert_eq(system(command), 0);
 }
+
+/* Some drivers get other loads and stores of vectors than their own (QUIRK_SPLIT_VECTORS): every type, width and space, where
+ * only an element's alignment is given. */
+static void check_vectors(socle_device *device, const char *type, int width)
+{
+    static const char moves[] = "#ifdef cl_khr_fp64\n"
+                                "#pragma OPENCL EXTENSION cl_khr_fp64 : enable\n"
+                                "#endif\n"
+                                "#define JOIN_(a, b) a##b\n"
+                                "#define JOIN(a, b) JOIN_(a, b)\n"
+                                "__kernel void move(__global const TYPE *from, __global TYPE *to) {\n"
+                                "    __local TYPE near[64]; TYPE own[64];\n"
+                                "    JOIN(vstore, N)(JOIN(vload, N)(1, from + 1), 1, near + 3);\n"
+                                "    JOIN(vstore, N)(JOIN(vload, N)(1, near + 3), 0, own + 5);\n"
+                                "    JOIN(vstore, N)(JOIN(vload, N)(0, own + 5), 1, to + 1);\n"
+                                "}\n"
+                                "__kernel void convert(__global const float *x, __global TYPE *from, __global TYPE *to) {\n"
+                                "    for (int i = 0; i < 64; i++) { from[i] = (TYPE)x[i]; to[i] = (TYPE)99; }\n"
+                                "}\n"
+                                "__kernel void back(__global const TYPE *to, __global float *x) {\n"
+                                "    for (int i = 0; i < 64; i++) x[i] = (float)to[i];\n"
+                                "}\n";
+    char options[64];
+    float x[64];
+    const size_t one = 1;
+    socle_kernel *convert = NULL, *move = NULL, *back = NULL;
+    for (int i = 0; i < 64; i++)
+        x[i] = (float)(i + 1);
+    snprintf(options, sizeof(options), "-DTYPE=%s -DN=%d", type, width);
+    socle_buffer *values = buffer_of(device, x, sizeof(x)), *from, *to;
+    cr_assert_eq(socle_buffer_create(device, 64 * 8, &from), SOCLE_OK);
+    cr_assert_eq(socle_buffer_create(device, 64 * 8, &to), SOCLE_OK);
+    cr_assert_eq(socle_kernel_create(device, moves, options, "convert", &convert), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(socle_kernel_create(device, moves, options, "move", &move), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(socle_kernel_create(device, moves, options, "back", &back), SOCLE_OK, "%s", socle_error_message());
+    socle_kernel_set_span(convert, 0, socle_buffer_span(values));
+    socle_kernel_set_span(convert, 1, socle_buffer_span(from));
+    socle_kernel_set_span(convert, 2, socle_buffer_span(to));
+    socle_kernel_set_span(move, 0, socle_buffer_span(from));
+    socle_kernel_set_span(move, 1, socle_buffer_span(to));
+    socle_kernel_set_span(back, 0, socle_buffer_span(to));
+    socle_kernel_set_span(back, 1, socle_buffer_span(values));
+    cr_assert_eq(socle_kernel_launch(convert, 1, &one, &one), SOCLE_OK);
+    cr_assert_eq(socle_kernel_launch(move, 1, &one, &one), SOCLE_OK);
+    cr_assert_eq(socle_kernel_launch(back, 1, &one, &one), SOCLE_OK);
+    cr_assert_eq(socle_buffer_read(socle_buffer_span(values), x), SOCLE_OK);
+    for (int i = 0; i < 64; i++) {
+        const bool moved = i >= 1 + width && i < 1 + 2 * width;
+        cr_assert_eq(x[i], moved ? (float)(i + 1) : 99, "%s: %s%d, element %d is %g", device->info.id, type, width, i,
+                     (double)x[i]);
+    }
+    socle_kernel_destroy(convert);
+    socle_kernel_destroy(move);
+    socle_kernel_destroy(back);
+    socle_buffer_destroy(values);
+    socle_buffer_destroy(from);
+    socle_buffer_destroy(to);
+}
+
+static void check_all_vectors(socle_device *device)
+{
+    static const char *const types[] = {"char", "uchar", "short", "ushort", "int", "uint", "long", "ulong", "float", "double"};
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        if (strcmp(types[i], "double") != 0 || device->capabilities.fp64)
+            for (int width = 4; width <= 16; width *= 2)
+                check_vectors(device, types[i], width);
+}
+
+Test(kernels, vectors_lie_wherever_an_element_may)
+{
+    test_on_devices(check_all_vectors);
+}

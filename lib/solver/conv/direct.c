@@ -37,7 +37,7 @@ static size_t packed_bytes(const problem *p, const socle_device *device, const t
     int64_t count = 0;
     for (int64_t i = 0; i < tap_conv_phases(p); i++) {
         const tap_conv c = tap_conv_at(p, i);
-        count += direct_packed_count(&c, &resolved);
+        count += tap_conv_packed_count(&c, resolved.value[DIRECT_CHANNELS]);
     }
     return (size_t)(count > 0 ? count : 1) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float));
 }
@@ -59,26 +59,6 @@ static void add_options(text *options, const problem *p, const tap_conv *c, cons
               t->value[DIRECT_ROWS], t->value[DIRECT_BLOCK], t->value[DIRECT_SLICE]);
 }
 
-#define PACKED_CHANNELS 16 /* per work-item */
-
-static socle_status pack_phase(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands, int to,
-                               int64_t offset, step_list *steps)
-{
-    const int64_t tiles = ceil_div(c->to_channels, t->value[DIRECT_CHANNELS]);
-    solver_launch launch = {.algorithm = p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct",
-                            .source = "conv/pack",
-                            .kernel = "conv_pack",
-                            .dims = 2,
-                            .global = {(size_t)(c->groups * tiles), (size_t)ceil_div(c->from_channels, PACKED_CHANNELS)},
-                            .bytes = 8.0 * (double)direct_packed_count(c, t)};
-    tap_conv_add_options(&launch.options, p, c);
-    text_addf(&launch.options, " -DMR=%d -DCHANNELS_PER_ITEM=%d", t->value[DIRECT_CHANNELS], PACKED_CHANNELS);
-    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
-    launch_arg(&launch, ARG_OPERAND(to));
-    launch_arg(&launch, ARG_INT(offset));
-    return launch_emit(&launch, p, operands, steps);
-}
-
 static socle_status pack(const problem *p, const tuning *t, const solver_operands *operands, int to, step_list *steps)
 {
     int64_t offset = 0;
@@ -86,8 +66,10 @@ static socle_status pack(const problem *p, const tuning *t, const solver_operand
     for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
         const tap_conv c = tap_conv_at(p, i);
         if (tap_conv_taps(&c) > 0 && conv_volume(c.to) > 0)
-            status = pack_phase(p, &c, t, operands, to, offset, steps);
-        offset += direct_packed_count(&c, t);
+            status =
+                tap_conv_emit_pack(p, &c, t->value[DIRECT_CHANNELS],
+                                   p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct", operands, to, offset, steps);
+        offset += tap_conv_packed_count(&c, t->value[DIRECT_CHANNELS]);
     }
     return status;
 }
@@ -140,7 +122,7 @@ static socle_status direct_emit(const problem *p, const socle_device *device, co
         const tap_conv c = tap_conv_at(p, i);
         if (conv_volume(c.to) > 0)
             status = emit_phase(p, &c, &resolved, operands, packed, offset, steps);
-        offset += direct_packed_count(&c, &resolved);
+        offset += tap_conv_packed_count(&c, resolved.value[DIRECT_CHANNELS]);
     }
     return status;
 }

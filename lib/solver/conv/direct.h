@@ -12,7 +12,5 @@ typedef enum direct_value { DIRECT_CHANNELS, DIRECT_VECTORS, DIRECT_ROWS, DIRECT
 int direct_tunings(const problem *p, const socle_device *device, tuning *out, int capacity);
 /* Seconds that the model expects. */
 double direct_estimate(const problem *p, const socle_device *device, const tuning *t);
-/* Elements of `real` of one tap_conv's packed weights. */
-int64_t direct_packed_count(const tap_conv *c, const tuning *t);
 
 #endif

@@ -207,7 +207,7 @@ double direct_estimate(const problem *p, const socle_device *device, const tunin
         if (conv_volume(m.c.to) < 1)
             continue;
         cycles += model_cycles(&m, t);
-        packed += (double)direct_packed_count(&m.c, t);
+        packed += (double)tap_conv_packed_count(&m.c, t->value[DIRECT_CHANNELS]);
         useful +=
             (double)(m.c.batch * m.c.groups * m.c.from_channels * m.c.to_channels * tap_conv_taps(&m.c) * conv_volume(m.c.to)) /
             32;
@@ -219,10 +219,4 @@ double direct_estimate(const problem *p, const socle_device *device, const tunin
     const double seconds =
         estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), (int)phases * (constant ? 1 : 2), 0);
     return seconds + (constant ? 0 : packed * 2e-9 / units);
-}
-
-int64_t direct_packed_count(const tap_conv *c, const tuning *t)
-{
-    const int64_t tile = t->value[DIRECT_CHANNELS];
-    return c->groups * round_up(c->to_channels, tile) * c->from_channels * tap_conv_taps(c);
 }

@@ -149,3 +149,30 @@ void tap_conv_add_options(text *options, const problem *p, const tap_conv *c)
     }
     text_addf(options, " -DPITCH=%lld%s", (long long)tap_conv_pitch(c), c->transposed ? " -DTRANSPOSED" : "");
 }
+
+/* ---- packed weights ---- */
+
+#define PACKED_CHANNELS 16 /* per work-item */
+
+int64_t tap_conv_packed_count(const tap_conv *c, int64_t channels)
+{
+    return c->groups * round_up(c->to_channels, channels) * c->from_channels * tap_conv_taps(c);
+}
+
+socle_status tap_conv_emit_pack(const problem *p, const tap_conv *c, int64_t channels, const char *algorithm,
+                                const solver_operands *operands, int to, int64_t offset, step_list *steps)
+{
+    const int64_t tiles = ceil_div(c->to_channels, channels);
+    solver_launch launch = {.algorithm = algorithm,
+                            .source = "conv/pack",
+                            .kernel = "conv_pack",
+                            .dims = 2,
+                            .global = {(size_t)(c->groups * tiles), (size_t)ceil_div(c->from_channels, PACKED_CHANNELS)},
+                            .bytes = 8.0 * (double)tap_conv_packed_count(c, channels)};
+    tap_conv_add_options(&launch.options, p, c);
+    text_addf(&launch.options, " -DMR=%d -DCHANNELS_PER_ITEM=%d", (int)channels, PACKED_CHANNELS);
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(to));
+    launch_arg(&launch, ARG_INT(offset));
+    return launch_emit(&launch, p, operands, steps);
+}

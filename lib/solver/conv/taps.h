@@ -43,4 +43,10 @@ int64_t tap_conv_pitch(const tap_conv *c);
 
 void tap_conv_add_options(text *options, const problem *p, const tap_conv *c);
 
+/* Floats of its weights packed for tiles of `channels` result channels, and the step that packs them to `to` from element
+ * `offset` on: [groups][tiles][from_channels][taps][channels]. */
+int64_t tap_conv_packed_count(const tap_conv *c, int64_t channels);
+socle_status tap_conv_emit_pack(const problem *p, const tap_conv *c, int64_t channels, const char *algorithm,
+                                const solver_operands *operands, int to, int64_t offset, step_list *steps);
+
 #endif

@@ -1,15 +1,24 @@
 /* conv/winograd and conv_input/winograd: 3x3 convolution of stride 1 through F(2x2, 3x3), F(4x4, 3x3) or F(6x6, 3x3) tiles on
  * CPUs (kernels/conv/winograd.cl). Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. 2.25, 4 or 5.1
- * times fewer multiplications, for transforms and for weights that are 1.8, 4 or 7.1 times larger. Largest error as a share of
- * the largest result: about 1.2e-6, 1e-5, 8e-6 (direct convolution: 3e-6). Results do not depend on timing, so deterministic work
- * may use it. */
+ * times fewer multiplications, for transforms and for weights that are 1.8, 4 or 7.1 times larger, unless groups transform them
+ * as they need them. Largest error as a share of the largest result: about 1.2e-6, 1e-5, 8e-6 (direct convolution: 3e-6). Results
+ * do not depend on timing, so deterministic work may use it. */
 #include "taps.h"
 
 #include <math.h>
 #include <string.h>
 
 /* value[] of its tunings */
-enum { WINOGRAD_F, WINOGRAD_TILE_ROWS, WINOGRAD_IMAGES, WINOGRAD_TILES, WINOGRAD_VECTORS, WINOGRAD_SLICE, WINOGRAD_TILE_COLUMNS };
+enum {
+    WINOGRAD_F,
+    WINOGRAD_TILE_ROWS,
+    WINOGRAD_IMAGES,
+    WINOGRAD_TILES,
+    WINOGRAD_VECTORS,
+    WINOGRAD_SLICE,
+    WINOGRAD_TILE_COLUMNS,
+    WINOGRAD_CHUNK /* channels whose weights a group transforms at a time; 0: they are transformed beforehand */
+};
 
 static int64_t smaller(int64_t a, int64_t b)
 {
@@ -38,8 +47,11 @@ static sizes sizes_of(const tap_conv *c, const tuning *t)
     return s;
 }
 
-static int64_t transformed_weights(const tap_conv *c, const sizes *s)
+/* Floats that the product reads: transformed ones, or packed ones that it transforms. */
+static int64_t weight_count(const tap_conv *c, const tuning *t, const sizes *s)
 {
+    if (t->value[WINOGRAD_CHUNK] > 0)
+        return tap_conv_packed_count(c, 16);
     return round_up(c->to_channels, s->columns) * s->points * s->channels;
 }
 
@@ -54,7 +66,9 @@ static int64_t local_floats(const problem *p, const tap_conv *c, const tuning *t
     const int *v = t->value;
     const int64_t rows = v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_F];
     const int64_t staged = p->conv.layout == CONV_IN_BLOCKS ? 0 : (rows + 2) * c->from[2] * 16;
-    const int64_t product = s->points * (s->tiles * s->columns + 16) + (p->conv.layout == CONV_PLAIN ? rows * c->to[2] * 16 : 0);
+    const int64_t chunk = v[WINOGRAD_CHUNK] / 4 * (v[WINOGRAD_F] + 2) * (4 * s->columns + 16);
+    const int64_t product =
+        chunk + s->points * (s->tiles * s->columns + 16) + (p->conv.layout == CONV_PLAIN ? rows * c->to[2] * 16 : 0);
     return staged > product ? staged : product;
 }
 
@@ -75,16 +89,24 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const double product = (double)(s.tiles * s.points) * channels * columns * tile * beyond;
     const double input = (double)s.tiles * channels / 16 * ((double)s.points * (p->conv.layout == CONV_IN_BLOCKS ? 5 : 7) + 30);
     const double output = (double)s.tiles * columns * ((double)s.points * (p->conv.layout == CONV_PLAIN ? 6 : 4) + 30);
-    /* A block reads all of its slice's weights; larger sets than the second-level cache come at a sixth of its rate. */
-    const double weights = (double)transformed_weights(c, &s);
-    const double stream = weights * 4 / (weights * 4 > 1e6 ? 4.5 : 32);
     const double slices = (double)ceil_div(c->to_channels, v[WINOGRAD_SLICE]);
+    /* A block reads all of its slice's weights. A second-level cache keeps them for the next block, unless they are too many:
+     * memory and the last level give a sixth of its rate. */
+    const double weights = (double)weight_count(c, t, &s), far = weights * 4 / 5.5, near = weights * 4 / 32;
+    const bool stays = weights * 4 / slices < 1e6;
+    /* Weights that a group transforms, and the sums that it takes up again for each chunk of channels. */
+    const double chunks = v[WINOGRAD_CHUNK] > 0 ? ceil(channels / v[WINOGRAD_CHUNK]) : 0;
+    const double sums = (double)(s.points * s.tiles), take_up = sums * (double)s.columns * 4 > 32e3 ? 6 : 1.5;
+    const double filters = chunks > 0 ? columns * ((double)s.points * channels * 1.8 + chunks * sums * take_up) : 0;
     /* Few groups leave a unit waiting for the others at the end. */
     const double rounds = ceil(blocks * slices / units), turns = rounds * units / (blocks * slices) * (1 + 0.15 / rounds);
     const double packing = p->conv.w_constant ? 0 : weights / 16 * 8;
     /* Transformed pixels that second-level caches do not hold are written to memory and read from it. */
     const double pixels = 4.0 * (double)transformed_pixels(&s), spilled = pixels > 1e6 * units ? pixels * 2 / 4.5 : 0;
-    return (blocks * (input + turns * (fmax(product, stream) + output)) + packing + spilled) / units + 2000;
+    return (blocks * (input + turns * (product + filters + output + (stays ? near : far))) + (stays ? far : 0) + packing +
+            spilled) /
+               units +
+           2000;
 }
 
 /* ---- tunings ---- */
@@ -134,8 +156,11 @@ static void rank_slices(ranking *r, const problem *p, const socle_device *device
     const int64_t columns = 16 * t.value[WINOGRAD_VECTORS];
     for (int64_t slices = 1; slices <= 16; slices *= 2) {
         t.value[WINOGRAD_SLICE] = (int)round_up(ceil_div(c->to_channels, slices), columns);
-        if (fits(p, device, c, &t))
-            rank(r, &t, model_cycles(p, device, c, &t));
+        for (int chunk = 0; chunk <= 16; chunk += 16) {
+            t.value[WINOGRAD_CHUNK] = chunk;
+            if (fits(p, device, c, &t))
+                rank(r, &t, model_cycles(p, device, c, &t));
+        }
     }
 }
 
@@ -206,7 +231,7 @@ static size_t weight_bytes(const problem *p, const socle_device *device, const t
     const tap_conv c = tap_conv_at(p, 0);
     const tuning resolved = resolve(p, device, t);
     const sizes s = sizes_of(&c, &resolved);
-    return (size_t)round_up(transformed_weights(&c, &s) * 4, 4096);
+    return (size_t)round_up(weight_count(&c, &resolved, &s) * 4, 4096);
 }
 
 static size_t winograd_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
@@ -225,20 +250,22 @@ static size_t winograd_workspace_bytes(const problem *p, const socle_device *dev
 
 /* ---- steps ---- */
 
+static const char *algorithm_of(const problem *p)
+{
+    return p->kind == PROBLEM_CONV ? "conv/winograd" : "conv_input/winograd";
+}
+
 static solver_launch launch_of(const problem *p, const tap_conv *c, const tuning *t, const char *kernel)
 {
     const int *v = t->value;
-    solver_launch launch = {.algorithm = p->kind == PROBLEM_CONV ? "conv/winograd" : "conv_input/winograd",
-                            .source = "conv/winograd",
-                            .kernel = kernel,
-                            .dims = 3,
-                            .local = {1, 1, 1}};
+    solver_launch launch = {
+        .algorithm = algorithm_of(p), .source = "conv/winograd", .kernel = kernel, .dims = 3, .local = {1, 1, 1}};
     tap_conv_add_options(&launch.options, p, c);
     if (p->conv.layout != CONV_PLAIN)
         text_addf(&launch.options, p->conv.layout == CONV_IN_BLOCKS ? " -DX_LANES=16 -DY_LANES=16" : " -DY_LANES=16");
-    text_addf(&launch.options, " -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d -DTILE_COLUMNS=%d", v[WINOGRAD_F],
-              v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS], v[WINOGRAD_SLICE],
-              v[WINOGRAD_TILE_COLUMNS]);
+    text_addf(&launch.options, " -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d -DTILE_COLUMNS=%d -DCHUNK=%d",
+              v[WINOGRAD_F], v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS], v[WINOGRAD_SLICE],
+              v[WINOGRAD_TILE_COLUMNS], v[WINOGRAD_CHUNK]);
     return launch;
 }
 
@@ -246,12 +273,14 @@ static socle_status emit_weights(const problem *p, const tap_conv *c, const tuni
                                  step_list *steps)
 {
     const sizes s = sizes_of(c, t);
+    if (t->value[WINOGRAD_CHUNK] > 0)
+        return tap_conv_emit_pack(p, c, 16, algorithm_of(p), operands, to, 0, steps);
     solver_launch launch = launch_of(p, c, t, "winograd_weights");
     launch.dims = 2;
     launch.global[0] = (size_t)ceil_div(c->to_channels, s.columns);
     launch.global[1] = (size_t)s.channels;
     launch.local[0] = launch.local[1] = 1;
-    launch.bytes = 4.0 * (double)transformed_weights(c, &s);
+    launch.bytes = 4.0 * (double)weight_count(c, t, &s);
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
     launch_arg(&launch, ARG_OPERAND(to));
     return launch_emit(&launch, p, operands, steps);
