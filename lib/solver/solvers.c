@@ -46,6 +46,7 @@ const solver *const solver_table[] = {
     &solver_conv_input_plain,
     &solver_conv_weight_plain,
     /* pooling and its gradient */
+    &solver_pool_wide,
     &solver_pool_rows,
     &solver_pool_grad_planes,
     &solver_pool_blocked,

@@ -35,6 +35,7 @@ extern const solver solver_conv_bytes_plain;
 extern const solver solver_conv_input_plain;
 extern const solver solver_conv_weight_plain;
 
+extern const solver solver_pool_wide;
 extern const solver solver_pool_rows;
 extern const solver solver_pool_grad_planes;
 extern const solver solver_pool_blocked;

@@ -1,5 +1,6 @@
-/* pool/rows and pool_grad/planes: pooling and its gradient on CPUs, with vectors of neighbouring pixels staged in local memory
- * (kernels/pool/rows.cl, kernels/pool/planes.cl). Results never depend on timing. */
+/* pool/wide, pool/rows and pool_grad/planes: pooling and its gradient on CPUs, with vectors of neighbouring pixels
+ * (kernels/pool/wide.cl), for narrow images and their gradients staged in local memory (kernels/pool/rows.cl,
+ * kernels/pool/planes.cl). Results never depend on timing. */
 #include "../conv/taps.h"
 #include "pool.h"
 
@@ -99,6 +100,26 @@ static void add_options(text *options, const problem *p, const staging *s)
               (long long)s->phases_h, (long long)s->phase_h, (long long)s->phases_w, (long long)s->phase_w);
 }
 
+static socle_status emit_forward(const problem *p, const staging *s, const char *algorithm, const char *kernel, const tuning *t,
+                                 const solver_operands *operands, step_list *steps)
+{
+    const int64_t rows = t->value[POOL_ROWS], planes = t->value[POOL_PLANES];
+    solver_launch launch = {
+        .algorithm = algorithm,
+        .source = algorithm,
+        .kernel = kernel,
+        .dims = 2,
+        .global = {(size_t)ceil_div(s->g.output[1], rows), (size_t)ceil_div(s->g.batch * s->g.channels, planes)},
+        .local = {1, 1},
+        .flops = problem_flops(p),
+        .bytes = problem_bytes(p)};
+    add_options(&launch.options, p, s);
+    text_addf(&launch.options, " -DROWS=%d -DPLANES=%d", (int)rows, (int)planes);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    return launch_emit(&launch, p, operands, steps);
+}
+
 static socle_status rows_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                               step_list *steps)
 {
@@ -106,20 +127,7 @@ static socle_status rows_emit(const problem *p, const socle_device *device, cons
     tuning chosen = *t;
     if (chosen.value[POOL_ROWS] == 0)
         rows_candidates(p, device, &chosen, 1);
-    const int64_t rows = chosen.value[POOL_ROWS], planes = chosen.value[POOL_PLANES];
-    solver_launch launch = {.algorithm = "pool/rows",
-                            .source = "pool/rows",
-                            .kernel = "pool_rows",
-                            .dims = 2,
-                            .global = {(size_t)ceil_div(s.g.output[1], rows), (size_t)ceil_div(s.g.batch * s.g.channels, planes)},
-                            .local = {1, 1},
-                            .flops = problem_flops(p),
-                            .bytes = problem_bytes(p)};
-    add_options(&launch.options, p, &s);
-    text_addf(&launch.options, " -DROWS=%d -DPLANES=%d", (int)rows, (int)planes);
-    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
-    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
-    return launch_emit(&launch, p, operands, steps);
+    return emit_forward(p, &s, "pool/rows", "pool_rows", &chosen, operands, steps);
 }
 
 const solver solver_pool_rows = {
@@ -129,6 +137,73 @@ const solver solver_pool_rows = {
     .candidates = rows_candidates,
     .estimate = rows_estimate,
     .emit = rows_emit,
+};
+
+/* ---- forward, images at least a vector wide ---- */
+
+/* Of one row of results: PITCH of kernels/pool/wide.cl and what is joined. */
+static int64_t wide_floats(const conv_geometry *g)
+{
+    const int64_t read = (g->output[2] - 1) * g->stride[2] + (g->kernel[2] - 1) * g->dilation[2] + 1;
+    const int64_t there = g->pad_begin[2] + g->input[2];
+    return round_up((read > there ? read : there) + 16 * g->stride[2], 16) + g->output[2];
+}
+
+static int wide_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    const staging s = staging_of(p, device);
+    const int64_t limit = s.local_floats - s.g.output[2] - 32, each = wide_floats(&s.g);
+    int count = 0;
+    int64_t last = 0;
+    for (int64_t blocks = 1; blocks <= s.g.output[1] && count < capacity && count < 4; blocks *= 2) {
+        const int64_t rows = ceil_div(s.g.output[1], blocks);
+        if (rows == last || rows * each > (rows > 1 && LOCAL_FLOATS < limit ? LOCAL_FLOATS : limit))
+            continue;
+        last = rows;
+        tuning t = {{0}};
+        t.value[POOL_ROWS] = (int)rows;
+        t.value[POOL_PLANES] = planes_per_group(&s, device, blocks);
+        count = add_candidate(out, count, capacity, t);
+    }
+    return count;
+}
+
+static bool wide_applicable(const problem *p, const socle_device *device)
+{
+    tuning t;
+    if (p->pool.indices || !is_flat(p, device))
+        return false;
+    const conv_geometry g = conv_geometry_3d(p);
+    return g.input[2] >= 16 && g.stride[2] <= 2 && wide_candidates(p, device, &t, 1) > 0;
+}
+
+static double wide_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)t;
+    const staging s = staging_of(p, device);
+    const double combine = p->pool.maximum ? 1.5 : 1; /* cycles for a vector */
+    const double down = (double)(ceil_div(s.g.input[2], 16) * s.g.kernel[1]) * combine;
+    const double across = (double)(ceil_div(s.g.output[2], 16) * s.g.kernel[2]) * (combine + (s.g.stride[2] > 1 ? 2 : 0.5));
+    return vector_estimate(p, device, &s, (double)s.g.output[1] * (down + across + (s.g.output[2] < 16 ? 20 : 5)));
+}
+
+static socle_status wide_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                              step_list *steps)
+{
+    const staging s = staging_of(p, device);
+    tuning chosen = *t;
+    if (chosen.value[POOL_ROWS] == 0)
+        wide_candidates(p, device, &chosen, 1);
+    return emit_forward(p, &s, "pool/wide", "pool_wide", &chosen, operands, steps);
+}
+
+const solver solver_pool_wide = {
+    .name = "pool/wide",
+    .kind = PROBLEM_POOL,
+    .applicable = wide_applicable,
+    .candidates = wide_candidates,
+    .estimate = wide_estimate,
+    .emit = wide_emit,
 };
 
 /* ---- gradient ---- */
