@@ -282,6 +282,30 @@ static void write_dropout(int width, text *out)
               n, width, n, n, n, n, n, n, n, n, n, n);
 }
 
+/* exp(x) for x <= 0 within 2e-7 of it; below -87 it stays at exp(-87), about 1.6e-38. After Cephes (Moshier, expf): a polynomial
+ * for the fraction of a power of two; the power is added to the exponent, no sum of which leaves the normal numbers. */
+static void write_decay(int width, text *out)
+{
+    static const float fraction[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
+    const char *n = width_suffix(width);
+    text_addf(
+        out,
+        "static float%s decay_%d(float%s x)\n"
+        "{\n"
+        "    x = x > (float%s)(-87.0f) ? x : (float%s)(-87.0f);\n"
+        "    const float%s shifted = fma(x, (float%s)(1.44269504f), (float%s)(12582912.0f)); /* its last bits: the power */\n"
+        "    const float%s power = shifted - (float%s)(12582912.0f);\n"
+        "    const float%s r = fma(power, (float%s)(2.12194440e-4f), fma(power, (float%s)(-0.693359375f), x));\n"
+        "    float%s p = (float%s)(1.9875691500e-4f);\n",
+        n, width, n, n, n, n, n, n, n, n, n, n, n, n, n);
+    for (size_t i = 0; i < COUNT_OF(fraction); i++)
+        text_addf(out, "    p = fma(p, r, (float%s)(%.9gf));\n", n, (double)fraction[i]);
+    text_addf(out,
+              "    return as_float%s(as_int%s(fma(p, r * r, r) + (float%s)(1.0f)) + (as_int%s(shifted) << 23));\n"
+              "}\n",
+              n, n, n, n);
+}
+
 /* erf within one unit in the last place, as drivers' own is up to 15 times slower: two polynomials after N. Juffa ("Faithful
  * implementation of the error function erff", 2016), the outer one inside of an exponential. */
 static void write_error_function(int width, text *out)
@@ -301,11 +325,11 @@ static void write_error_function(int width, text *out)
         text_addf(out, "    outer = fma(outer, t, (float%s)(%.9gf));\n", n, (double)outer[i]);
     for (size_t i = 0; i < COUNT_OF(inner); i++)
         text_addf(out, "    inner = fma(inner, s, (float%s)(%.9gf));\n", n, (double)inner[i]);
-    text_addf(
-        out,
-        "    return t > (float%s)(0.927734375f) ? copysign((float%s)(1.0f) - exp(fma(outer, t, -t)), x) : fma(inner, x, x);\n"
-        "}\n",
-        n, n);
+    text_addf(out,
+              "    return t > (float%s)(0.927734375f) ? copysign((float%s)(1.0f) - decay_%d(fma(outer, t, -t)), x) : fma(inner, "
+              "x, x);\n"
+              "}\n",
+              n, n, width);
 }
 
 /* tanh within 1.3e-7 of its value, in 0.6 of the time of PoCL's own: near 0 the polynomial of Cephes (Moshier, tanhf), else from
@@ -323,10 +347,10 @@ static void write_hyperbolic_tangent(int width, text *out)
     for (size_t i = 0; i < COUNT_OF(near_zero); i++)
         text_addf(out, "    p = fma(p, s, (float%s)(%.9gf));\n", n, (double)near_zero[i]);
     text_addf(out,
-              "    const float%s far = (float%s)(1.0f) - (float%s)(2.0f) / (exp(t + t) + (float%s)(1.0f));\n"
+              "    const float%s e = decay_%d(-(t + t)), far = ((float%s)(1.0f) - e) / ((float%s)(1.0f) + e);\n"
               "    return t > (float%s)(0.625f) ? copysign(far, x) : fma(p * s, x, x);\n"
               "}\n",
-              n, n, n, n, n);
+              n, width, n, n, n);
 }
 
 static void write_element_at(socle_dtype dtype, text *out)
@@ -357,6 +381,8 @@ void needed_text_write(const needed_text *needed, text *out)
             write_round_to_half(1 << i, out);
         if (needed->dropout[i])
             write_dropout(1 << i, out);
+        if (needed->error_function[i] || needed->hyperbolic_tangent[i])
+            write_decay(1 << i, out);
         if (needed->error_function[i])
             write_error_function(1 << i, out);
         if (needed->hyperbolic_tangent[i])
