@@ -71,7 +71,8 @@ static double step_cycles(int64_t pixels, int64_t vectors)
 static double tile_cycles(const view *v, const tuning *t, int64_t pixels, int64_t vectors)
 {
     const double chunks = (double)ceil_div(v->from_blocks, t->value[BLOCKED_CHUNK]);
-    const double steps = (double)(v->c.from_channels * v->taps);
+    const double steps =
+        (double)(v->c.from_channels * v->taps) * (v->lanes == 1 ? 1.25 : 1); /* measured: plain pixels cost more */
     return pixels * vectors == 0 ? 0
                                  : steps * step_cycles(pixels, vectors) + chunks * (12 + (double)(pixels * vectors) * 1.5) +
                                        (double)(v->from_blocks * v->taps) * (v->lanes == 16 ? 2 : 1);
@@ -92,7 +93,7 @@ static double group_cycles(const view *v, const tuning *t)
     const double weights = 4.0 * (double)(slice * c->from_channels * v->taps);
     const double panel = 4.0 * (double)(16 * nv * t->value[BLOCKED_CHUNK] * v->lanes * v->taps);
     const double again = panel > 24e3 ? weights * ((double)(rows * ceil_div(columns, mr)) - 1) / 90 : 0;
-    return (double)rows * tiles + staged + again + weights / (weights > 1e6 ? 12 : 64) + 400;
+    return (double)rows * tiles + staged + again + weights / (weights > 1e6 ? 5.5 : 64) + 400;
 }
 
 static double model_cycles(const view *v, const tuning *t, int units)

@@ -91,8 +91,9 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const double output = (double)s.tiles * columns * ((double)s.points * (p->conv.layout == CONV_PLAIN ? 6 : 4) + 30);
     const double slices = (double)ceil_div(c->to_channels, v[WINOGRAD_SLICE]);
     /* A block reads all of its slice's weights. A second-level cache keeps them for the next block, unless they are too many:
-     * memory and the last level give a sixth of its rate. */
-    const double weights = (double)weight_count(c, t, &s), far = weights * 4 / 5.5, near = weights * 4 / 32;
+     * memory and the last level were measured to give a sixth of its rate, packed weights a little more. */
+    const double weights = (double)weight_count(c, t, &s), near = weights * 4 / 32;
+    const double far = weights * 4 / (v[WINOGRAD_CHUNK] > 0 ? 7 : 5);
     const bool stays = weights * 4 / slices < 1e6;
     /* Weights that a group transforms, and the sums that it takes up again for each chunk of channels. */
     const double chunks = v[WINOGRAD_CHUNK] > 0 ? ceil(channels / v[WINOGRAD_CHUNK]) : 0;
