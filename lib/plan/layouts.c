@@ -20,8 +20,8 @@ typedef enum role {
 typedef struct layouts {
     socle_device *device;
     socle_graph *graph;
+    const device_plan_options *options;
     int node_count; /* before anything is added */
-    bool always;    /* whatever it costs */
     role *roles;    /* per node */
     int *chain;     /* per node: another one of its chain, itself at the root */
     double *gain_us;
@@ -63,7 +63,11 @@ static bool describe(const layouts *l, node_id n, problem *p)
 {
     value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
     int count;
-    return problem_from_node(l->graph, n, NULL, true, p, values, &count) == SOCLE_OK;
+    if (problem_from_node(l->graph, n, NULL, true, p, values, &count) != SOCLE_OK)
+        return false;
+    p->deterministic = l->options->deterministic;
+    p->strict_accuracy = l->options->strict_accuracy;
+    return true;
 }
 
 static role role_of_anchor(const layouts *l, node_id n)
@@ -234,7 +238,7 @@ static socle_status weigh(layouts *l)
     }
     memory_free(needed_plain);
     for (node_id n = 0; n < l->node_count; n++)
-        if (l->roles[n] != ROLE_NONE && !l->always && l->gain_us[root_of(l, n)] <= 0)
+        if (l->roles[n] != ROLE_NONE && !l->options->in_blocks && l->gain_us[root_of(l, n)] <= 0)
             l->roles[n] = ROLE_NONE;
     return SOCLE_OK;
 }
@@ -390,11 +394,8 @@ static socle_status change(layouts *l)
 
 socle_status layouts_choose(socle_device *device, socle_graph *graph, const device_plan_options *options)
 {
-    layouts l = {.device = device,
-                 .graph = graph,
-                 .node_count = graph->node_count,
-                 .value_count = graph->value_count,
-                 .always = options->in_blocks};
+    layouts l = {
+        .device = device, .graph = graph, .node_count = graph->node_count, .value_count = graph->value_count, .options = options};
     if (options->training || (!options->in_blocks && !device_is_cpu_shaped(device)))
         return SOCLE_OK;
     socle_status status = SOCLE_OUT_OF_MEMORY;

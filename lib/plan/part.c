@@ -18,8 +18,10 @@ static socle_status make_training(socle_graph *graph, const socle_trainer_option
 socle_status placement_part(const placement_work *work, socle_device *device, int64_t rows, bool compact, device_plan **part)
 {
     const socle_plan_options *options = work->options;
-    const device_plan_options how = {
-        .training = work->training != NULL, .deterministic = options->deterministic, .compact = compact};
+    const device_plan_options how = {.training = work->training != NULL,
+                                     .deterministic = options->deterministic,
+                                     .strict_accuracy = options->strict_accuracy,
+                                     .compact = compact};
     socle_graph *graph = NULL;
     socle_status status = graph_clone(work->model->graph, true, &graph);
     if (status == SOCLE_OK)

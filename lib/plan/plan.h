@@ -45,7 +45,7 @@ typedef struct device_plan {
 
 typedef struct device_plan_options {
     bool training; /* weights change: nothing is prepacked that training changes */
-    bool deterministic;
+    bool deterministic, strict_accuracy;
     bool compact;   /* memory is short: weights stay as they are, nothing is prepacked */
     bool in_blocks; /* images lie in blocks of channels wherever they can, whatever it costs (layouts.c) */
     /* Called with every anchor's problem before its solver is chosen (the tuner tunes it there); may be NULL. */

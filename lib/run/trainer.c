@@ -59,6 +59,7 @@ static socle_status take_options(socle_trainer *t, const socle_trainer_options *
     t->plan_options.devices = t->options.devices;
     t->plan_options.budget_s = t->options.budget_s;
     t->plan_options.deterministic = t->options.deterministic;
+    t->plan_options.strict_accuracy = t->options.strict_accuracy;
     return SOCLE_OK;
 }
 

@@ -114,8 +114,10 @@ static socle_status make_graph(const socle_trainer *t, training_form form, const
 static socle_status plan_graph(const socle_trainer *t, socle_device *device, socle_graph *graph, bool training, bool compact,
                                const executor *lender, executor **out)
 {
-    const device_plan_options options = {
-        .training = training, .deterministic = t->options.deterministic != 0, .compact = compact};
+    const device_plan_options options = {.training = training,
+                                         .deterministic = t->options.deterministic != 0,
+                                         .strict_accuracy = t->options.strict_accuracy != 0,
+                                         .compact = compact};
     device_plan *plan = NULL;
     socle_status status = device_plan_create(device, graph, &options, &plan);
     return status == SOCLE_OK ? executor_create_sharing(plan, lender, out) : status;

@@ -149,6 +149,7 @@ typedef struct problem {
     node_id node;             /* CUSTOM */
     const epilogue *epilogue; /* NULL: none */
     bool deterministic;       /* exclude ways whose result depends on timing */
+    bool strict_accuracy;     /* exclude ways whose rounding errors are larger than those of plain sums */
 } problem;
 
 /* How B, or the weights, of a product or convolution are stored; and its results, behind the epilogue. */

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "conv_case.h"
 #include "on_devices.h"
 
 TestSuite(tunings, .timeout = 200);
@@ -117,4 +118,45 @@ static void check_search(socle_device *device)
 Test(tunings, a_search_is_stopped_resumed_and_then_known)
 {
     test_on_devices(check_search);
+}
+
+/* Winograd tiles of F(4x4) and F(6x6) round more than plain sums: they are not offered, and what was found of them is not taken.
+ */
+static void check_strict_accuracy(socle_device *device)
+{
+    const solver *solvers[16];
+    problem p = {.kind = PROBLEM_CONV,
+                 .dtype = SOCLE_FLOAT32,
+                 .conv = {conv_case_square(1, 32, 32 + 16 * device->info.index, 28, 3, 1, 1), true}};
+    problem strict = p;
+    tuning_record record = {.tuned = true, .us = 0.001};
+    tuning offered[32];
+    int large = 0, large_when_strict = 0;
+    strict.strict_accuracy = true;
+    const int count = solver_candidates(&p, device, solvers, 16);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(solvers[i]->name, "conv/winograd") != 0)
+            continue;
+        for (int k = solvers[i]->candidates(&p, device, offered, 32) - 1; k >= 0; k--)
+            if (offered[k].value[0] > 2) {
+                record.best = (way){solvers[i], offered[k]};
+                large++;
+            }
+        for (int k = solvers[i]->candidates(&strict, device, offered, 32) - 1; k >= 0; k--)
+            large_when_strict += offered[k].value[0] > 2;
+    }
+    cr_assert_eq(large_when_strict, 0);
+    if (large == 0)
+        return; /* no way of this device uses such tiles */
+    tuned best;
+    tuning_keep(device, &p, &record);
+    cr_assert_eq(tuner_best(device, &p, &best), SOCLE_OK);
+    cr_assert(way_equal(&(way){best.solver, best.tuning}, &record.best));
+    cr_assert_eq(tuner_best(device, &strict, &best), SOCLE_OK);
+    cr_assert_not(way_equal(&(way){best.solver, best.tuning}, &record.best));
+}
+
+Test(tunings, strict_accuracy_leaves_out_large_winograd_tiles)
+{
+    test_on_devices(check_strict_accuracy);
 }

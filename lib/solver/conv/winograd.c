@@ -186,7 +186,7 @@ static int winograd_candidates(const problem *p, const socle_device *device, tun
 {
     const tap_conv c = tap_conv_at(p, 0);
     ranking r = {.capacity = (int)smaller(capacity, 32)};
-    for (int f = 2; f <= 6; f += 2)
+    for (int f = 2; f <= (p->strict_accuracy ? 2 : 6); f += 2)
         rank_blocks(&r, p, device, &c, f);
     for (int i = 0; i < r.count; i++)
         out[i] = r.tunings[i];
