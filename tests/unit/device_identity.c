@@ -85,8 +85,9 @@ Test(quirks, rows_match_their_drivers_and_no_others)
                  QUIRK_LOOP_LIMIT | QUIRK_NO_EVENT_TIMER | QUIRK_FINISH_AFTER_FLUSH);
     cr_assert_eq(quirks_for("rusticl", "AMD Radeon RX 6600 (radeonsi)", ""), QUIRK_NO_EVENT_TIMER | QUIRK_FINISH_AFTER_FLUSH);
     cr_assert_eq(quirks_for("Portable Computing Language", "basic-znver4", ""),
-                 QUIRK_SMALL_MEMORY | QUIRK_COMPILES_AT_ENQUEUE | QUIRK_ONE_CALLER);
-    cr_assert_eq(quirks_for("Portable Computing Language", "pthread-znver4", ""), QUIRK_SMALL_MEMORY | QUIRK_COMPILES_AT_ENQUEUE);
+                 QUIRK_SMALL_MEMORY | QUIRK_COMPILES_AT_ENQUEUE | QUIRK_SPLIT_VECTORS | QUIRK_ONE_CALLER);
+    cr_assert_eq(quirks_for("Portable Computing Language", "pthread-znver4", ""),
+                 QUIRK_SMALL_MEMORY | QUIRK_COMPILES_AT_ENQUEUE | QUIRK_SPLIT_VECTORS);
     cr_assert_eq(quirks_for("Intel(R) OpenCL", "Intel(R) Xeon(R) Processor", "cl_khr_fp16 cl_intel_exec_by_local_thread"),
                  QUIRK_LOCAL_THREAD_QUEUE);
     cr_assert_eq(quirks_for("NVIDIA CUDA", "NVIDIA H100 80GB HBM3", "cl_khr_fp64"), 0);
