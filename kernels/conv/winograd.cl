@@ -2,12 +2,14 @@
  *
  * winograd_weights: transformed weights, [tiles of NR channels][A * A][channels][NR], once when they are constant.
  * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles.
- * With -DCHUNK=n, winograd_product takes weights as conv/pack packs them ([tiles of 16 channels][channels][9][16]) and transforms n
- * channels at a time: more arithmetic, but where weights come from memory they are four times fewer.
- * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local
- * memory, transforms the sums, turns lanes back into rows of pixels and writes them. A block is TILE_ROWS rows of TILE_COLUMNS tiles
- * of IMAGES images; in plain images its results are whole rows, one run of memory per channel. Names of the geometry as in conv/direct.cl. Images are
- * plain NCHW, or with X_LANES, Y_LANES of 16 in blocks of 16 channels (conv/blocked.cl), where nothing has to be turned. */
+ * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local memory,
+ * transforms the sums, turns lanes back into rows of pixels and writes them. With -DCHUNK=n it takes weights as conv/pack packs them ([tiles
+ * of 16 channels][channels][9][16]) and transforms them itself, a row of points and n channels at a time: more arithmetic, but where
+ * weights come from memory they are 1.8 to 7 times fewer.
+ *
+ * A block is TILE_ROWS rows of TILE_COLUMNS tiles of IMAGES images; in plain images its results are whole rows, one run of memory per
+ * channel. Names of the geometry as in conv/direct.cl. Images are plain NCHW, or with X_LANES, Y_LANES of 16 in blocks of 16 channels
+ * (conv/blocked.cl), where nothing has to be turned. */
 #include "conv/common.cl"
 #include "common/transpose.cl"
 
@@ -231,11 +233,11 @@ typedef __global const real *weight_pointer;
             acc[i][j] = first == 0 ? (real16)(0) : vload16(0, sums + point * SUMS + (m + i) * NR + j * 16);                   \
         for (int c = 0; c < blocks; c++) {                                                                                    \
             __global const real *pixels = a + (size_t)(first + c) * (TILES * 16);                                             \
-            weight_pointer b = u + U_AT((size_t)c * 16);                                                                    \
+            weight_pointer b = u + U_AT((size_t)c * 16);                                                                      \
             UNROLL_BY(4) for (int q = 0; q < 16; q++)                                                                         \
             {                                                                                                                 \
                 real16 weights[NV];                                                                                           \
-                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + U_AT(q) + j * 16);                             \
+                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + U_AT(q) + j * 16);                            \
                 UNROLL for (int i = 0; i < R; i++)                                                                            \
                 {                                                                                                             \
                     const real16 pixel = (real16)(pixels[i * 16 + q]);                                                        \
@@ -247,8 +249,10 @@ typedef __global const real *weight_pointer;
             vstore16(acc[i][j], 0, sums + point * SUMS + (m + i) * NR + j * 16);                                              \
     }
 
-/* Adds the products of `blocks` blocks of 16 channels from the block `first` on; weights: those blocks'. */
-static inline void multiply(__global const real *block, weight_pointer weights, __local real *sums, int row, int rows, int first, int blocks)
+/* The products of `rows` rows of points, of `blocks` blocks of 16 channels from the block `first` on, whose weights are given: they are
+ * added to the sums unless the first is 0. */
+static inline void multiply(__global const real *block, weight_pointer weights, __local real *sums, int row, int rows, int first,
+                            int blocks)
 {
     for (int point = row * A; point < (row + rows) * A; point++) {
         weight_pointer u = weights + (size_t)(point - row * A) * U_POINT;
