@@ -45,9 +45,12 @@ Test(conv, rows_longer_than_a_vector)
     check_all(g);
 }
 
+/* Several tunings: weights that are transformed beforehand, and such that groups transform. */
 Test(conv, winograd_tiles_over_the_border)
 {
-    check(PROBLEM_CONV, conv_case_square(1, 8, 9, 5, 3, 1, 1));
+    problem p = {
+        .kind = PROBLEM_CONV, .dtype = SOCLE_FLOAT32, .conv = {.g = conv_case_square(1, 8, 9, 5, 3, 1, 1), .w_constant = true}};
+    conv_case_check(&p, 6, 5);
 }
 
 Test(conv, gradient_of_weights_of_more_channels_than_a_block)
@@ -79,6 +82,15 @@ Test(pool, windows_of_blocks_of_channels)
     conv_case_check(&p, 0, 8);
     p.pool.maximum = false;
     conv_case_check(&p, 0, 9);
+}
+
+Test(pool, images_at_least_a_vector_wide)
+{
+    const conv_geometry strided = conv_case_square(1, 2, 2, 18, 3, 2, 1), dense = conv_case_square(1, 1, 1, 19, 3, 1, 1);
+    check_pool(PROBLEM_POOL, strided, true, false);
+    check_pool(PROBLEM_POOL, strided, false, false);
+    check_pool(PROBLEM_POOL, dense, true, false);
+    check_pool(PROBLEM_POOL, dense, false, false);
 }
 
 Test(pool, windows_and_their_gradients)
