@@ -1,5 +1,5 @@
 /* Loads and stores of vectors as whole ones. Put in front of every program on devices with QUIRK_SPLIT_VECTORS, whose own vloadn and
- * vstoren move halves or quarters: slow in themselves, and a load of the whole then waits for all of its parts. */
+ * vstoren move parts one by one (lib/device/quirks.c). */
 #define SOCLE_LOAD_AND_STORE(type, n, space)                                                                                  \
     static inline type##n __attribute__((overloadable)) socle_vload##n(size_t offset, space const type *p)                    \
     {                                                                                                                         \

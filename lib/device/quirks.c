@@ -26,9 +26,10 @@ static const quirk_row quirk_rows[] = {
      * launches take tens of milliseconds and a program's binary grows. PoCL manual, "Runtime environment variables",
      * POCL_KERNEL_CACHE. */
     {.platform = "Portable Computing Language", .quirks = QUIRK_SMALL_MEMORY | QUIRK_COMPILES_AT_ENQUEUE},
-    /* PoCL makes vstore16 of float from four stores of 4 (vstore.cl in its lib/kernel), which LLVM joins to three: 128, 128 and
-     * 256 bits. A load of 512 bits that follows cannot be served from the store buffer and waits until all are in the cache:
-     * Winograd convolution takes twice as long. PoCL 3.1 with LLVM 14 and 15, x86 with AVX-512; the machine code shows it. */
+    /* PoCL's vstore16 of float comes out as three stores, of 128, 128 and 256 bits, with two extractions; some loads are split
+     * too. Seen in the machine code of PoCL 3.1 with LLVM 15 for x86 with AVX-512. With whole vectors instead, a Winograd
+     * convolution whose kernel loads what it just stored took half the time: most likely loads of 512 bits wait until narrower
+     * stores before them have left the store buffer. */
     {.platform = "Portable Computing Language", .quirks = QUIRK_SPLIT_VECTORS},
     /* PoCL's `basic` device has one list of commands for all queues: a thread that waits may run another's commands, and clFinish
      * returns while another thread still runs one of its own. Results are then read too early. PoCL 3.1, basic_command_scheduler
