@@ -188,6 +188,7 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
 #define U_AT(c) ((c) / 4 * (A * U_POINT) + (c) % 4 * NR)
 typedef __local const real *weight_pointer;
 
+/* A case for each row: the others' arithmetic falls away at compile time. */
 #define TRANSFORM_ROW(y)                                                                                                      \
     case y:                                                                                                                   \
         for (int c = c0; c < min(c0 + CHUNK, BLOCKS16 * 16); c++)                                                             \

@@ -91,7 +91,7 @@ static inline void spread(__local const real *pixels, __local real *gradient, __
             }
 }
 #else
-#include "pool/share.cl"
+#include "pool/window.cl"
 
 static inline void spread(__local const real *share, __local real *gradient, __local real *sums)
 {

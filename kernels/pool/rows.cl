@@ -28,13 +28,7 @@
 /* Rows lie in memory as they are staged: all of a block are one run of pixels. */
 #define ONE_RUN (PW == 0 && (SW == 1 ? PITCH == IW : SW == 2 && IW % 2 == 0 && PITCH == IW / 2))
 
-#ifdef MAXIMUM
-#define EMPTY (-INFINITY)
-#define COMBINE(a, x) ((x) > (a) || (x) != (x) ? (x) : (a))
-#else
-#define EMPTY 0
-#define COMBINE(a, x) ((a) + (x))
-#endif
+#include "pool/window.cl"
 
 #define FROM_W IW
 #define PAD_VALUE EMPTY
@@ -83,10 +77,6 @@ static inline void stage_run(__global const element *image, __local real *staged
             staged[b * PLANE + i] = LOAD1(from + 2 * i + b);
 #endif
 }
-#endif
-
-#ifndef MAXIMUM
-#include "pool/share.cl"
 #endif
 
 /* Groups of work: (row blocks, blocks of PLANES images). */
@@ -143,12 +133,7 @@ __kernel void pool_rows(__global const element *restrict x, __global element *re
                     vstore16(best, 0, joined + r * OW);
             }
         }
-        if (OW < 16) {
-            int i = 0;
-            for (; i + 16 <= rows * OW; i += 16)
-                STOREV(vload16(0, joined + i), out + i);
-            for (; i < rows * OW; i++)
-                STORE1(joined[i], out + i);
-        }
+        if (OW < 16)
+            store_joined(joined, rows * OW, out);
     }
 }

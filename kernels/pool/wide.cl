@@ -10,13 +10,7 @@
 #define PLANES 2
 #endif
 
-#ifdef MAXIMUM
-#define EMPTY (-INFINITY)
-#define COMBINE(a, x) ((x) > (a) || (x) != (x) ? (x) : (a))
-#else
-#define EMPTY 0
-#define COMBINE(a, x) ((a) + (x))
-#endif
+#include "pool/window.cl"
 
 #define READ ((OW - 1) * SW + (KW - 1) * RW + 1) /* columns that windows reach, padding included */
 #define PITCH (((READ > PW + IW ? READ : PW + IW) + 16 * SW + 15) / 16 * 16)
@@ -24,9 +18,6 @@
 #define COLUMNS(p) vload16(0, p)
 #else
 #define COLUMNS(p) (real16)(vload16(0, p).even, vload16(1, p).even)
-#endif
-#ifndef MAXIMUM
-#include "pool/share.cl"
 #endif
 
 /* The image rows of the window that begins at row h0, combined. */
@@ -102,11 +93,7 @@ __kernel void pool_wide(__global const element *restrict x, __global element *re
             }
         }
 #if OW < 16
-        int i = 0;
-        for (; i + 16 <= rows * OW; i += 16)
-            STOREV(vload16(0, joined + i), out + i);
-        for (; i < rows * OW; i++)
-            STORE1(joined[i], out + i);
+        store_joined(joined, rows * OW, out);
 #endif
     }
 }

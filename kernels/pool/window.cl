@@ -1,4 +1,12 @@
-/* How many elements an average is taken over, axis by axis. */
+/* What the windows of pooling make of their pixels: -DMAXIMUM: the largest (a NaN wins), else the sum, of which an average is taken. */
+#ifdef MAXIMUM
+#define EMPTY (-INFINITY)
+#define COMBINE(a, x) ((x) > (a) || (x) != (x) ? (x) : (a))
+#else
+#define EMPTY 0
+#define COMBINE(a, x) ((a) + (x))
+#endif
+
 /* Taps of an axis that count for the average of result `at`. */
 static inline int taps_counted(int at, int taps, int stride, int dilation, int pad, int pad_end, int extent)
 {
@@ -12,4 +20,14 @@ static inline int taps_counted(int at, int taps, int stride, int dilation, int p
 #endif
     }
     return max(count, 1);
+}
+
+/* Rows shorter than a vector are joined before they are stored. */
+static inline void store_joined(__local const real *joined, int count, __global element *out)
+{
+    int i = 0;
+    for (; i + 16 <= count; i += 16)
+        STOREV(vload16(0, joined + i), out + i);
+    for (; i < count; i++)
+        STORE1(joined[i], out + i);
 }

@@ -70,10 +70,8 @@ socle_status partition_anchor_problem(const partition *p, const unit *u, const e
     /* Without the mark of inference no weight counts as constant, so nothing is prepacked. */
     const bool weights_constant = !p->options->training && !p->options->compact;
     socle_status status = problem_from_node(p->graph, u->node, e, weights_constant, described, values, count);
-    if (status == SOCLE_OK) {
-        described->deterministic = p->options->deterministic;
-        described->strict_accuracy = p->options->strict_accuracy;
-    }
+    if (status == SOCLE_OK)
+        plan_add_demands(p->options, described);
     return status;
 }
 

@@ -65,8 +65,7 @@ static bool describe(const layouts *l, node_id n, problem *p)
     int count;
     if (problem_from_node(l->graph, n, NULL, true, p, values, &count) != SOCLE_OK)
         return false;
-    p->deterministic = l->options->deterministic;
-    p->strict_accuracy = l->options->strict_accuracy;
+    plan_add_demands(l->options, p);
     return true;
 }
 

@@ -53,6 +53,13 @@ typedef struct device_plan_options {
     void *on_problem_user;
 } device_plan_options;
 
+/* What every way to run the problem has to keep to. */
+static inline void plan_add_demands(const device_plan_options *options, problem *p)
+{
+    p->deterministic = options->deterministic;
+    p->strict_accuracy = options->strict_accuracy;
+}
+
 /* Takes a bound graph (graph_bind_shapes done), simplifies it and plans it for one device. Takes ownership of graph, also on
  * failure. */
 socle_status device_plan_create(socle_device *device, socle_graph *graph, const device_plan_options *options, device_plan **plan);

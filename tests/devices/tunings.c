@@ -120,8 +120,8 @@ Test(tunings, a_search_is_stopped_resumed_and_then_known)
     test_on_devices(check_search);
 }
 
-/* Winograd tiles of F(4x4) and F(6x6) round more than plain sums: they are not offered, and what was found of them is not taken.
- */
+/* Winograd tiles of F(4x4) and F(6x6) round more than plain sums: they are not offered, and what was found of
+ * them is not taken. */
 static void check_strict_accuracy(socle_device *device)
 {
     const solver *solvers[16];

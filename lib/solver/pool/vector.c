@@ -100,20 +100,24 @@ static void add_options(text *options, const problem *p, const staging *s)
               (long long)s->phases_h, (long long)s->phase_h, (long long)s->phases_w, (long long)s->phase_w);
 }
 
-static socle_status emit_forward(const problem *p, const staging *s, const char *algorithm, const char *kernel, const tuning *t,
-                                 const solver_operands *operands, step_list *steps)
+/* The kernel of a way to pool, whose default tuning is its first candidate. */
+static socle_status emit_forward(const solver *way, const char *kernel, const problem *p, const socle_device *device,
+                                 const tuning *t, const solver_operands *operands, step_list *steps)
 {
-    const int64_t rows = t->value[POOL_ROWS], planes = t->value[POOL_PLANES];
-    solver_launch launch = {
-        .algorithm = algorithm,
-        .source = algorithm,
-        .kernel = kernel,
-        .dims = 2,
-        .global = {(size_t)ceil_div(s->g.output[1], rows), (size_t)ceil_div(s->g.batch * s->g.channels, planes)},
-        .local = {1, 1},
-        .flops = problem_flops(p),
-        .bytes = problem_bytes(p)};
-    add_options(&launch.options, p, s);
+    const staging s = staging_of(p, device);
+    tuning chosen = *t;
+    if (chosen.value[POOL_ROWS] == 0)
+        way->candidates(p, device, &chosen, 1);
+    const int64_t rows = chosen.value[POOL_ROWS], planes = chosen.value[POOL_PLANES];
+    solver_launch launch = {.algorithm = way->name,
+                            .source = way->name,
+                            .kernel = kernel,
+                            .dims = 2,
+                            .global = {(size_t)ceil_div(s.g.output[1], rows), (size_t)ceil_div(s.g.batch * s.g.channels, planes)},
+                            .local = {1, 1},
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
+    add_options(&launch.options, p, &s);
     text_addf(&launch.options, " -DROWS=%d -DPLANES=%d", (int)rows, (int)planes);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
@@ -123,11 +127,7 @@ static socle_status emit_forward(const problem *p, const staging *s, const char 
 static socle_status rows_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                               step_list *steps)
 {
-    const staging s = staging_of(p, device);
-    tuning chosen = *t;
-    if (chosen.value[POOL_ROWS] == 0)
-        rows_candidates(p, device, &chosen, 1);
-    return emit_forward(p, &s, "pool/rows", "pool_rows", &chosen, operands, steps);
+    return emit_forward(&solver_pool_rows, "pool_rows", p, device, t, operands, steps);
 }
 
 const solver solver_pool_rows = {
@@ -190,11 +190,7 @@ static double wide_estimate(const problem *p, const socle_device *device, const 
 static socle_status wide_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                               step_list *steps)
 {
-    const staging s = staging_of(p, device);
-    tuning chosen = *t;
-    if (chosen.value[POOL_ROWS] == 0)
-        wide_candidates(p, device, &chosen, 1);
-    return emit_forward(p, &s, "pool/wide", "pool_wide", &chosen, operands, steps);
+    return emit_forward(&solver_pool_wide, "pool_wide", p, device, t, operands, steps);
 }
 
 const solver solver_pool_wide = {
