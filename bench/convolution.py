@@ -5,8 +5,19 @@ import statistics
 import sys
 
 import convolution_models
+from convolution_models import Layer
 
-GRADIENTS = [(64, 56, 3, 1), (128, 28, 3, 1), (256, 14, 3, 1), (512, 7, 3, 1), (128, 56, 3, 2)]
+# What, group, the input's N x C x spatial extents, the layer.
+GRADIENTS = [("3x3, 64 at 56", "", [8, 64, 56, 56], Layer(64, 64, 3, 1, 1)), ("3x3, 128 at 28", "", [8, 128, 28, 28], Layer(128, 128, 3, 1, 1)),
+             ("3x3, 256 at 14", "", [8, 256, 14, 14], Layer(256, 256, 3, 1, 1)), ("3x3, 512 at 7", "", [8, 512, 7, 7], Layer(512, 512, 3, 1, 1)),
+             ("3x3 stride 2, 128 at 56", "", [8, 128, 56, 56], Layer(128, 128, 3, 2, 1)),
+             ("depthwise 3x3, 144 at 56", ", depthwise", [8, 144, 56, 56], Layer(144, 144, 3, 1, 1, 144)),
+             ("depthwise 3x3 stride 2, 144 at 56", ", depthwise", [8, 144, 56, 56], Layer(144, 144, 3, 2, 1, 144)),
+             ("3x3, 128 in 32 groups at 56", ", grouped", [8, 128, 56, 56], Layer(128, 128, 3, 1, 1, 32)),
+             ("1-D 3, 256 at 1024", ", 1-D and 3-D", [8, 256, 1024], Layer(256, 256, 3, 1, 1)),
+             ("1-D 9 dilated by 2, 256 at 1024", ", 1-D and 3-D", [8, 256, 1024], Layer(256, 256, 9, 1, 8, 1, 2)),
+             ("3x3x3, 32 to 64 at 16x56x56", ", 1-D and 3-D", [1, 32, 16, 56, 56], Layer(32, 64, 3, 1, 1)),
+             ("3x3x3, 64 at 8x28x28", ", 1-D and 3-D", [4, 64, 8, 28, 28], Layer(64, 64, 3, 1, 1))]
 
 
 def device_environments(bench):
@@ -82,22 +93,22 @@ def gradients(bench, devices):
     rows, wanted = [], os.environ.get("SOCLE_BENCH_ONLY", "")
     seconds = bench.args.seconds / 4
     for what, of in (("conv_input", "data"), ("conv_weight", "weights")):
-        for channels, extent, kernel, stride in GRADIENTS:
-            name = f"gradient of {of}, {kernel}x{kernel}{' stride 2' if stride > 1 else ''}, {channels} at {extent}, batch 8"
+        for described, group, x, layer in GRADIENTS:
+            name = f"gradient of {of}, {described}, batch {x[0]}"
             if wanted not in "gradient: " + name:
                 continue
-            x, w, pad = f"8x{channels}x{extent}x{extent}", f"{channels}x{kernel}x{kernel}", kernel // 2
+            dims, w = "x".join(map(str, x)), "x".join(map(str, [layer.written] + [layer.kernel] * (len(x) - 2)))
+            shape = f"{dims},{w},s{layer.stride},p{layer.pad},d{layer.dilation},g{layer.groups}"
 
             def ours(id, environment):
-                command = [bench.socle, "bench", what, "--shape", f"{x},{w},s{stride},p{pad}", "--device", id, "--json"]
-                return bench.run_json(command, env=environment)["rows"][0]
+                return bench.run_json([bench.socle, "bench", what, "--shape", shape, "--device", id, "--json"], env=environment)["rows"][0]
 
             contestants = {id: lambda id=id, e=e: ours(id, e) for id, e in devices}
-            contestants["PyTorch"] = lambda: bench.peer("torch_conv_gradient.py", of, x, w, stride, pad, seconds)
+            contestants["PyTorch"] = lambda: bench.peer("torch_conv_gradient.py", of, dims, w, layer.stride, layer.pad, layer.dilation,
+                                                        layer.groups, seconds)
             medians, labels = take_turns(bench, contestants)
             best = min((d for d, _ in devices if d in medians), key=lambda d: medians[d])
-            operations = 2 * 8 * channels * channels * kernel * kernel * ((extent - 1) // stride + 1) ** 2
-            rows.append((name, f"gradient of {of}", operations, medians, labels[best]["algorithm"]))
+            rows.append((name, f"gradient of {of}{group}", layer.operations(x[0], x[2:]), medians, labels[best]["algorithm"]))
     if rows:
         table("Gradients, ms (GFLOP/s)", rows, [d for d, _ in devices], ["PyTorch"])
 

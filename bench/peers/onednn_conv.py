@@ -11,7 +11,7 @@ import time
 os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
 library = ctypes.CDLL("libdnnl.so.2")
 F32, FORWARD_INFERENCE, ANY, CPU = 3, 96, 1, 1
-DIRECT, WINOGRAD = 0x1, 0x2
+DIRECT, WINOGRAD, TRANSPOSED = 0x1, 0x2, 0x9  # the transposed ones' numbers are 9 higher
 QUERY_SRC, QUERY_WEIGHTS, QUERY_DST = 129, 131, 133
 ARG_SRC, ARG_DST, ARG_WEIGHTS = 1, 17, 33
 pointer = ctypes.c_void_p
@@ -58,29 +58,31 @@ class Library:
         (ctypes.c_float * count).from_address(data.value)[:] = [0.01] * count  # no denormals
         return made
 
-    def layer(self, algorithm, n, height, width, c, k, size, stride, pad, groups):
-        h, w = (height + 2 * pad - size) // stride + 1, (width + 2 * pad - size) // stride + 1
-        weights = [groups, k // groups, c // groups, size, size] if groups > 1 else [k, c, size, size]
-        x, y, filters, op, plan = layout([n, c, height, width]), layout([n, k, h, w]), layout(weights), description(), pointer()
-        pads = numbers([pad, pad])
-        check(library.dnnl_convolution_forward_desc_init(op, FORWARD_INFERENCE, algorithm, x, filters, None, y, numbers([stride, stride]), pads, pads))
+    def layer(self, algorithm, batch, extents, c, k, size, stride, pad, groups, dilation, transposed):
+        axes, reach = len(extents), (size - 1) * dilation
+        written = [(e - 1) * stride - 2 * pad + reach + 1 if transposed else (e + 2 * pad - reach - 1) // stride + 1 for e in extents]
+        weights = ([groups, k // groups, c // groups] if groups > 1 else [k, c]) + [size] * axes
+        x, y, filters, op, plan = layout([batch, c, *extents]), layout([batch, k, *written]), layout(weights), description(), pointer()
+        pads, strides, dilates = numbers([pad] * axes), numbers([stride] * axes), numbers([dilation - 1] * axes)
+        describe = library.dnnl_dilated_deconvolution_forward_desc_init if transposed else library.dnnl_dilated_convolution_forward_desc_init
+        check(describe(op, FORWARD_INFERENCE, algorithm + (TRANSPOSED if transposed else 0), x, filters, None, y, strides, dilates, pads, pads))
         check(library.dnnl_primitive_desc_create(ctypes.byref(plan), op, None, self.engine, None))
         primitive = pointer()
         check(library.dnnl_primitive_create(ctypes.byref(primitive), plan))
         memories = [(kind, self.memory(library.dnnl_primitive_desc_query_md(plan, query, 0)))
                     for kind, query in ((ARG_SRC, QUERY_SRC), (ARG_WEIGHTS, QUERY_WEIGHTS), (ARG_DST, QUERY_DST))]
-        return (primitive, (Argument * 3)(*[Argument(kind, memory) for kind, memory in memories])), h, w
+        return (primitive, (Argument * 3)(*[Argument(kind, memory) for kind, memory in memories])), written
 
 
 def build(onednn, algorithm, text):
     kind, x, *layers = text.split(",")
-    n, _, height, width = map(int, x.split("x"))
+    batch, _, *extents = map(int, x.split("x"))
     made = []
     for layer in layers:
-        primitive, h, w = onednn.layer(algorithm, n, height, width, *map(int, layer.split(":")))
+        primitive, written = onednn.layer(algorithm, batch, extents, *map(int, layer.split(":")))
         made.append(primitive)
         if kind == "chain":
-            height, width = h, w
+            extents = written
     return made
 
 
