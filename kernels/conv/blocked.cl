@@ -3,7 +3,7 @@
  *
  * A group computes ROWS rows x COLUMNS columns of one image for SLICE result channels. The rows that it reads are staged in local
  * memory, widened and zero padded, once for all result channels, BLOCK blocks of channels at a time; where nothing is padded and
- * no pixel is read twice (1x1), they are read in place. A register tile holds MR pixels x NV vectors of sums; weights were packed
+ * every pixel is read once (1x1 of stride 1), they are read in place. A register tile holds MR pixels x NV vectors of sums; weights were packed
  * in the order in which it needs them (blocked_weights).
  *
  * LANES 16: x is in blocks; 1: x is plain [batch][channels][height][width], as the first convolution of a network finds it. Names
@@ -55,10 +55,12 @@
 #define TAIL_R (TO_W % MR)             /* pixels at the end of a row */
 #define FROM_BLOCKS (FROM_CHANNELS / LANES)
 #define CHUNKS ((FROM_BLOCKS + BLOCK - 1) / BLOCK)
-#define STAGED_H ((ROWS - 1) * SH + (KH - 1) * RH + 1)
-#define STAGED_W ((COLUMNS - 1) * SW + (KW - 1) * RW + 1)
+#define APART_H (KH == 1 ? SH : 1) /* rows and columns that are staged: where there is one tap, the others are not read */
+#define APART_W (KW == 1 ? SW : 1)
+#define STAGED_H (((ROWS - 1) * SH + (KH - 1) * RH) / APART_H + 1)
+#define STAGED_W (((COLUMNS - 1) * SW + (KW - 1) * RW) / APART_W + 1)
 #define TAPS (KH * KW)
-#define IN_PLACE (LANES == 16 && STORAGE == FLOAT32 && TAPS == 1 && PH == 0 && PW == 0)
+#define IN_PLACE (LANES == 16 && STORAGE == FLOAT32 && TAPS == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0)
 #define TO_BLOCKS (TO_CHANNELS / 16)
 #define PLANE (FROM_H * FROM_W * LANES)
 
@@ -89,22 +91,23 @@ typedef __local const real *pixel_pointer;
 /* One row from column x0 on, zero where it lies outside of the image. */
 static inline void stage_row(__global const element *row, __local real *to, int x0)
 {
-    const int first = min(max(-x0, 0), STAGED_W), end = max(min(STAGED_W, FROM_W - x0), first);
+    const int before = (max(-x0, 0) + APART_W - 1) / APART_W, inside = (max(FROM_W - x0, 0) + APART_W - 1) / APART_W;
+    const int first = min(before, STAGED_W), end = max(min(STAGED_W, inside), first);
 #if LANES == 16
     for (int x = 0; x < first; x++)
         vstore16((real16)(0), 0, to + x * 16);
     for (int x = first; x < end; x++)
-        vstore16(LOADV(row + (x0 + x) * 16), 0, to + x * 16);
+        vstore16(LOADV(row + (x0 + x * APART_W) * 16), 0, to + x * 16);
     for (int x = end; x < STAGED_W; x++)
         vstore16((real16)(0), 0, to + x * 16);
 #else
     for (int x = 0; x < first; x++)
         to[x] = 0;
     int x = first;
-    for (; x + 16 <= end; x += 16)
+    for (; APART_W == 1 && x + 16 <= end; x += 16)
         vstore16(LOADV(row + x0 + x), 0, to + x);
     for (; x < end; x++)
-        to[x] = LOAD1(row + x0 + x);
+        to[x] = LOAD1(row + x0 + x * APART_W);
     for (x = end; x < STAGED_W; x++)
         to[x] = 0;
 #endif
@@ -114,7 +117,7 @@ static void stage(__global const element *x, __local real *staged, int y0, int x
 {
     for (int c = 0; c < blocks; c++)
         for (int q = 0; q < STAGED_H; q++) {
-            const int h = y0 + q;
+            const int h = y0 + q * APART_H;
             __local real *to = staged + c * BLOCK_PITCH + q * ROW_PITCH;
             if (h >= 0 && h < FROM_H) {
                 stage_row(x + (size_t)c * PLANE + (size_t)h * (FROM_W * LANES), to, x0);
@@ -137,7 +140,7 @@ static void stage(__global const element *x, __local real *staged, int y0, int x
         UNROLL for (int j = 0; j < V; j++) weights[j] = vload16(0, (w) + j * 16);                                             \
         UNROLL for (int i = 0; i < R; i++)                                                                                    \
         {                                                                                                                     \
-            const real16 pixel = (real16)((a)[i * (SW * LANES)]);                                                             \
+            const real16 pixel = (real16)((a)[i * (SW / APART_W * LANES)]);                                                   \
             UNROLL for (int j = 0; j < V; j++) acc[i][j] = fma(pixel, weights[j], acc[i][j]);                                 \
         }                                                                                                                     \
     }
@@ -192,10 +195,10 @@ static void stage(__global const element *x, __local real *staged, int y0, int x
 /* All pixels of a group for V vectors of channels. */
 #define PIXELS(V)                                                                                                             \
     for (int r = 0; r < rows; r++) {                                                                                          \
-        pixel_pointer x = pixels + r * (SH * ROW_PITCH);                                                                      \
+        pixel_pointer x = pixels + r * (SH / APART_H * ROW_PITCH);                                                            \
         size_t index = at_first + (size_t)r * (TO_W * 16);                                                                    \
         int p = 0;                                                                                                            \
-        for (; p + MR <= columns; p += MR, x += MR * SW * LANES, index += MR * 16) {                                          \
+        for (; p + MR <= columns; p += MR, x += MR * (SW / APART_W) * LANES, index += MR * 16) {                              \
             TILE(MR, V)                                                                                                       \
             sums += MR * V * 16;                                                                                              \
         }                                                                                                                     \

@@ -188,21 +188,27 @@ static void add_gain_of_anchor(layouts *l, node_id n)
     l->gain_us[root_of(l, n)] += before >= 0 && after >= 0 ? before - after : -1e9;
 }
 
-/* A launch that reads and writes the image; transposing is slower than copying. */
+/* A launch that reads and writes the image. */
 static double turning_us(const layouts *l, value_id value)
 {
-    return profile_estimate_us(profile_get(l->device), 0, 3.0 * (double)graph_type_bytes(type_of(l, value)));
+    return profile_estimate_us(profile_get(l->device), 0, 2.0 * (double)graph_type_bytes(type_of(l, value)));
 }
 
-/* Images that enter the chain of node n from outside (a plain input of a convolution of few channels does not). */
-static void subtract_entries(layouts *l, node_id n)
+/* Images that enter the chain of node n from outside (a plain input of a convolution of few channels does not). Each is turned
+ * once, however many read it: entered[value] is the root of the last chain, plus 1, that paid for it. */
+static void subtract_entries(layouts *l, node_id n, int *entered)
 {
     const graph_node *node = &l->graph->nodes[n];
     const int images = l->roles[n] == ROLE_ANCHOR || l->roles[n] == ROLE_REDUCTION ? 1 : node->input_count;
-    for (int i = 0; i < images; i++)
-        if (is_image(l, node->inputs[i]) && maker_in_chain(l, node->inputs[i]) == GRAPH_NONE &&
-            !is_per_channel(l, node->inputs[i], type_of(l, node->outputs[0])))
-            l->gain_us[root_of(l, n)] -= turning_us(l, node->inputs[i]);
+    const int root = root_of(l, n);
+    for (int i = 0; i < images; i++) {
+        const value_id input = node->inputs[i];
+        if (!is_image(l, input) || entered[input] == root + 1 || maker_in_chain(l, input) != GRAPH_NONE ||
+            is_per_channel(l, input, type_of(l, node->outputs[0])))
+            continue;
+        l->gain_us[root] -= turning_us(l, input);
+        entered[input] = root + 1;
+    }
 }
 
 /* needed_plain: per value, read by a node outside of all chains, or an output of the graph. */
@@ -221,8 +227,10 @@ static void find_needed_plain(const layouts *l, bool *needed_plain)
 static socle_status weigh(layouts *l)
 {
     bool *needed_plain = memory_alloc_array((size_t)l->value_count, sizeof(*needed_plain));
-    if (needed_plain == NULL)
-        return SOCLE_OUT_OF_MEMORY;
+    int *entered = memory_alloc_array((size_t)l->value_count, sizeof(*entered));
+    socle_status status = SOCLE_OUT_OF_MEMORY;
+    if (needed_plain == NULL || entered == NULL)
+        goto cleanup;
     for (node_id n = 0; n < l->node_count; n++)
         if (l->roles[n] == ROLE_ANCHOR)
             add_gain_of_anchor(l, n);
@@ -230,16 +238,19 @@ static socle_status weigh(layouts *l)
     for (node_id n = 0; n < l->node_count; n++) {
         if (l->roles[n] == ROLE_NONE)
             continue;
-        subtract_entries(l, n);
+        subtract_entries(l, n, entered);
         const value_id output = l->graph->nodes[n].outputs[0];
         if (l->roles[n] != ROLE_REDUCTION && needed_plain[output])
             l->gain_us[root_of(l, n)] -= turning_us(l, output);
     }
-    memory_free(needed_plain);
     for (node_id n = 0; n < l->node_count; n++)
         if (l->roles[n] != ROLE_NONE && !l->options->in_blocks && l->gain_us[root_of(l, n)] <= 0)
             l->roles[n] = ROLE_NONE;
-    return SOCLE_OK;
+    status = SOCLE_OK;
+cleanup:
+    memory_free(entered);
+    memory_free(needed_plain);
+    return status;
 }
 
 /* ---- the change ---- */

@@ -29,8 +29,8 @@ static view view_of(const problem *p)
     tap_conv *c = &v.c;
     v.taps = tap_conv_taps(c);
     v.from_blocks = c->from_channels / v.lanes;
-    const bool reads_once = v.taps == 1 && c->pad[1] == 0 && c->pad[2] == 0;
-    if (reads_once && c->stride[1] == 1 && c->stride[2] == 1 && c->to[1] == c->from[1] && c->to[2] == c->from[2]) {
+    const bool reads_once = v.taps == 1 && c->pad[1] == 0 && c->pad[2] == 0 && c->stride[1] == 1 && c->stride[2] == 1;
+    if (reads_once && c->to[1] == c->from[1] && c->to[2] == c->from[2]) {
         c->to[2] = c->from[2] = c->tensor[2] = c->from[1] * c->from[2];
         c->to[1] = c->from[1] = c->tensor[1] = 1;
     }
@@ -48,11 +48,16 @@ static bool blocked_applicable(const problem *p, const socle_device *device)
 
 /* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
 
+/* Positions of an axis that are staged for `results` of them; a single tap leaves out those between the strides. */
+static int64_t staged_extent(const tap_conv *c, int axis, int64_t results)
+{
+    return c->kernel[axis] == 1 ? results : (results - 1) * c->stride[axis] + (c->kernel[axis] - 1) * c->dilation[axis] + 1;
+}
+
 static int64_t staged_floats(const view *v, const tuning *t)
 {
-    const tap_conv *c = &v->c;
-    const int64_t rows = (t->value[BLOCKED_ROWS] - 1) * c->stride[1] + (c->kernel[1] - 1) * c->dilation[1] + 1;
-    const int64_t columns = (t->value[BLOCKED_COLUMNS] - 1) * c->stride[2] + (c->kernel[2] - 1) * c->dilation[2] + 1;
+    const int64_t rows = staged_extent(&v->c, 1, t->value[BLOCKED_ROWS]);
+    const int64_t columns = staged_extent(&v->c, 2, t->value[BLOCKED_COLUMNS]);
     return v->in_place ? 0 : t->value[BLOCKED_CHUNK] * rows * columns * v->lanes;
 }
 
