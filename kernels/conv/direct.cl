@@ -10,7 +10,8 @@
  *
  * FROM: what is read; TO: what is computed, T of a row of results; the results lie in a tensor [.][Y_D][Y_H][Y_W] at multiples
  * of Y_STEP from Y_FIRST: the gradient of the data is computed phase by phase (tap_conv_phase), a forward pass has
- * step 1. */
+ * step 1. JOINED phases of columns (tap_conv_joined) are computed one after the other from the same staged rows, each with
+ * weights of its own, and written together: their results lie side by side. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
@@ -65,14 +66,20 @@
 #define SLICE TO_CHANNELS /* result channels of a work-group; a multiple of MR unless it is all */
 #endif
 
+#ifndef JOINED
+#define JOINED 1
+#define JOINED_TAPS KW /* of each: KW, KW - 1 (JOINED_FEWER: of some, and not 0) or 0 */
+#define JOINED_AT 0    /* columns from the first staged one to a phase's first */
+#define SHIFT_W ((KW > 0 ? KW - 1 : 0) * RW / SW) /* the same along the row */
+#endif
 #define SHIFT_H ((KH > 0 ? KH - 1 : 0) * RH / SH)            /* rows below its own that a result reads, in its phase's plane */
 #define PLANE ((ROWS + SHIFT_H) * PITCH)
 #define CHANNEL (KD * PHASES_H * PHASES_W * PLANE)           /* staged floats of one channel */
 #define VECTORS (((ROWS - 1) * PITCH + TO_W + 15) / 16)
-#define STAGED ((BLOCK * CHANNEL + 32 + (KW > 0 ? KW - 1 : 0) * RW / SW + 15) / 16 * 16)
+#define STAGED ((BLOCK * CHANNEL + 32 + SHIFT_W + 15) / 16 * 16)
 #define BLOCKS ((FROM_CHANNELS + BLOCK - 1) / BLOCK)
 #define SUM_CHANNELS (BLOCKS > 1 ? (SLICE + MR - 1) / MR * MR : MR)
-#define TAPS (KD * KH * KW)
+#define SUMS (SUM_CHANNELS * VECTORS * 16) /* floats of one phase */
 #define TILES ((TO_CHANNELS + MR - 1) / MR)
 #define ROW_OFFSET(kh) (((kh) * RH % SH / PHASE_H) * PHASES_W * PLANE + (kh) * RH / SH * PITCH)
 #define COLUMN_OFFSET(kw) (((kw) * RW % SW / PHASE_W) * PLANE + (kw) * RW / SW)
@@ -117,61 +124,113 @@ static inline void stage(__global const element *image, __global const element *
         }                                                                                                                     \
     }
 
-/* channels x taps: x at the tile's first pixel of the block's first channel, w at the tile's first weight of that channel */
-#if TAPS == 1
-#define PRODUCT(R, V)                                                                                                         \
-    _Pragma("unroll 4") for (int c = 0; c < channels; c++) STEP(R, V, x + c * CHANNEL, w + c * MR)
-#else
-#define PRODUCT(R, V)                                                                                                         \
-    for (int c = 0; c < channels * KD; c++)                                                                                   \
-        for (int kh = 0; kh < KH; kh++) {                                                                                     \
-            __local const real *row = x + c * (PHASES_H * PHASES_W * PLANE) + ROW_OFFSET(kh);                                 \
-            _Pragma("unroll 8") for (int kw = 0; kw < KW; kw++) STEP(R, V, row + COLUMN_OFFSET(kw), w + kw * MR)              \
-            w += KW * MR;                                                                                                     \
-        }
-#endif
+/* channels x taps: x at the tile's first pixel of the block's first channel, w at the tile's first weight of that channel; K taps
+ * in a row */
+#define PRODUCT(R, V, K)                                                                                                      \
+    if (KD * KH * (K) == 1) {                                                                                                 \
+        _Pragma("unroll 4") for (int c = 0; c < channels; c++) STEP(R, V, x + c * CHANNEL, w + c * MR)                        \
+    } else {                                                                                                                  \
+        for (int c = 0; c < channels * KD; c++)                                                                               \
+            for (int kh = 0; kh < KH; kh++) {                                                                                 \
+                __local const real *row = x + c * (PHASES_H * PHASES_W * PLANE) + ROW_OFFSET(kh);                             \
+                _Pragma("unroll 8") for (int kw = 0; kw < (K); kw++) STEP(R, V, row + COLUMN_OFFSET(kw), w + kw * MR)         \
+                w += (K)*MR;                                                                                                  \
+            }                                                                                                                 \
+    }
 
-#define TILE(R, V)                                                                                                            \
+#define TILE(R, V, K)                                                                                                         \
     {                                                                                                                         \
         real16 acc[R][V];                                                                                                     \
         LOAD_SUMS(R, V)                                                                                                       \
-        PRODUCT(R, V)                                                                                                         \
+        PRODUCT(R, V, K)                                                                                                      \
         UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++)                                                 \
             vstore16(acc[i][j], 0, sum + i * (VECTORS * 16) + j * 16);                                                        \
     }
 
-/* All pixels of R channels. */
-#define PIXELS(R)                                                                                                             \
-    for (int v = 0; v < VECTORS / NV * NV; v += NV) {                                                                         \
-        __local const real *x = staged + v * 16;                                                                              \
-        __global const real *w = weights;                                                                                     \
-        __local real *sum = sums + v * 16;                                                                                    \
-        TILE(R, NV)                                                                                                           \
-    }                                                                                                                         \
-    REMAINDER(R)
 #if VECTORS % NV
-#define REMAINDER(R)                                                                                                          \
+#define REMAINDER(R, K)                                                                                                       \
     {                                                                                                                         \
         __local const real *x = staged + VECTORS / NV * NV * 16;                                                              \
         __global const real *w = weights;                                                                                     \
         __local real *sum = sums + VECTORS / NV * NV * 16;                                                                    \
-        TILE(R, (VECTORS % NV))                                                                                               \
+        TILE(R, (VECTORS % NV), K)                                                                                            \
     }
 #else
-#define REMAINDER(R)
+#define REMAINDER(R, K)
 #endif
 
-static void multiply(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels)
+/* All pixels of R channels. */
+#define MULTIPLY(name, R, K)                                                                                                  \
+    static void name(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels)   \
+    {                                                                                                                         \
+        for (int v = 0; v < VECTORS / NV * NV; v += NV) {                                                                     \
+            __local const real *x = staged + v * 16;                                                                          \
+            __global const real *w = weights;                                                                                 \
+            __local real *sum = sums + v * 16;                                                                                \
+            TILE(R, NV, K)                                                                                                    \
+        }                                                                                                                     \
+        REMAINDER(R, K)                                                                                                       \
+    }
+
+MULTIPLY(multiply, MR, KW)
+#ifdef JOINED_FEWER
+MULTIPLY(multiply_fewer, MR, (KW - 1))
+#endif
+#define REST (TO_CHANNELS % MR) /* channels of the last tile, where they are fewer */
+#if REST
+MULTIPLY(multiply_rest, REST, KW)
+#ifdef JOINED_FEWER
+MULTIPLY(multiply_fewer_rest, REST, (KW - 1))
+#endif
+#endif
+
+/* What a tile of channels adds with `taps` taps in a row. */
+static inline void add_products(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels,
+                                int taps, bool rest)
 {
-    PIXELS(MR)
+#if JOINED > 1
+    if (taps == 0) {
+        for (int i = 0; i < MR * VECTORS * 16 && block == 0; i += 16)
+            vstore16((real16)(0), 0, sums + i);
+        return;
+    }
+#ifdef JOINED_FEWER
+    if (taps < KW) {
+#if REST
+        if (rest)
+            multiply_fewer_rest(staged, weights, sums, block, channels);
+        else
+#endif
+            multiply_fewer(staged, weights, sums, block, channels);
+        return;
+    }
+#endif
+#endif
+#if REST
+    if (rest)
+        multiply_rest(staged, weights, sums, block, channels);
+    else
+#endif
+        multiply(staged, weights, sums, block, channels);
 }
 
-#if TO_CHANNELS % MR
-static void multiply_rest(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels)
+/* One row of results from those of the phases, `apart` floats apart. */
+static inline void interleave(__local const real *row, int apart, __local real *line)
 {
-    PIXELS((TO_CHANNELS % MR))
-}
+#if JOINED == 2
+    for (int i = 0; i < TO_W; i += 16) {
+        const real16 a = vload16(0, row + i), b = vload16(0, row + apart + i);
+        vstore16((real16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7), 0,
+                 line + 2 * i);
+        vstore16((real16)(a.s8, b.s8, a.s9, b.s9, a.sa, b.sa, a.sb, b.sb, a.sc, b.sc, a.sd, b.sd, a.se, b.se, a.sf, b.sf), 0,
+                 line + 2 * i + 16);
+    }
+#else
+    for (int q = 0; q < JOINED; q++)
+        for (int i = 0; i < TO_W; i++)
+            line[i * JOINED + q] = row[q * apart + i];
 #endif
+}
 
 /* Rows of results follow each other in y without gaps. */
 #define DENSE (Y_STEP_W == 1 && Y_STEP_H == 1 && Y_W == TO_W)
@@ -183,7 +242,11 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
                           __global element *restrict y, int offset EPILOGUE_PARAMS)
 {
     __local real staged[STAGED] __attribute__((aligned(64)));
-    __local real sums[SUM_CHANNELS * VECTORS * 16 + 16] __attribute__((aligned(64)));
+    __local real sums[JOINED * SUMS + 16] __attribute__((aligned(64)));
+#if JOINED > 1
+    __local real line[(TO_W + 15) / 16 * 16 * JOINED] __attribute__((aligned(64)));
+    const int taps_of[] = {JOINED_TAPS}, at_of[] = {JOINED_AT};
+#endif
 #if DENSE && TO_W < 16 && PITCH != TO_W
     __local real joined[ROWS * TO_W + 16] __attribute__((aligned(64)));
 #endif
@@ -202,13 +265,18 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
         for (int o = first; o < end; o += MR) {
             __local real *tile_sums = BLOCKS > 1 ? sums + (o - first) * (VECTORS * 16) : sums;
             const size_t tile = (size_t)group * TILES + o / MR;
-            __global const real *weights = packed + offset + (tile * FROM_CHANNELS + c0) * (TAPS * MR);
-#if TO_CHANNELS % MR
-            if (o + MR > TO_CHANNELS)
-                multiply_rest(staged, weights, tile_sums, block, channels);
-            else
+#if JOINED > 1
+            __global const real *weights = packed + offset;
+            for (int q = 0; q < JOINED; q++) {
+                const int taps = KD * KH * taps_of[q];
+                add_products(staged + at_of[q], weights + (tile * FROM_CHANNELS + c0) * (taps * MR), tile_sums + q * SUMS, block,
+                             channels, taps_of[q], o + MR > TO_CHANNELS);
+                weights += (size_t)GROUPS * TILES * FROM_CHANNELS * (taps * MR);
+            }
+#else
+            add_products(staged, packed + offset + (tile * FROM_CHANNELS + c0) * (KD * KH * KW * MR), tile_sums, block, channels,
+                         KW, o + MR > TO_CHANNELS);
 #endif
-                multiply(staged, weights, tile_sums, block, channels);
             if (block < BLOCKS - 1)
                 continue;
             for (int i = 0; i < min(MR, TO_CHANNELS - o); i++) {
@@ -216,7 +284,17 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
                 const int channel = group * TO_CHANNELS + o + i;
                 const size_t plane = ((size_t)n * (GROUPS * TO_CHANNELS) + channel) * Y_D + Y_FIRST_D + (size_t)od * Y_STEP_D;
                 const size_t index = plane * (Y_H * Y_W) + (size_t)(Y_FIRST_H + y0 * Y_STEP_H) * Y_W + Y_FIRST_W;
-#if !DENSE
+#if JOINED > 1
+                for (int r = 0; r < rows; r++) {
+                    const size_t at = index + (size_t)r * (Y_STEP_H * Y_W);
+                    interleave(row + r * PITCH, SUMS, line);
+                    int p = -Y_FIRST_W;
+                    for (; p + 16 <= Y_W - Y_FIRST_W; p += 16)
+                        STOREV(EPILOGUE16(vload16(0, line + p), at + p, channel), y + at + p);
+                    for (; p < Y_W - Y_FIRST_W; p++)
+                        STORE1(EPILOGUE1(line[p], at + p, channel), y + at + p);
+                }
+#elif !DENSE
                 for (int r = 0; r < rows; r++)
                     for (int p = 0; p < TO_W; p++) {
                         const size_t at = index + (size_t)r * (Y_STEP_H * Y_W) + (size_t)p * Y_STEP_W;

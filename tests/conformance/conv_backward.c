@@ -56,6 +56,20 @@ Test(conv_input, input_rows_that_no_window_reads_get_zero)
     check(PROBLEM_CONV_INPUT, g, SOCLE_FLOAT32, 51);
 }
 
+/* Phases of a row that are computed together: with different numbers of taps, some with none, and offsets of their own. */
+Test(conv_input, phases_of_a_row_match_the_reference)
+{
+    static const int64_t kernel[] = {4, 3, 9}, stride[] = {3, 2, 8}, dilation[] = {1, 2, 3}, extent[] = {41, 22, 30};
+    for (int i = 0; i < 3; i++) {
+        conv_geometry g = conv_case_square(1, 9, 5, extent[i], kernel[i], stride[i], 1);
+        g.input[0] = 9;
+        g.kernel[0] = 2;
+        g.dilation[1] = dilation[i];
+        cr_assert(conv_case_finish(&g));
+        check(PROBLEM_CONV_INPUT, g, SOCLE_FLOAT32, 52 + (uint64_t)i);
+    }
+}
+
 Test(conv_weight, random_geometries_match_the_reference)
 {
     check_random(PROBLEM_CONV_WEIGHT, SOCLE_FLOAT32, 3000, 4);

@@ -153,6 +153,6 @@ Test(conv_graph, epilogues_of_convolutions_are_applied_once_to_every_element, .t
 
 Test(conv_graph, epilogues_of_transposed_convolutions_are_applied_once_to_every_element, .timeout = 300)
 {
-    check_layer(conv_case_square(2, 10, 7, 9, 3, 2, 1), PROBLEM_CONV_INPUT, SOCLE_FLOAT32);
+    check_layer(conv_case_square(2, 10, 7, 19, 3, 2, 1), PROBLEM_CONV_INPUT, SOCLE_FLOAT32);
     check_layer(conv_case_square(2, 5, 7, 20, 2, 1, 0), PROBLEM_CONV_INPUT, SOCLE_BFLOAT16);
 }

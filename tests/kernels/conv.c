@@ -45,6 +45,18 @@ Test(conv, rows_longer_than_a_vector)
     check_all(g);
 }
 
+/* Phases of a row with two taps, one and none. */
+Test(conv, gradient_of_strided_rows_longer_than_a_vector)
+{
+    conv_geometry g = conv_case_square(1, 2, 1, 20, 3, 2, 1);
+    g.input[0] = 1;
+    cr_assert(conv_case_finish(&g));
+    check(PROBLEM_CONV_INPUT, g);
+    g.dilation[1] = 2;
+    cr_assert(conv_case_finish(&g));
+    check(PROBLEM_CONV_INPUT, g);
+}
+
 /* Several tunings: weights that are transformed beforehand, and such that groups transform. */
 Test(conv, winograd_tiles_over_the_border)
 {

@@ -1,5 +1,6 @@
 /* conv/direct and conv_input/direct: convolution on CPUs with register tiles of channels x neighbouring pixels
- * (kernels/conv/direct.cl). The gradient of the data runs the same kernel once for each phase of the stride. Weights are packed
+ * (kernels/conv/direct.cl). The gradient of the data runs the same kernel once for each phase of the stride (of rows: phases of
+ * columns are joined). Weights are packed
  * once when they are constant, else in front of every run. */
 #include "direct.h"
 
@@ -35,8 +36,8 @@ static size_t packed_bytes(const problem *p, const socle_device *device, const t
 {
     const tuning resolved = resolve(p, device, t);
     int64_t count = 0;
-    for (int64_t i = 0; i < tap_conv_phases(p); i++) {
-        const tap_conv c = tap_conv_at(p, i);
+    for (int64_t i = 0; i < tap_conv_parts(p); i++) {
+        const tap_conv c = tap_conv_part(p, i);
         count += tap_conv_packed_count(&c, resolved.value[DIRECT_CHANNELS]);
     }
     return (size_t)(count > 0 ? count : 1) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float));
@@ -83,8 +84,8 @@ static socle_status direct_prepare(const problem *p, const socle_device *device,
 
 /* ---- the convolution ---- */
 
-static socle_status emit_phase(const problem *p, const tap_conv *c, const tuning *chosen, const solver_operands *operands,
-                               int packed, int64_t offset, step_list *steps)
+static socle_status emit_part(const problem *p, const tap_conv *c, const tuning *chosen, const solver_operands *operands,
+                              int packed, int64_t offset, step_list *steps)
 {
     tuning t = *chosen;
     if (t.value[DIRECT_ROWS] > c->to[1])
@@ -118,10 +119,10 @@ static socle_status direct_emit(const problem *p, const socle_device *device, co
     const int packed = p->conv.w_constant ? operands->prepared : operands->workspace;
     socle_status status = p->conv.w_constant ? SOCLE_OK : pack(p, &resolved, operands, packed, steps);
     int64_t offset = 0;
-    for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
-        const tap_conv c = tap_conv_at(p, i);
+    for (int64_t i = 0; i < tap_conv_parts(p) && status == SOCLE_OK; i++) {
+        const tap_conv c = tap_conv_part(p, i);
         if (conv_volume(c.to) > 0)
-            status = emit_phase(p, &c, &resolved, operands, packed, offset, steps);
+            status = emit_part(p, &c, &resolved, operands, packed, offset, steps);
         offset += tap_conv_packed_count(&c, resolved.value[DIRECT_CHANNELS]);
     }
     return status;

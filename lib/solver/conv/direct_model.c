@@ -8,7 +8,7 @@
 typedef struct model {
     const socle_device *device;
     tap_conv c;
-    int64_t pitch, shift, read_phases;
+    int64_t pitch, shift, read_phases, joined;
     int units;
     int64_t local_floats;
 } model;
@@ -21,7 +21,8 @@ static int64_t smaller(int64_t a, int64_t b)
 static model model_of(const problem *p, const socle_device *device, int64_t number)
 {
     int64_t apart;
-    model m = {.device = device, .c = tap_conv_at(p, number)};
+    model m = {.device = device, .c = tap_conv_part(p, number)};
+    m.joined = m.c.joined > 0 ? m.c.joined : 1;
     m.pitch = tap_conv_pitch(&m.c);
     m.shift = tap_conv_shift(&m.c, 1);
     m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
@@ -48,7 +49,8 @@ static int64_t used_floats(const model *m, const tuning *t)
 {
     const int64_t rows = t->value[DIRECT_ROWS], block = t->value[DIRECT_BLOCK], tile = t->value[DIRECT_CHANNELS];
     const int64_t sums = block < m->c.from_channels ? round_up(t->value[DIRECT_SLICE], tile) : tile;
-    return block * channel_floats(m, rows) + 64 + m->pitch + sums * vectors_of(m, rows) * 16 + rows * m->c.to[2] + 32;
+    const int64_t lines = m->joined > 1 ? m->joined * round_up(m->c.to[2], 16) : rows * m->c.to[2] + 32;
+    return block * channel_floats(m, rows) + 80 + m->pitch + m->joined * sums * vectors_of(m, rows) * 16 + lines;
 }
 
 /* ---- cycles ---- */
@@ -63,7 +65,7 @@ static double tap_cycles(int64_t channels, int64_t vectors)
 
 static double tile_cycles(const model *m, int64_t channels, int64_t vectors)
 {
-    return tap_cycles(channels, vectors) * (double)(tap_conv_taps(&m->c) * m->c.from_channels) + 20;
+    return tap_cycles(channels, vectors) * (double)(tap_conv_taps(&m->c) * m->c.from_channels) + (double)(20 * m->joined);
 }
 
 static double group_cycles(const model *m, const tuning *t, int64_t channels)
@@ -78,10 +80,11 @@ static double group_cycles(const model *m, const tuning *t, int64_t channels)
     const double staged = (double)(m->c.from_channels * channel_floats(m, rows)) / 16;
     const double blocks = (double)ceil_div(m->c.from_channels, t->value[DIRECT_BLOCK]);
     cycles += staged * (m->c.stride[2] > 2 ? 24 : m->pitch < 16 ? 6 : 3);
-    cycles += (double)(channels * vectors) * (2 * (blocks - 1) + (m->c.step[2] > 1 ? 24 : 4));
+    const double stored = m->c.step[2] == 1 ? 4 : m->joined == 2 ? 8 : 24;
+    cycles += (double)(channels * vectors * m->joined) * (2 * (blocks - 1) + stored);
     /* A staged block beyond the first-level cache comes from the second for every tile of channels. */
     if (t->value[DIRECT_BLOCK] * channel_floats(m, rows) > 8192)
-        cycles += staged * (double)(tiles + (last > 0)) * 1.0;
+        cycles += staged * (double)((tiles + (last > 0)) * m->joined);
     return cycles + 400;
 }
 
@@ -168,13 +171,13 @@ static void rank_tiles(const model *m, ranking *r)
         rank_shapes(m, smaller(tiles[i][0], m->c.to_channels), tiles[i][1], r);
 }
 
-/* The phase with the most taps: what is best for it is used for all. */
-static int64_t heaviest_phase(const problem *p)
+/* The part with the most taps: what is best for it is used for all. */
+static int64_t heaviest_part(const problem *p)
 {
-    const int64_t phases = tap_conv_phases(p);
+    const int64_t parts = tap_conv_parts(p);
     int64_t heaviest = 0, most = -1;
-    for (int64_t i = 0; i < phases; i++) {
-        const tap_conv c = tap_conv_at(p, i);
+    for (int64_t i = 0; i < parts; i++) {
+        const tap_conv c = tap_conv_part(p, i);
         const int64_t work = tap_conv_taps(&c) * conv_volume(c.to);
         if (work > most) {
             most = work;
@@ -186,7 +189,7 @@ static int64_t heaviest_phase(const problem *p)
 
 int direct_tunings(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
-    const model m = model_of(p, device, heaviest_phase(p));
+    const model m = model_of(p, device, heaviest_part(p));
     ranking r = {.capacity = capacity < (int)COUNT_OF(r.items) ? capacity : (int)COUNT_OF(r.items)};
     if (m.c.from_channels < 1 || m.c.to_channels < 1 || conv_volume(m.c.to) < 1 || m.c.from[2] < 1)
         return 0;
@@ -198,10 +201,10 @@ int direct_tunings(const problem *p, const socle_device *device, tuning *out, in
 
 double direct_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
-    const int64_t phases = tap_conv_phases(p);
+    const int64_t parts = tap_conv_parts(p);
     double cycles = 0, useful = 0, packed = 0;
     int units = 1;
-    for (int64_t i = 0; i < phases; i++) {
+    for (int64_t i = 0; i < parts; i++) {
         const model m = model_of(p, device, i);
         units = m.units;
         if (conv_volume(m.c.to) < 1)
@@ -216,7 +219,7 @@ double direct_estimate(const problem *p, const socle_device *device, const tunin
     /* Share of the peak. Loads that cross cache lines take their part of it, which ways in blocks of channels keep. */
     const double work = 0.87 * useful / (fmax(cycles, 1) * units);
     const double share = device_is_cpu_shaped(device) ? work : work / 200;
-    const double seconds =
-        estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), (int)phases * (constant ? 1 : 2), 0);
+    const double seconds = estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p),
+                                      (int)(parts + (constant ? 0 : tap_conv_phases(p))), 0);
     return seconds + (constant ? 0 : packed * 2e-9 / units);
 }

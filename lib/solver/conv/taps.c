@@ -91,6 +91,57 @@ tap_conv tap_conv_at(const problem *p, int64_t number)
     return tap_conv_phase(p, phase);
 }
 
+/* ---- joined phases ---- */
+
+/* Phases of columns of a part. */
+static int64_t phases_joined(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    return p->kind == PROBLEM_CONV_INPUT && g.stride[2] <= MOST_JOINED && g.stride[2] <= g.input[2] ? g.stride[2] : 1;
+}
+
+int64_t tap_conv_parts(const problem *p)
+{
+    return tap_conv_phases(p) / phases_joined(p);
+}
+
+tap_conv tap_conv_part(const problem *p, int64_t number)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    const int64_t count = phases_joined(p);
+    tap_conv joined = tap_conv_at(p, number * count), phases[MOST_JOINED];
+    int64_t begin = INT64_MAX, end = 0, most_pad = -INT64_MAX, pads[MOST_JOINED];
+    if (count == 1)
+        return joined;
+    for (int64_t q = 0; q < count; q++) {
+        phases[q] = tap_conv_at(p, number * count + q);
+        const int64_t lowest = (phases[q].first[2] + g.pad_begin[2] - q) / count;
+        begin = lowest < begin ? lowest : begin;
+        end = larger(end, lowest + phases[q].to[2]);
+        pads[q] = phases[q].pad[2] + lowest;
+        if (phases[q].kernel[2] > 0)
+            most_pad = larger(most_pad, pads[q]);
+    }
+    joined.joined = count;
+    joined.pad[2] = most_pad - begin;
+    joined.to[2] = end - begin;
+    joined.first[2] = begin * count - g.pad_begin[2];
+    for (int64_t q = 0; q < count; q++) {
+        joined.joined_taps[q] = phases[q].kernel[2];
+        joined.joined_at[q] = phases[q].kernel[2] > 0 ? most_pad - pads[q] : 0;
+        joined.kernel[2] = larger(joined.kernel[2], phases[q].kernel[2]);
+    }
+    return joined;
+}
+
+int64_t tap_conv_taps(const tap_conv *c)
+{
+    int64_t in_a_row = c->joined > 0 ? 0 : c->kernel[2];
+    for (int64_t q = 0; q < c->joined; q++)
+        in_a_row += c->joined_taps[q];
+    return c->kernel[0] * c->kernel[1] * in_a_row;
+}
+
 /* ---- what staging needs ---- */
 
 int64_t tap_conv_read_phases(const tap_conv *c, int axis, int64_t *apart)
@@ -104,7 +155,11 @@ int64_t tap_conv_read_phases(const tap_conv *c, int axis, int64_t *apart)
 
 int64_t tap_conv_shift(const tap_conv *c, int axis)
 {
-    return c->kernel[axis] > 0 ? (c->kernel[axis] - 1) * c->dilation[axis] / c->stride[axis] : 0;
+    int64_t shift = c->kernel[axis] > 0 ? (c->kernel[axis] - 1) * c->dilation[axis] / c->stride[axis] : 0;
+    for (int64_t q = 0; axis == 2 && q < c->joined; q++)
+        if (c->joined_taps[q] > 0)
+            shift = larger(shift, c->joined_at[q] + (c->joined_taps[q] - 1) * c->dilation[axis]);
+    return shift;
 }
 
 int64_t tap_conv_pitch(const tap_conv *c)
@@ -148,6 +203,17 @@ void tap_conv_add_options(text *options, const problem *p, const tap_conv *c)
         text_addf(options, " -DPHASES_%c=%lld -DPHASE_%c=%lld", axes[i], (long long)phases, axes[i], (long long)apart);
     }
     text_addf(options, " -DPITCH=%lld%s", (long long)tap_conv_pitch(c), c->transposed ? " -DTRANSPOSED" : "");
+    if (c->joined == 0)
+        return;
+    bool fewer = false;
+    text_addf(options, " -DJOINED=%lld -DSHIFT_W=%lld -DJOINED_TAPS=", (long long)c->joined, (long long)tap_conv_shift(c, 2));
+    for (int64_t q = 0; q < c->joined; q++) {
+        text_addf(options, "%s%lld", q > 0 ? "," : "", (long long)c->joined_taps[q]);
+        fewer = fewer || (c->joined_taps[q] > 0 && c->joined_taps[q] < c->kernel[2]);
+    }
+    text_addf(options, "%s -DJOINED_AT=", fewer ? " -DJOINED_FEWER" : "");
+    for (int64_t q = 0; q < c->joined; q++)
+        text_addf(options, "%s%lld", q > 0 ? "," : "", (long long)c->joined_at[q]);
 }
 
 /* ---- packed weights ---- */

@@ -5,6 +5,8 @@
 
 #include "conv.h"
 
+#define MOST_JOINED 8
+
 typedef struct tap_conv {
     int64_t batch, groups;
     int64_t from_channels, to_channels; /* of a group */
@@ -15,6 +17,9 @@ typedef struct tap_conv {
     int64_t tensor[3], first[3], step[3];       /* they lie at first + i * step of axes of these extents */
     int64_t full[3], tap_first[3], tap_step[3]; /* tap t is the kernel's position tap_first + t * tap_step of `full` */
     bool transposed;                            /* the weights' first axis is what is read */
+    /* > 0: so many phases of columns at once (tap_conv_part); `kernel` holds the most taps of one, `to` the positions of one.
+     * Phase q has joined_taps[q] taps in a row, from the position that lies joined_at[q] behind the first one that is read. */
+    int64_t joined, joined_taps[MOST_JOINED], joined_at[MOST_JOINED];
 } tap_conv;
 
 /* A forward pass is one of them. */
@@ -29,10 +34,14 @@ int64_t tap_conv_phases(const problem *p);
 /* The number-th phase's tap_conv, 0 <= number < tap_conv_phases (1 and the forward pass itself for PROBLEM_CONV). */
 tap_conv tap_conv_at(const problem *p, int64_t number);
 
-static inline int64_t tap_conv_taps(const tap_conv *c)
-{
-    return c->kernel[0] * c->kernel[1] * c->kernel[2];
-}
+/* The same work in fewer parts: phases that differ in the column alone read the same rows, and their results lie side by side, so
+ * that they are joined to one tap_conv, whose rows of results reach from `first` to the tensor's end, and some in front and
+ * behind lie outside of it. Where each phase has columns, and they are not too many; else parts are phases. */
+int64_t tap_conv_parts(const problem *p);
+tap_conv tap_conv_part(const problem *p, int64_t number);
+
+/* Of joined phases: of all together. */
+int64_t tap_conv_taps(const tap_conv *c);
 
 /* Phases of an axis that the taps read, `*apart` apart: how many. */
 int64_t tap_conv_read_phases(const tap_conv *c, int axis, int64_t *apart);
@@ -43,8 +52,8 @@ int64_t tap_conv_pitch(const tap_conv *c);
 
 void tap_conv_add_options(text *options, const problem *p, const tap_conv *c);
 
-/* Floats of its weights packed for tiles of `channels` result channels, and the step that packs them to `to` from element
- * `offset` on: [groups][tiles][from_channels][taps][channels]. */
+/* Floats of its weights packed for tiles of `channels` result channels, joined phases one behind the other, and the step that
+ * packs those of a phase to `to` from element `offset` on: [groups][tiles][from_channels][taps][channels]. */
 int64_t tap_conv_packed_count(const tap_conv *c, int64_t channels);
 socle_status tap_conv_emit_pack(const problem *p, const tap_conv *c, int64_t channels, const char *algorithm,
                                 const solver_operands *operands, int to, int64_t offset, step_list *steps);
