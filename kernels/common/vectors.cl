@@ -28,6 +28,9 @@ SOCLE_OF_TYPE(ulong)
 #pragma OPENCL EXTENSION cl_khr_fp64 : enable
 SOCLE_OF_TYPE(double)
 #endif
+/* PoCL 3.1 renames the word itself too (_builtin_renames.h), so that kernels which paste vstore and a width would get its own. */
+#undef vload
+#undef vstore
 #define vload4 socle_vload4
 #define vload8 socle_vload8
 #define vload16 socle_vload16

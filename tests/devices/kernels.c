@@ -352,3 +352,34 @@ Test(kernels, vectors_lie_wherever_an_element_may)
 {
     test_on_devices(check_all_vectors);
 }
+
+static void check_pasted_names(socle_device *device)
+{
+    static const char text[] =
+        "#define JOIN_(a, b) a##b\n"
+        "#define JOIN(a, b) JOIN_(a, b)\n"
+        "#define TEXT_(x) #x\n"
+        "#define TEXT(x) TEXT_(x)\n"
+        "__constant char names[] = TEXT(JOIN(vload, N)) TEXT(JOIN(vstore, N));\n"
+        "__kernel void spell(__global char *to) { for (int i = 0; i < sizeof(names); i++) to[i] = names[i]; }\n";
+    char names[64] = "";
+    const size_t one = 1;
+    socle_kernel *spell = NULL;
+    socle_buffer *to = buffer_of(device, names, sizeof(names));
+    if (!device_has_quirk(device, QUIRK_SPLIT_VECTORS))
+        goto cleanup;
+    cr_assert_eq(socle_kernel_create(device, text, "-DN=16", "spell", &spell), SOCLE_OK, "%s", socle_error_message());
+    socle_kernel_set_span(spell, 0, socle_buffer_span(to));
+    cr_assert_eq(socle_kernel_launch(spell, 1, &one, &one), SOCLE_OK);
+    cr_assert_eq(socle_buffer_read(socle_buffer_span(to), names), SOCLE_OK);
+    cr_assert_str_eq(names, "socle_vload16socle_vstore16");
+cleanup:
+    socle_kernel_destroy(spell);
+    socle_buffer_destroy(to);
+}
+
+/* PoCL renames vload and vstore themselves: what kernels paste of them and a width must not end at its own all the same. */
+Test(kernels, vectors_are_replaced_where_their_names_are_pasted)
+{
+    test_on_devices(check_pasted_names);
+}
