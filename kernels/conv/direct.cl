@@ -150,69 +150,37 @@ static inline void stage(__global const element *image, __global const element *
 #if VECTORS % NV
 #define REMAINDER(R, K)                                                                                                       \
     {                                                                                                                         \
-        __local const real *x = staged + VECTORS / NV * NV * 16;                                                              \
+        __local const real *x = pixels + VECTORS / NV * NV * 16;                                                              \
         __global const real *w = weights;                                                                                     \
-        __local real *sum = sums + VECTORS / NV * NV * 16;                                                                    \
+        __local real *sum = tile_sums + VECTORS / NV * NV * 16;                                                               \
         TILE(R, (VECTORS % NV), K)                                                                                            \
     }
 #else
 #define REMAINDER(R, K)
 #endif
 
-/* All pixels of R channels. */
-#define MULTIPLY(name, R, K)                                                                                                  \
-    static void name(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels)   \
+/* All pixels of R channels. No function: LLVM 15 inside PoCL crashed over inlining it with some parameters. */
+#define PIXELS(R, K)                                                                                                          \
     {                                                                                                                         \
         for (int v = 0; v < VECTORS / NV * NV; v += NV) {                                                                     \
-            __local const real *x = staged + v * 16;                                                                          \
+            __local const real *x = pixels + v * 16;                                                                          \
             __global const real *w = weights;                                                                                 \
-            __local real *sum = sums + v * 16;                                                                                \
+            __local real *sum = tile_sums + v * 16;                                                                           \
             TILE(R, NV, K)                                                                                                    \
         }                                                                                                                     \
         REMAINDER(R, K)                                                                                                       \
     }
 
-MULTIPLY(multiply, MR, KW)
-#ifdef JOINED_FEWER
-MULTIPLY(multiply_fewer, MR, (KW - 1))
+/* All channels of a tile, of which the last one may have fewer. */
+#if TO_CHANNELS % MR
+#define TILE_OF_CHANNELS(K)                                                                                                   \
+    if (o + MR > TO_CHANNELS)                                                                                                 \
+        PIXELS((TO_CHANNELS % MR), K)                                                                                         \
+    else                                                                                                                      \
+        PIXELS(MR, K)
+#else
+#define TILE_OF_CHANNELS(K) PIXELS(MR, K)
 #endif
-#define REST (TO_CHANNELS % MR) /* channels of the last tile, where they are fewer */
-#if REST
-MULTIPLY(multiply_rest, REST, KW)
-#ifdef JOINED_FEWER
-MULTIPLY(multiply_fewer_rest, REST, (KW - 1))
-#endif
-#endif
-
-/* What a tile of channels adds with `taps` taps in a row. */
-static inline void add_products(__local const real *staged, __global const real *weights, __local real *sums, int block, int channels,
-                                int taps, bool rest)
-{
-#if JOINED > 1
-    if (taps == 0) {
-        for (int i = 0; i < MR * VECTORS * 16 && block == 0; i += 16)
-            vstore16((real16)(0), 0, sums + i);
-        return;
-    }
-#ifdef JOINED_FEWER
-    if (taps < KW) {
-#if REST
-        if (rest)
-            multiply_fewer_rest(staged, weights, sums, block, channels);
-        else
-#endif
-            multiply_fewer(staged, weights, sums, block, channels);
-        return;
-    }
-#endif
-#endif
-#if REST
-    if (rest)
-        multiply_rest(staged, weights, sums, block, channels);
-    else
-#endif
-        multiply(staged, weights, sums, block, channels);
-}
 
 /* One row of results from those of the phases, `apart` floats apart. */
 static inline void interleave(__local const real *row, int apart, __local real *line)
@@ -266,16 +234,30 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
             __local real *tile_sums = BLOCKS > 1 ? sums + (o - first) * (VECTORS * 16) : sums;
             const size_t tile = (size_t)group * TILES + o / MR;
 #if JOINED > 1
-            __global const real *weights = packed + offset;
-            for (int q = 0; q < JOINED; q++) {
+            __global const real *weights_of_phase = packed + offset;
+            for (int q = 0; q < JOINED; q++, tile_sums += SUMS) {
                 const int taps = KD * KH * taps_of[q];
-                add_products(staged + at_of[q], weights + (tile * FROM_CHANNELS + c0) * (taps * MR), tile_sums + q * SUMS, block,
-                             channels, taps_of[q], o + MR > TO_CHANNELS);
-                weights += (size_t)GROUPS * TILES * FROM_CHANNELS * (taps * MR);
+                __local const real *pixels = staged + at_of[q];
+                __global const real *weights = weights_of_phase + (tile * FROM_CHANNELS + c0) * (taps * MR);
+                weights_of_phase += (size_t)GROUPS * TILES * FROM_CHANNELS * (taps * MR);
+                if (taps_of[q] == 0) {
+                    for (int i = 0; i < MR * VECTORS * 16 && block == 0; i += 16)
+                        vstore16((real16)(0), 0, tile_sums + i);
+                    continue;
+                }
+#ifdef JOINED_FEWER
+                if (taps_of[q] < KW) {
+                    TILE_OF_CHANNELS((KW - 1))
+                    continue;
+                }
+#endif
+                TILE_OF_CHANNELS(KW)
             }
+            tile_sums -= JOINED * SUMS;
 #else
-            add_products(staged, packed + offset + (tile * FROM_CHANNELS + c0) * (KD * KH * KW * MR), tile_sums, block, channels,
-                         KW, o + MR > TO_CHANNELS);
+            __local const real *pixels = staged;
+            __global const real *weights = packed + offset + (tile * FROM_CHANNELS + c0) * (KD * KH * KW * MR);
+            TILE_OF_CHANNELS(KW)
 #endif
             if (block < BLOCKS - 1)
                 continue;
