@@ -3,6 +3,7 @@
  * Ioffe and Szegedy, "Batch Normalization", 2015, section 3; Ba et al., "Layer Normalization", 2016. */
 #include "gradients.h"
 
+#include "batch_normalize.h"
 #include "gradient_compose.h"
 
 typedef struct normalized {
@@ -31,7 +32,6 @@ static void add_hat(socle_graph *graph, normalized *n)
     n->hat = compose_binary(graph, "Mul", compose_binary(graph, "Sub", n->x, n->mean), n->inverse);
 }
 
-/* Sums, not means: in BatchNormalization they are the gradients of scale and bias, and are found to be common. */
 static value_id share_of_sum(socle_graph *graph, const normalized *n, value_id a)
 {
     return compose_scale(graph, compose_reduce(graph, "ReduceSum", a, n->axes, n->axis_count, true), 1 / n->count);
@@ -192,46 +192,6 @@ socle_status gradient_instance_normalization(graph_gradient *g)
 
 /* ---- BatchNormalization ---- */
 
-/* A value per channel as [channels, 1, ...], which broadcasts to x. */
-static value_id per_channel(socle_graph *graph, value_id list, int rank)
-{
-    const int64_t dims[SOCLE_MAX_RANK] = {-1, 1, 1, 1, 1, 1, 1, 1};
-    if (list == GRAPH_NONE || rank <= 2)
-        return list;
-    return compose_binary(graph, "Reshape", list, graph_constant_ints(graph, dims, rank - 1));
-}
-
-/* The very nodes that lower_batch_normalization adds, so that forward and backward pass are found to have them in common. */
-static void add_batch_statistics(socle_graph *graph, normalized *n, int rank, double epsilon)
-{
-    n->mean = per_channel(graph, compose_reduce(graph, "ReduceMean", n->x, n->axes, n->axis_count, false), rank);
-    const value_id centered = compose_binary(graph, "Sub", n->x, n->mean),
-                   square = compose_binary(graph, "Mul", centered, centered);
-    const value_id variance = compose_reduce(graph, "ReduceMean", square, n->axes, n->axis_count, false);
-    const value_id deviation =
-        compose_unary(graph, "Sqrt", compose_binary(graph, "Add", variance, compose_number(graph, variance, epsilon)));
-    n->inverse = per_channel(graph, compose_unary(graph, "Reciprocal", deviation), rank);
-}
-
-/* Batch statistics: the running ones are new content of states, through which no gradient flows. */
-static socle_status batch_training(graph_gradient *g, normalized *n, const graph_type *channels, double epsilon)
-{
-    socle_graph *graph = g->graph;
-    const value_id dy = g->output_gradients[0];
-    if (dy == GRAPH_NONE)
-        return SOCLE_OK;
-    add_batch_statistics(graph, n, channels->rank, epsilon);
-    add_hat(graph, n);
-    socle_status status = SOCLE_OK;
-    if (compose_wanted(g, 0)) {
-        /* mean(dy * scale) = scale * mean(dy): the reductions are those of scale and bias */
-        const value_id scale = compose_reshape_as(graph, compose_input(g, 1), channels);
-        const value_id dx = input_gradient(graph, n, dy);
-        status = compose_set(g, 0, compose_binary(graph, "Mul", dx, scale));
-    }
-    return status == SOCLE_OK ? parameter_gradients(g, dy, n->hat, channels) : status;
-}
-
 /* Given statistics are constants of the normalization, but inputs that may have gradients of their own. */
 static socle_status batch_inference(graph_gradient *g, normalized *n, const graph_type *channels, double epsilon)
 {
@@ -266,7 +226,8 @@ socle_status gradient_batch_normalization(graph_gradient *g)
 {
     const graph_node *node = &g->graph->nodes[g->node];
     const double epsilon = node_float(node, "epsilon", 1e-5);
-    const bool training = node_int(node, "training_mode", 0) != 0;
+    if (node_int(node, "training_mode", 0) != 0)
+        return gradient_batch_training(g);
     normalized n = {.x = compose_input(g, 0), .count = 1};
     const graph_type type = compose_type(g->graph, n.x);
     graph_type channels = {type.dtype, type.rank, {0}};
@@ -277,5 +238,5 @@ socle_status gradient_batch_normalization(graph_gradient *g)
         n.axes[n.axis_count++] = i;
         n.count *= (double)type.dims[i];
     }
-    return training ? batch_training(g, &n, &channels, epsilon) : batch_inference(g, &n, &channels, epsilon);
+    return batch_inference(g, &n, &channels, epsilon);
 }

@@ -19,6 +19,7 @@ socle_status gradient_average_pool(graph_gradient *g);
 socle_status gradient_average_pool_grad(graph_gradient *g);
 /* normalization (BatchNormalization: both forms, by training_mode) */
 socle_status gradient_batch_normalization(graph_gradient *g);
+socle_status gradient_batch_normalize(graph_gradient *g); /* with the batch's statistics, as one operator */
 socle_status gradient_layer_normalization(graph_gradient *g);
 socle_status gradient_group_normalization(graph_gradient *g);
 socle_status gradient_instance_normalization(graph_gradient *g);

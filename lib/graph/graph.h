@@ -138,6 +138,9 @@ typedef struct graph_operator {
     socle_status (*infer)(struct graph_infer *infer);
     socle_status (*gradient)(struct graph_gradient *gradient); /* NULL and no derivative: not differentiable */
     socle_status (*lower)(socle_graph *graph, node_id node);   /* COMPOSITE: adds the replacement through graph_add */
+    /* Anchors: the same made of other operators. It is what is differentiated where there is no gradient, and what runs where no
+     * solver does. */
+    socle_status (*definition)(socle_graph *graph, node_id node);
     bool (*fold)(const socle_graph *graph, const graph_node *node, const socle_tensor *inputs, socle_tensor *outputs);
     const socle_custom_operator *custom;
 } graph_operator;
@@ -233,6 +236,9 @@ socle_status graph_merge_common(socle_graph *graph);    /* common subexpressions
 socle_status graph_fold_batch_norm(socle_graph *graph); /* into a Conv, ConvTranspose or Gemm in front; inference only */
 socle_status graph_lower(socle_graph *graph);           /* COMPOSITE nodes, Dropout in inference, BatchNormalization, Identity */
 socle_status graph_simplify(socle_graph *graph);        /* all of the above in the right order, to a fixed point */
+/* Nodes for which `which` says so become their definitions; *expanded: how many did. */
+typedef bool (*graph_choice)(const socle_graph *graph, node_id node, void *user);
+socle_status graph_expand(socle_graph *graph, graph_choice which, void *user, int *expanded);
 /* Reductions to fewer than `groups` elements in two stages, of which the first has enough results to keep a device busy. */
 socle_status graph_split_reductions(socle_graph *graph, int64_t groups);
 /* Every use of `from` becomes a use of `to`. */
@@ -296,6 +302,9 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  *   AveragePoolGrad(dy) -> dx              attributes of AveragePool, and input_shape
  *   GatherGrad(dy, indices) -> dx          axis, input_shape: scatter with addition
  *   GatherElementsGrad(dy, indices) -> dx  axis, input_shape
+ *   BatchNormalize(x, scale, bias) -> y, mean, variance, inverse
+ *                                          epsilon; the statistics of the batch (batch_normalize.c)
+ *   BatchNormalizeGrad(dy, x, scale, mean, inverse) -> dx, dscale, dbias
  *   ScaledAttention(q, k, v [, mask]) -> y q_num_heads, kv_num_heads (of inputs of rank 3), scale, softcap, is_causal, offset (of
  *                                          the first query): Attention is lowered to it
  *   DropoutMask(seed) -> mask              shape (ints), ratio (float), salt (int): 0 or 1 / (1 - ratio) from a counter-based

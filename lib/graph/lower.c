@@ -135,9 +135,11 @@ socle_status lower_done(const lowering *l, value_id value)
 
 /* ---- the passes ---- */
 
-typedef bool (*lower_which)(const graph_operator *op);
+typedef socle_status (*lower_rule)(socle_graph *graph, node_id node);
+/* The rule by which a node is to be rewritten; NULL: it stays. */
+typedef lower_rule (*lower_choice)(const socle_graph *graph, node_id node, void *user);
 
-static socle_status lower_nodes(socle_graph *graph, lower_which which)
+static socle_status lower_nodes(socle_graph *graph, lower_choice choose, void *user)
 {
     forwarding forward;
     if (!forwarding_start(&forward, graph))
@@ -150,8 +152,9 @@ static socle_status lower_nodes(socle_graph *graph, lower_which which)
         if (node->op == NULL)
             continue;
         forwarding_apply_node(&forward, node);
-        if (status == SOCLE_OK && node->op->lower != NULL && which(node->op))
-            status = node->op->lower(graph, n);
+        const lower_rule rule = status == SOCLE_OK ? choose(graph, n, user) : NULL;
+        if (rule != NULL)
+            status = rule(graph, n);
     }
     graph_private_of(graph)->lowering = NULL;
     forwarding_finish(&forward, graph);
@@ -159,36 +162,64 @@ static socle_status lower_nodes(socle_graph *graph, lower_which which)
     return status == SOCLE_OK ? sorted : status;
 }
 
-static bool every(const graph_operator *op)
+static lower_rule every(const socle_graph *graph, node_id node, void *user)
 {
-    return op != NULL;
+    (void)user;
+    return graph->nodes[node].op->lower;
 }
 
-static bool without_gradient(const graph_operator *op)
+static lower_rule without_gradient(const socle_graph *graph, node_id node, void *user)
 {
-    return op->gradient == NULL;
+    const graph_operator *op = graph->nodes[node].op;
+    (void)user;
+    return op->gradient != NULL ? NULL : op->definition != NULL ? op->definition : op->lower;
 }
 
 /* Batch normalization still whole, and the products in front of it with the addend that it folds into. */
-static bool not_batch_norm(const graph_operator *op)
+static lower_rule not_batch_norm(const socle_graph *graph, node_id node, void *user)
 {
-    return op->lower != lower_batch_normalization && op->kind != OPERATOR_ANCHOR;
+    const graph_operator *op = graph->nodes[node].op;
+    (void)user;
+    return op->lower != lower_batch_normalization && op->kind != OPERATOR_ANCHOR ? op->lower : NULL;
+}
+
+typedef struct expansion {
+    graph_choice which;
+    void *user;
+    int count;
+} expansion;
+
+static lower_rule chosen(const socle_graph *graph, node_id node, void *user)
+{
+    expansion *e = user;
+    if (graph->nodes[node].op->definition == NULL || !e->which(graph, node, e->user))
+        return NULL;
+    e->count++;
+    return graph->nodes[node].op->definition;
 }
 
 socle_status graph_lower(socle_graph *graph)
 {
-    return lower_nodes(graph, every);
+    return lower_nodes(graph, every, NULL);
 }
 
 socle_status graph_lower_for_gradient(socle_graph *graph)
 {
-    return lower_nodes(graph, without_gradient);
+    return lower_nodes(graph, without_gradient, NULL);
+}
+
+socle_status graph_expand(socle_graph *graph, graph_choice which, void *user, int *expanded)
+{
+    expansion e = {which, user, 0};
+    const socle_status status = lower_nodes(graph, chosen, &e);
+    *expanded = e.count;
+    return status;
 }
 
 /* The constants that folding needs first; then batch normalization while it still is one node, then the rest. */
 static socle_status simplify_once(socle_graph *graph)
 {
-    socle_status status = lower_nodes(graph, not_batch_norm);
+    socle_status status = lower_nodes(graph, not_batch_norm, NULL);
     if (status == SOCLE_OK)
         status = graph_fold(graph);
     if (status == SOCLE_OK)

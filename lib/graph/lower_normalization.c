@@ -1,4 +1,5 @@
 /* Lowering of BatchNormalization (both forms) and ReduceLogSumExp. */
+#include "batch_normalize.h"
 #include "lower.h"
 #include "operators.h"
 
@@ -34,36 +35,17 @@ static value_id running(const lowering *l, value_id old, value_id now)
 static socle_status lower_training(const lowering *l)
 {
     socle_graph *graph = l->graph;
-    const value_id x = lower_input(l, 0), scale = lower_input(l, 1), bias = lower_input(l, 2);
-    const int rank = lower_type(l, x)->rank;
-    int64_t axes[SOCLE_MAX_RANK] = {0};
-    for (int d = 2; d < rank; d++)
-        axes[d - 1] = d;
-    const value_id mean = lower_reduce(l, "ReduceMean", x, axes, rank - 1, false);
-    if (mean == GRAPH_NONE)
-        return lower_failed(l);
-    const value_id centered = graph_binary(graph, "Sub", x, lower_per_channel(l, mean, rank));
-    const value_id variance =
-        lower_reduce(l, "ReduceMean", graph_binary(graph, "Mul", centered, centered), axes, rank - 1, false);
-    if (variance == GRAPH_NONE)
-        return lower_failed(l);
-    /* from the centered values: x * factor + shift would lose what x and mean have in common */
-    const double epsilon = node_float(&graph->nodes[l->node], "epsilon", 1e-5);
-    const value_id deviation =
-        graph_unary(graph, "Sqrt", graph_binary(graph, "Add", variance, lower_scalar(l, variance, epsilon)));
-    const value_id factor = graph_binary(graph, "Div", scale, deviation);
-    const value_id y = graph_binary(graph, "Add", graph_binary(graph, "Mul", centered, lower_per_channel(l, factor, rank)),
-                                    lower_per_channel(l, bias, rank));
+    const value_id y = graph_batch_normalize(graph, lower_input(l, 0), lower_input(l, 1), lower_input(l, 2),
+                                             node_float(&graph->nodes[l->node], "epsilon", 1e-5));
     if (y == GRAPH_NONE)
         return lower_failed(l);
-    const value_id statistics[] = {mean, variance};
-    for (int i = 0; i < 2; i++) {
-        if (graph->nodes[l->node].output_count <= i + 1)
+    for (int i = 1; i < 3; i++) { /* mean and variance */
+        if (graph->nodes[l->node].output_count <= i)
             continue;
-        const value_id now = running(l, lower_input(l, 3 + i), statistics[i]);
+        const value_id now = running(l, lower_input(l, 2 + i), graph->nodes[graph->values[y].producer].outputs[i]);
         if (now == GRAPH_NONE)
             return lower_failed(l);
-        lower_output(graph, l->node, i + 1, now, l->first_new);
+        lower_output(graph, l->node, i, now, l->first_new);
     }
     return lower_done(l, y);
 }

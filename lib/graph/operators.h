@@ -58,6 +58,8 @@ socle_status infer_input_shape(graph_infer *infer); /* the output has the attrib
 socle_status infer_conv_grad_weight(graph_infer *infer);
 socle_status infer_max_pool_grad(graph_infer *infer);
 socle_status infer_batch_normalization(graph_infer *infer);
+socle_status infer_batch_normalize(graph_infer *infer);
+socle_status infer_batch_normalize_grad(graph_infer *infer);
 socle_status infer_layer_normalization(graph_infer *infer);
 socle_status infer_group_normalization(graph_infer *infer);
 socle_status infer_instance_normalization(graph_infer *infer);
@@ -144,5 +146,10 @@ socle_status lower_conv_integer(socle_graph *graph, node_id node);
 socle_status lower_qlinear_matmul(socle_graph *graph, node_id node);
 socle_status lower_qlinear_conv(socle_graph *graph, node_id node);
 socle_status lower_constant_of_shape(socle_graph *graph, node_id node);
+
+/* ---- definitions: anchors made of other operators ---- */
+
+socle_status define_batch_normalize(socle_graph *graph, node_id node);
+socle_status define_batch_normalize_grad(socle_graph *graph, node_id node);
 
 #endif

@@ -2,12 +2,49 @@
  * writes (bias, activation, residual), so that the values in between never reach memory. */
 #include "partition.h"
 
+/* ---- anchors without a solver ---- */
+
+typedef struct expansion {
+    socle_device *device;
+    const device_plan_options *options;
+} expansion;
+
+static bool has_no_solver(const socle_graph *graph, node_id node, void *user)
+{
+    const expansion *e = user;
+    const solver *first;
+    problem described;
+    value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
+    int count;
+    if (problem_from_node(graph, node, NULL, false, &described, values, &count) != SOCLE_OK)
+        return true;
+    plan_add_demands(e->options, &described);
+    return solver_candidates(&described, e->device, &first, 1) == 0;
+}
+
+socle_status anchors_expand(socle_device *device, socle_graph *graph, const device_plan_options *options)
+{
+    expansion e = {device, options};
+    int expanded;
+    const socle_status status = graph_expand(graph, has_no_solver, &e, &expanded);
+    return status == SOCLE_OK && expanded > 0 ? graph_simplify(graph) : status;
+}
+
+/* ---- epilogues ---- */
+
+/* Kinds that make numbers per channel behind their first output, to which alone an epilogue is applied. */
+static bool makes_statistics(problem_kind kind)
+{
+    return kind == PROBLEM_BATCH_NORM || kind == PROBLEM_BATCH_NORM_GRAD;
+}
+
 /* The axis of the output along which an epilogue's per-channel operands run, by kind of problem. */
 static int channel_axis(const problem *p, int rank)
 {
     if (p->kind == PROBLEM_CONV && p->conv.layout != CONV_PLAIN)
         return EPILOGUE_IN_BLOCKS;
-    return p->kind == PROBLEM_CONV || p->kind == PROBLEM_CONV_INPUT ? 1 : rank - 1;
+    const bool images = p->kind == PROBLEM_CONV || p->kind == PROBLEM_CONV_INPUT || makes_statistics(p->kind);
+    return images ? 1 : rank - 1;
 }
 
 static bool kind_has_epilogues(problem_kind kind)
@@ -54,14 +91,52 @@ static bool has_own_computation(const partition *p, node_id n, value_id chain)
     return false;
 }
 
-static void grow_epilogue(const partition *p, epilogue *e, int axis)
+/* Marks the values that depend on outputs of the node behind its first: an epilogue that read one would wait for itself. *late
+ * stays NULL where there are none. */
+static socle_status mark_late(const partition *p, node_id anchor, bool **late)
 {
-    while (e->node_count < EPILOGUE_MAX_NODES) {
+    const socle_graph *graph = p->graph;
+    if (graph->nodes[anchor].output_count < 2)
+        return SOCLE_OK;
+    *late = memory_alloc_array((size_t)graph->value_count, sizeof(**late));
+    if (*late == NULL)
+        return SOCLE_OUT_OF_MEMORY;
+    for (int i = 1; i < graph->nodes[anchor].output_count; i++)
+        if (graph->nodes[anchor].outputs[i] != GRAPH_NONE)
+            (*late)[graph->nodes[anchor].outputs[i]] = true;
+    for (node_id n = anchor + 1; n < graph->node_count; n++) {
+        const graph_node *node = &graph->nodes[n];
+        bool depends = false;
+        for (int i = 0; node->op != NULL && i < node->input_count && !depends; i++)
+            depends = node->inputs[i] != GRAPH_NONE && (*late)[node->inputs[i]];
+        for (int i = 0; depends && i < node->output_count; i++)
+            if (node->outputs[i] != GRAPH_NONE)
+                (*late)[node->outputs[i]] = true;
+    }
+    return SOCLE_OK;
+}
+
+static bool reads_late(const partition *p, node_id n, const bool *late)
+{
+    const graph_node *node = &p->graph->nodes[n];
+    for (int i = 0; late != NULL && i < node->input_count; i++)
+        if (node->inputs[i] != GRAPH_NONE && late[node->inputs[i]])
+            return true;
+    return false;
+}
+
+static socle_status grow_epilogue(const partition *p, node_id anchor, epilogue *e, int axis)
+{
+    bool *late = NULL;
+    const socle_status status = mark_late(p, anchor, &late);
+    while (status == SOCLE_OK && e->node_count < EPILOGUE_MAX_NODES) {
         const node_id next = only_consumer(p, e->output);
         if (next == GRAPH_NONE || p->unit_of_node[next] != GRAPH_NONE || has_own_computation(p, next, e->output) ||
-            !codegen_epilogue_add(p->graph, e, next, axis))
-            return;
+            reads_late(p, next, late) || !codegen_epilogue_add(p->graph, e, next, axis))
+            break;
     }
+    memory_free(late);
+    return status;
 }
 
 socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described, value_id *values,
@@ -100,8 +175,10 @@ static socle_status plan_anchor(partition *p, unit *u)
     if (status != SOCLE_OK)
         return status;
     u->epilogue = (epilogue){.input = output, .output = output};
-    if (node->output_count == 1 && kind_has_epilogues(described.kind))
-        grow_epilogue(p, &u->epilogue, channel_axis(&described, p->graph->values[output].type.rank));
+    if ((node->output_count == 1 || makes_statistics(described.kind)) && kind_has_epilogues(described.kind))
+        status = grow_epilogue(p, u->node, &u->epilogue, channel_axis(&described, p->graph->values[output].type.rank));
+    if (status != SOCLE_OK)
+        return status;
     if (u->epilogue.node_count > 0) {
         status = choose_way(p, u, &u->epilogue, &u->way);
         if (status != SOCLE_OK || u->way.solver->epilogues)

@@ -120,6 +120,8 @@ static socle_status fill(device_plan *plan, const device_plan_options *options)
     if (status == SOCLE_OK)
         status = check_shapes(plan->graph);
     if (status == SOCLE_OK)
+        status = anchors_expand(plan->device, plan->graph, options);
+    if (status == SOCLE_OK)
         status = graph_split_reductions(plan->graph, reduction_groups(plan->device));
     if (status == SOCLE_OK)
         status = layouts_choose(plan->device, plan->graph, options);

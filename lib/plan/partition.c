@@ -188,7 +188,7 @@ static bool note_node(partition *p, int index, node_id n)
         const value_id output = node->outputs[i];
         if (output == GRAPH_NONE || (u->kind == UNIT_GROUP && !used_outside(p, index, output)))
             continue;
-        if (u->kind == UNIT_ANCHOR && u->epilogue.node_count > 0 && output != u->epilogue.output)
+        if (u->kind == UNIT_ANCHOR && u->epilogue.node_count > 0 && i == 0 && output != u->epilogue.output)
             continue; /* never stored: the epilogue goes on with it in registers */
         p->writer[output] = index;
         if (!add_once(&u->writes, &u->write_count, &u->write_capacity, output))

@@ -52,6 +52,8 @@ typedef struct partition {
     int *output_copy; /* per graph output: unit that copies it; GRAPH_NONE: read where it is */
 } partition;
 
+/* anchors.c: anchors that no solver runs on the device become what they are made of, where that is known. */
+socle_status anchors_expand(socle_device *device, socle_graph *graph, const device_plan_options *options);
 /* layouts.c: rewrites the graph so that images lie in blocks of channels where that is expected to save time. */
 socle_status layouts_choose(socle_device *device, socle_graph *graph, const device_plan_options *options);
 /* partition.c: anchors with epilogues, groups and views. */

@@ -153,6 +153,31 @@ socle_status read_group_norm(reader *r)
     return norm_rest(r, x->dims[1]);
 }
 
+/* All inputs and outputs are there, in the order of the problem's operands. */
+static void batch_norm_all(reader *r, const graph_type *x)
+{
+    r->p->batch_norm = (batch_norm_problem){.batch = x->dims[0],
+                                            .channels = x->dims[1],
+                                            .pixels = product(x->dims, 2, x->rank),
+                                            .epsilon = (float)node_float(r->node, "epsilon", 1e-5)};
+    for (int i = 0; i < r->node->input_count; i++)
+        add_operand(r, input(r, i));
+    for (int i = 0; i < r->node->output_count; i++)
+        add_operand(r, output(r, i));
+}
+
+socle_status read_batch_norm(reader *r)
+{
+    batch_norm_all(r, type_of(r, input(r, 0)));
+    return SOCLE_OK;
+}
+
+socle_status read_batch_norm_grad(reader *r)
+{
+    batch_norm_all(r, type_of(r, input(r, 1)));
+    return SOCLE_OK;
+}
+
 /* ---- gather and scatter ---- */
 
 /* data: the type of what is gathered from or scattered into; indices: the value that holds them. */

@@ -114,6 +114,22 @@ static void norm_operands(const problem *p, operand_list *list)
     }
 }
 
+static void batch_norm_operands(const problem *p, operand_list *list)
+{
+    const batch_norm_problem *n = &p->batch_norm;
+    const bool forward = p->kind == PROBLEM_BATCH_NORM;
+    const socle_dtype real = p->dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
+    const int64_t elements = n->batch * n->channels * n->pixels;
+    add(list, p->dtype, elements, false);
+    add(list, p->dtype, forward ? n->channels : elements, false);
+    add(list, p->dtype, n->channels, false);
+    for (int i = 0; i < 2 && !forward; i++)
+        add(list, real, n->channels, false);
+    add(list, p->dtype, elements, true);
+    for (int i = 0; i < (forward ? 3 : 2); i++)
+        add(list, real, n->channels, true);
+}
+
 static void gather_operands(const problem *p, operand_list *list)
 {
     const gather_problem *g = &p->gather;
@@ -177,6 +193,10 @@ int problem_operands(const problem *p, problem_operand *out, int *data_count)
     }
     case PROBLEM_NORM:
         norm_operands(p, &list);
+        break;
+    case PROBLEM_BATCH_NORM:
+    case PROBLEM_BATCH_NORM_GRAD:
+        batch_norm_operands(p, &list);
         break;
     case PROBLEM_GATHER:
     case PROBLEM_GATHER_GRAD:

@@ -51,6 +51,10 @@ double problem_flops(const problem *p)
         return 5.0 * data_elements(p);
     case PROBLEM_NORM: /* sum, squared differences, scale and bias */
         return 7.0 * data_elements(p);
+    case PROBLEM_BATCH_NORM: /* the same */
+        return 7.0 * data_elements(p);
+    case PROBLEM_BATCH_NORM_GRAD: /* two sums of three operations, and five to spread them */
+        return 9.0 * data_elements(p);
     case PROBLEM_ATTENTION: /* two products; an exponential costs as much as some twenty multiply-adds */
         return (double)p->attention.batch * (double)p->attention.heads * (double)p->attention.queries *
                (double)p->attention.keys * (2.0 * (double)(p->attention.head + p->attention.value) + 20);
@@ -208,6 +212,11 @@ static void add_kind(text *t, const problem *p)
                   p->norm.statistics         ? " statistics"
                   : p->norm.root_mean_square ? " rms"
                                              : "");
+        break;
+    case PROBLEM_BATCH_NORM:
+    case PROBLEM_BATCH_NORM_GRAD:
+        text_addf(t, "batch_norm%s %lldx%lldx%lld", p->kind == PROBLEM_BATCH_NORM_GRAD ? "_grad" : "",
+                  (long long)p->batch_norm.batch, (long long)p->batch_norm.channels, (long long)p->batch_norm.pixels);
         break;
     case PROBLEM_GATHER:
     case PROBLEM_GATHER_GRAD:

@@ -244,6 +244,8 @@ static const node_reader readers[] = {
     {"", "LayerNormalization", PROBLEM_NORM, read_layer_norm},
     {"", "InstanceNormalization", PROBLEM_NORM, read_instance_norm},
     {"", "GroupNormalization", PROBLEM_NORM, read_group_norm},
+    {"socle", "BatchNormalize", PROBLEM_BATCH_NORM, read_batch_norm},
+    {"socle", "BatchNormalizeGrad", PROBLEM_BATCH_NORM_GRAD, read_batch_norm_grad},
     {"", "Gather", PROBLEM_GATHER, read_gather},
     {"", "GatherElements", PROBLEM_GATHER, read_gather},
     {"socle", "GatherGrad", PROBLEM_GATHER_GRAD, read_gather_grad},

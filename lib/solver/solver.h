@@ -7,22 +7,24 @@
 /* ---- problems: one description serves planner, tuner, tests and benchmarks ---- */
 
 typedef enum problem_kind {
-    PROBLEM_GEMM,        /* operands: A, B, C [, scales of B [, zeros of B]] */
-    PROBLEM_CONV,        /* x, w, y */
-    PROBLEM_CONV_INPUT,  /* dy, w, dx */
-    PROBLEM_CONV_WEIGHT, /* dy, x, dw */
-    PROBLEM_POOL,        /* x, y [, indices] */
-    PROBLEM_POOL_GRAD,   /* dy [, x for max], dx */
-    PROBLEM_SOFTMAX,     /* x, y */
-    PROBLEM_NORM,        /* x [, scale] [, bias], y [, mean, inverse std] */
-    PROBLEM_GATHER,      /* data, indices, y */
-    PROBLEM_GATHER_GRAD, /* dy, indices, dx */
-    PROBLEM_SCATTER,     /* data, indices, updates, y */
-    PROBLEM_ARG,         /* x, y (int64): ArgMax, ArgMin */
-    PROBLEM_SCAN,        /* x, y: CumSum */
-    PROBLEM_TOPK,        /* x, values, indices (int64) */
-    PROBLEM_ATTENTION,   /* q, k, v [, mask], y */
-    PROBLEM_CUSTOM,      /* a host's operator: inputs, outputs */
+    PROBLEM_GEMM,            /* operands: A, B, C [, scales of B [, zeros of B]] */
+    PROBLEM_CONV,            /* x, w, y */
+    PROBLEM_CONV_INPUT,      /* dy, w, dx */
+    PROBLEM_CONV_WEIGHT,     /* dy, x, dw */
+    PROBLEM_POOL,            /* x, y [, indices] */
+    PROBLEM_POOL_GRAD,       /* dy [, x for max], dx */
+    PROBLEM_SOFTMAX,         /* x, y */
+    PROBLEM_NORM,            /* x [, scale] [, bias], y [, mean, inverse std] */
+    PROBLEM_BATCH_NORM,      /* x, scale, bias, y, mean, variance, inverse std */
+    PROBLEM_BATCH_NORM_GRAD, /* dy, x, scale, mean, inverse std, dx, dscale, dbias */
+    PROBLEM_GATHER,          /* data, indices, y */
+    PROBLEM_GATHER_GRAD,     /* dy, indices, dx */
+    PROBLEM_SCATTER,         /* data, indices, updates, y */
+    PROBLEM_ARG,             /* x, y (int64): ArgMax, ArgMin */
+    PROBLEM_SCAN,            /* x, y: CumSum */
+    PROBLEM_TOPK,            /* x, values, indices (int64) */
+    PROBLEM_ATTENTION,       /* q, k, v [, mask], y */
+    PROBLEM_CUSTOM,          /* a host's operator: inputs, outputs */
     PROBLEM_KIND_COUNT
 } problem_kind;
 
@@ -87,6 +89,13 @@ typedef struct norm_problem {
     bool root_mean_square;                /* the mean counts as 0 */
 } norm_problem;
 
+/* y = (x - mean) * inverse * scale + bias, with mean, variance and inverse = 1 / sqrt(variance + epsilon) of each channel of x
+ * [batch][channels][pixels], all of them one number per channel; and the gradient, in which mean and inverse are given. */
+typedef struct batch_norm_problem {
+    int64_t batch, channels, pixels;
+    float epsilon;
+} batch_norm_problem;
+
 /* data [outer][axis][inner], indices [count] (GATHER) or elementwise (elements: data and indices of equal rank) */
 typedef struct gather_problem {
     int64_t outer, axis, inner, count; /* count: indices per outer (elements: the indices' extent along the axis) */
@@ -139,6 +148,7 @@ typedef struct problem {
         pool_problem pool;
         softmax_problem softmax;
         norm_problem norm;
+        batch_norm_problem batch_norm;
         gather_problem gather;
         arg_problem arg;
         scan_problem scan;

@@ -60,6 +60,12 @@ const solver *const solver_table[] = {
     &solver_norm_rows,
     &solver_norm_group,
     &solver_norm_plain,
+    &solver_batch_norm_rows,
+    &solver_batch_norm_group,
+    &solver_batch_norm_plain,
+    &solver_batch_norm_grad_rows,
+    &solver_batch_norm_grad_group,
+    &solver_batch_norm_grad_plain,
     /* gather and scatter */
     &solver_gather_blocks,
     &solver_gather_plain,

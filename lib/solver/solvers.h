@@ -49,6 +49,12 @@ extern const solver solver_softmax_plain;
 extern const solver solver_norm_rows;
 extern const solver solver_norm_group;
 extern const solver solver_norm_plain;
+extern const solver solver_batch_norm_rows;
+extern const solver solver_batch_norm_group;
+extern const solver solver_batch_norm_plain;
+extern const solver solver_batch_norm_grad_rows;
+extern const solver solver_batch_norm_grad_group;
+extern const solver solver_batch_norm_grad_plain;
 
 extern const solver solver_gather_blocks;
 extern const solver solver_gather_plain;

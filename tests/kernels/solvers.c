@@ -1,4 +1,4 @@
-/* Kernels of products, softmax, normalization, attention, CumSum, TopK, gather, scatter and ArgMax at small shapes, for a driver
+/* Kernels of products, softmax, normalizations, attention, CumSum, TopK, gather, scatter and ArgMax at small shapes, for a driver
  * that watches every access and barrier (oclgrind), and for one that does not. */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
@@ -91,6 +91,17 @@ Test(solvers, normalization_stays_inside_of_its_operands)
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
         const problem p = {.kind = PROBLEM_NORM, .dtype = SOCLE_FLOAT32, .norm = shapes[i]};
         check(&p, reference_norm);
+    }
+}
+
+Test(solvers, batch_normalization_stays_inside_of_its_operands)
+{
+    const batch_norm_problem shapes[] = {{2, 3, 37, 1e-5f}, {2, 1, 4200, 1e-5f}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        problem p = {.kind = PROBLEM_BATCH_NORM, .dtype = SOCLE_FLOAT32, .batch_norm = shapes[i]};
+        check(&p, reference_batch_norm);
+        p.kind = PROBLEM_BATCH_NORM_GRAD;
+        check(&p, reference_batch_norm_grad);
     }
 }
 

@@ -102,6 +102,52 @@ static void batch_normalization(operation *o)
     }
 }
 
+/* socle's BatchNormalize: y, mean, variance and 1 / sqrt(variance + epsilon) of each channel. */
+static void batch_normalize(operation *o)
+{
+    const operand *x = &o->in[0];
+    const double epsilon = node_float(o->node, "epsilon", 1e-5);
+    const int64_t channels = x->dims[1], inner = x->count / x->dims[0] / channels, count = x->dims[0] * inner;
+    for (int64_t c = 0; c < channels; c++) {
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < count; i++)
+            sum += x->data[(i / inner * channels + c) * inner + i % inner];
+        const double mean = sum / (double)count;
+        for (int64_t i = 0; i < count; i++)
+            squares += pow(x->data[(i / inner * channels + c) * inner + i % inner] - mean, 2);
+        o->out[1].data[c] = mean;
+        o->out[2].data[c] = squares / (double)count;
+        o->out[3].data[c] = 1 / sqrt(squares / (double)count + epsilon);
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t at = (i / inner * channels + c) * inner + i % inner;
+            o->out[0].data[at] = (x->data[at] - mean) * o->out[3].data[c] * o->in[1].data[c] + o->in[2].data[c];
+        }
+    }
+}
+
+/* Its gradient by the chain rule through each element: d y_j / d x_i of one channel is
+ * scale inverse ((i = j) - 1 / n - h_i h_j / n). */
+static void batch_normalize_grad(operation *o)
+{
+    const operand *dy = &o->in[0], *x = &o->in[1];
+    const int64_t channels = x->dims[1], inner = x->count / x->dims[0] / channels, count = x->dims[0] * inner;
+    for (int64_t c = 0; c < channels; c++) {
+        const double mean = o->in[3].data[c], inverse = o->in[4].data[c], factor = o->in[2].data[c] * inverse;
+        for (int64_t i = 0; i < count; i++) {
+            const int64_t at_i = (i / inner * channels + c) * inner + i % inner;
+            const double h = (x->data[at_i] - mean) * inverse;
+            o->out[1].data[c] += dy->data[at_i] * h;
+            o->out[2].data[c] += dy->data[at_i];
+            o->out[0].data[at_i] += dy->data[at_i] * factor;
+            for (int64_t j = 0; j < count; j++) {
+                const int64_t at_j = (j / inner * channels + c) * inner + j % inner;
+                const double other = (x->data[at_j] - mean) * inverse;
+                o->out[0].data[at_i] -= dy->data[at_j] * factor * (1 + h * other) / (double)count;
+            }
+        }
+    }
+}
+
 static void softmax(operation *o, bool logarithm)
 {
     const operand *x = &o->in[0];
@@ -136,6 +182,10 @@ bool evaluate_normalization(operation *o)
         group_normalization(o, o->in[0].dims[1]);
     else if (evaluate_is(o, "BatchNormalization"))
         batch_normalization(o);
+    else if (evaluate_is(o, "BatchNormalize"))
+        batch_normalize(o);
+    else if (evaluate_is(o, "BatchNormalizeGrad"))
+        batch_normalize_grad(o);
     else if (evaluate_is(o, "Softmax") || evaluate_is(o, "LogSoftmax"))
         softmax(o, evaluate_is(o, "LogSoftmax"));
     else

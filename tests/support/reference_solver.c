@@ -113,6 +113,52 @@ void reference_norm(const problem *p, double *const *values)
     }
 }
 
+/* ---- batch normalization ---- */
+
+void reference_batch_norm(const problem *p, double *const *values)
+{
+    const batch_norm_problem *n = &p->batch_norm;
+    const double *x = values[0], *scale = values[1], *bias = values[2];
+    const double count = (double)(n->batch * n->pixels);
+    for (int64_t c = 0; c < n->channels; c++) {
+        double mean = 0, variance = 0;
+        for (int64_t i = 0; i < n->batch * n->pixels; i++)
+            mean += x[(i / n->pixels * n->channels + c) * n->pixels + i % n->pixels] / count;
+        for (int64_t i = 0; i < n->batch * n->pixels; i++)
+            variance += pow(x[(i / n->pixels * n->channels + c) * n->pixels + i % n->pixels] - mean, 2) / count;
+        const double inverse = 1 / sqrt(variance + (double)n->epsilon);
+        for (int64_t i = 0; i < n->batch * n->pixels; i++) {
+            const int64_t at = (i / n->pixels * n->channels + c) * n->pixels + i % n->pixels;
+            values[3][at] = (x[at] - mean) * inverse * scale[c] + bias[c];
+        }
+        values[4][c] = count > 0 ? mean : NAN;
+        values[5][c] = count > 0 ? variance : NAN;
+        values[6][c] = count > 0 ? inverse : NAN;
+    }
+}
+
+void reference_batch_norm_grad(const problem *p, double *const *values)
+{
+    const batch_norm_problem *n = &p->batch_norm;
+    const double *dy = values[0], *x = values[1], *scale = values[2], *means = values[3], *inverses = values[4];
+    const double count = (double)(n->batch * n->pixels);
+    for (int64_t c = 0; c < n->channels; c++) {
+        double sum = 0, along = 0;
+        for (int64_t i = 0; i < n->batch * n->pixels; i++) {
+            const int64_t at = (i / n->pixels * n->channels + c) * n->pixels + i % n->pixels;
+            sum += dy[at];
+            along += dy[at] * (x[at] - means[c]) * inverses[c];
+        }
+        for (int64_t i = 0; i < n->batch * n->pixels; i++) {
+            const int64_t at = (i / n->pixels * n->channels + c) * n->pixels + i % n->pixels;
+            const double hat = (x[at] - means[c]) * inverses[c];
+            values[5][at] = scale[c] * inverses[c] * (dy[at] - sum / count - hat * along / count);
+        }
+        values[6][c] = along;
+        values[7][c] = sum;
+    }
+}
+
 /* ---- gather and scatter ---- */
 
 static int64_t wrapped(double index, int64_t axis)

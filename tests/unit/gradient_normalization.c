@@ -16,6 +16,33 @@ Test(gradient_normalization, of_batch_normalization_with_the_batchs_statistics)
     check_finish(&c);
 }
 
+Test(gradient_normalization, of_batch_normalization_with_the_batchs_statistics_twice)
+{
+    gradient_check c;
+    check_start(&c);
+    const float running[] = {0, 0}, variance[] = {1, 1};
+    const value_id inputs[] = {check_input(&c, -1, 1, DIMS(3, 2, 2)), check_input(&c, 0.5, 2, DIMS(2)),
+                               check_input(&c, -1, 1, DIMS(2)), check_floats(&c, running, DIMS(2)),
+                               check_floats(&c, variance, DIMS(2))};
+    const socle_attribute training = ATTRIBUTE_INT("training_mode", 1);
+    check_second_gradients(&c, graph_add(c.graph, "", "BatchNormalization", inputs, 5, &training, 1, 3));
+    check_finish(&c);
+}
+
+Test(gradient_normalization, of_every_result_of_batch_normalize)
+{
+    for (int output = 0; output < 4; output++) {
+        gradient_check c;
+        check_start(&c);
+        const value_id inputs[] = {check_input(&c, -1, 1, DIMS(3, 2, 2, 2)), check_input(&c, 0.5, 2, DIMS(2)),
+                                   check_input(&c, -1, 1, DIMS(2))};
+        const value_id y = graph_add(c.graph, "socle", "BatchNormalize", inputs, 3, NULL, 0, 4);
+        const value_id *outputs = c.graph->nodes[c.graph->values[y].producer].outputs;
+        check_gradients(&c, graph_unary(c.graph, "Sin", outputs[output]));
+        check_finish(&c);
+    }
+}
+
 Test(gradient_normalization, of_batch_normalization_with_given_statistics_reaches_all_five_inputs)
 {
     gradient_check c;

@@ -101,6 +101,46 @@ Test(graph_rewrite, batch_normalization_in_training_makes_running_statistics)
     graph_case_finish(c);
 }
 
+/* ---- anchors that become what they are made of ---- */
+
+static bool always(const socle_graph *graph, node_id node, void *user)
+{
+    (void)graph;
+    (void)node;
+    (void)user;
+    return true;
+}
+
+static socle_status expand_all(socle_graph *graph)
+{
+    int expanded;
+    const socle_status status = graph_expand(graph, always, NULL, &expanded);
+    cr_assert_gt(expanded, 0, "nothing was expanded");
+    return status;
+}
+
+static void expand(graph_case *c, const char *op, const value_id *inputs, int input_count, int output_count)
+{
+    const value_id y = graph_add(c->graph, "socle", op, inputs, input_count, NULL, 0, output_count);
+    cr_assert(y != GRAPH_NONE, "%s", socle_error_message());
+    for (int i = 0; i < output_count; i++)
+        output(c, c->graph->nodes[c->graph->values[y].producer].outputs[i]);
+    graph_case_assert_kept(c, expand_all, 1e-6);
+    cr_assert_eq(graph_case_count_nodes(c, op), 0);
+    graph_case_finish(c);
+}
+
+Test(graph_rewrite, batch_normalize_and_its_gradient_are_what_they_are_made_of)
+{
+    graph_case made, *c = &made;
+    graph_case_start(c);
+    expand(c, "BatchNormalize", (const value_id[]){INPUT(3, 2, 2, 2), INPUT(2), INPUT(2)}, 3, 4);
+    graph_case_start(c);
+    expand(c, "BatchNormalizeGrad", (const value_id[]){INPUT(3, 2, 5), INPUT(3, 2, 5), INPUT(2), INPUT(2), INPUT(2)}, 5, 3);
+    graph_case_start(c);
+    expand(c, "BatchNormalize", (const value_id[]){INPUT(5, 3), INPUT(3), INPUT(3)}, 3, 4);
+}
+
 /* Losses, all reductions, with and without weights and an ignored label. */
 static void lower_loss(const char *op, const char *reduction, bool weights, bool ignored)
 {
