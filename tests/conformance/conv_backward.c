@@ -87,6 +87,35 @@ Test(conv_weight, layers_of_networks_match_the_reference)
     check_layers(PROBLEM_CONV_WEIGHT);
 }
 
+Test(conv_weight, long_rows_and_planes_of_many_channels_match_the_reference)
+{
+    conv_geometry row = {.spatial = 1,
+                         .batch = 1,
+                         .channels = 9,
+                         .out_channels = 35,
+                         .groups = 1,
+                         .input = {1030},
+                         .kernel = {3},
+                         .stride = {1},
+                         .dilation = {2},
+                         .pad_begin = {3},
+                         .pad_end = {1}};
+    conv_geometry planes = {.spatial = 3,
+                            .batch = 2,
+                            .channels = 20,
+                            .out_channels = 9,
+                            .groups = 1,
+                            .input = {5, 6, 7},
+                            .kernel = {3, 2, 3},
+                            .stride = {2, 1, 1},
+                            .dilation = {2, 1, 1},
+                            .pad_begin = {3, 0, 1},
+                            .pad_end = {2, 1, 1}};
+    cr_assert(conv_case_finish(&row) && conv_case_finish(&planes));
+    check(PROBLEM_CONV_WEIGHT, row, SOCLE_FLOAT32, 9);
+    check(PROBLEM_CONV_WEIGHT, planes, SOCLE_FLOAT32, 10);
+}
+
 Test(conv_weight, empty_batch_gives_zero)
 {
     check(PROBLEM_CONV_WEIGHT, conv_case_square(0, 3, 4, 6, 3, 1, 1), SOCLE_FLOAT32, 60);

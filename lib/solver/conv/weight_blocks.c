@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* value[] of its tunings */
-enum { BLOCKS_CHANNELS, BLOCKS_VECTORS, BLOCKS_ROWS, BLOCKS_TO, BLOCKS_CHUNKS };
+enum { BLOCKS_CHANNELS, BLOCKS_VECTORS, BLOCKS_ROWS, BLOCKS_TO, BLOCKS_CHUNKS, BLOCKS_COLUMNS };
 
 #define LEAST_CHANNELS 8 /* of x: fewer leave most of a block empty */
 
@@ -17,14 +17,15 @@ static int64_t read_extent(const tap_conv *c, int axis, int64_t results)
 
 static int64_t local_floats(const tap_conv *c, const tuning *t)
 {
-    const int64_t rows = t->value[BLOCKS_ROWS], read = read_extent(c, 1, rows);
-    return 16 * read * (c->from[2] + read_extent(c, 2, c->to[2])) +
-           t->value[BLOCKS_TO] * (rows * c->to[2] + 16 * tap_conv_taps(c)) + 256;
+    const int64_t rows = t->value[BLOCKS_ROWS], columns = t->value[BLOCKS_COLUMNS], read = read_extent(c, 1, rows);
+    const int64_t dense = columns == c->to[2] ? c->from[2] : 1;
+    return 16 * read * (dense + c->kernel[0] * read_extent(c, 2, columns)) +
+           t->value[BLOCKS_TO] * (rows * columns + 16 * tap_conv_taps(c)) + 256;
 }
 
 static int64_t all_units(const tap_conv *c, const tuning *t)
 {
-    return c->batch * ceil_div(c->to[1], t->value[BLOCKS_ROWS]);
+    return c->batch * c->to[0] * ceil_div(c->to[1], t->value[BLOCKS_ROWS]) * ceil_div(c->to[2], t->value[BLOCKS_COLUMNS]);
 }
 
 static int64_t tiles_of(const tap_conv *c, const tuning *t)
@@ -37,9 +38,10 @@ static double model_cycles(const tap_conv *c, const tuning *t, int units)
 {
     const int64_t mr = t->value[BLOCKS_CHANNELS], nv = t->value[BLOCKS_VECTORS], rows = t->value[BLOCKS_ROWS];
     const int64_t slice = t->value[BLOCKS_TO], taps = tap_conv_taps(c), chunks = t->value[BLOCKS_CHUNKS];
-    const double pixels = (double)(rows * c->to[2]), step = fmax(0.5 * (double)(mr * nv), 0.5 * (double)(mr + nv) + 1);
+    const int64_t columns = t->value[BLOCKS_COLUMNS], width = columns == c->to[2] ? c->from[2] : read_extent(c, 2, columns);
+    const double pixels = (double)(rows * columns), step = fmax(0.5 * (double)(mr * nv), 0.5 * (double)(mr + nv) + 1);
     const double tiles = (double)(taps * (16 / mr) * ceil_div(slice < c->to_channels ? slice : c->to_channels, 16 * nv));
-    const double staged = (double)(read_extent(c, 1, rows) * c->from[2]) * 5 + (double)(slice / 16) * pixels * 3;
+    const double staged = (double)(c->kernel[0] * read_extent(c, 1, rows) * width) * 5 + (double)(slice / 16) * pixels * 3;
     const double unit = tiles * (pixels * step + (double)(mr * nv) * 1.5 + (double)rows * 6 + 10) + staged;
     const double finish = (double)(taps * 16 * slice) * 2.5;
     const double group = (double)ceil_div(all_units(c, t), chunks) * unit + finish;
@@ -48,37 +50,61 @@ static double model_cycles(const tap_conv *c, const tuning *t, int units)
     return (rounds + 0.15) * group + (chunks > 1 ? 6000 + sums * (double)chunks / 8 / units : 0);
 }
 
-static int blocks_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+/* ---- tunings ---- */
+
+typedef struct ranking {
+    tap_conv c;
+    int units;
+    int64_t local_floats; /* that there are */
+    tuning *tunings;
+    double cycles[32];
+    int count, capacity;
+} ranking;
+
+static void rank(ranking *r, const tuning *t)
+{
+    if (local_floats(&r->c, t) > r->local_floats || t->value[BLOCKS_CHUNKS] > all_units(&r->c, t))
+        return;
+    const double cycles = model_cycles(&r->c, t, r->units);
+    int at = r->count < r->capacity ? r->count++ : r->capacity;
+    for (; at > 0 && r->cycles[at - 1] > cycles; at--)
+        if (at < r->capacity) {
+            r->cycles[at] = r->cycles[at - 1];
+            r->tunings[at] = r->tunings[at - 1];
+        }
+    if (at < r->capacity) {
+        r->cycles[at] = cycles;
+        r->tunings[at] = *t;
+    }
+}
+
+static void rank_slices(ranking *r, tuning t, int64_t rows, int64_t columns)
 {
     static const int slices[] = {32, 64, 128};
-    const tap_conv c = tap_conv_forward(p);
+    t.value[BLOCKS_ROWS] = (int)rows;
+    t.value[BLOCKS_COLUMNS] = (int)columns;
+    for (size_t i = 0; i < COUNT_OF(slices) && (i == 0 || slices[i - 1] < r->c.to_channels); i++)
+        for (int chunks = 1; chunks <= 16; chunks *= 2) {
+            t.value[BLOCKS_TO] = slices[i];
+            t.value[BLOCKS_CHUNKS] = chunks;
+            rank(r, &t);
+        }
+}
+
+static int blocks_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
     const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
-    const int64_t most = (int64_t)device->capabilities.local_memory_bytes < 256 * 1024
-                             ? (int64_t)device->capabilities.local_memory_bytes
-                             : 256 * 1024;
-    const int64_t floats = most * 9 / 10 / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
-    double cycles[32];
-    int count = 0;
-    for (int64_t parts = 1; parts <= c.to[1] && parts <= 64; parts = parts < 4 ? parts + 1 : parts * 2)
-        for (size_t i = 0; i < COUNT_OF(slices); i++)
-            for (int64_t chunks = 1; chunks <= 16; chunks *= 2) {
-                const tuning t = {{is_wide ? 8 : 4, is_wide ? 2 : 1, (int)ceil_div(c.to[1], parts), slices[i], (int)chunks}};
-                if (local_floats(&c, &t) > floats || chunks > all_units(&c, &t) || (i > 0 && slices[i - 1] >= c.to_channels))
-                    continue;
-                const double expected = model_cycles(&c, &t, device_units(device));
-                const int room = capacity < (int)COUNT_OF(cycles) ? capacity : (int)COUNT_OF(cycles);
-                int at = count < room ? count++ : room;
-                for (; at > 0 && cycles[at - 1] > expected; at--)
-                    if (at < room) {
-                        cycles[at] = cycles[at - 1];
-                        out[at] = out[at - 1];
-                    }
-                if (at < room) {
-                    cycles[at] = expected;
-                    out[at] = t;
-                }
-            }
-    return count;
+    const int64_t there = (int64_t)device->capabilities.local_memory_bytes;
+    const int64_t bytes = (there < 256 * 1024 ? there : 256 * 1024) * 9 / 10;
+    ranking r = {.c = tap_conv_forward(p), .units = device_units(device), .tunings = out};
+    const tuning tile = {{is_wide ? 8 : 4, is_wide ? 2 : 1}};
+    r.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
+    r.capacity = capacity < (int)COUNT_OF(r.cycles) ? capacity : (int)COUNT_OF(r.cycles);
+    for (int64_t parts = 1; parts <= r.c.to[1] && parts <= 64; parts = parts < 4 ? parts + 1 : parts * 2)
+        rank_slices(&r, tile, ceil_div(r.c.to[1], parts), r.c.to[2]);
+    for (int64_t columns = 32; columns * 2 <= r.c.to[2] && columns <= 512; columns *= 2) /* long rows, in parts */
+        rank_slices(&r, tile, 1, columns);
+    return r.count;
 }
 
 static bool blocks_applicable(const problem *p, const socle_device *device)
@@ -86,7 +112,6 @@ static bool blocks_applicable(const problem *p, const socle_device *device)
     const conv_geometry g = conv_geometry_3d(p);
     tuning t;
     return conv_supported(p, device) && !device_has_quirk(device, QUIRK_LOOP_LIMIT) && problem_flops(p) > 0 && g.groups > 0 &&
-           g.input[0] == 1 && g.output[0] == 1 && g.kernel[0] == 1 && g.pad_begin[0] == 0 &&
            g.channels / g.groups >= LEAST_CHANNELS && g.out_channels / g.groups >= LEAST_CHANNELS &&
            blocks_candidates(p, device, &t, 1) > 0;
 }
@@ -96,6 +121,8 @@ static tuning resolve(const problem *p, const socle_device *device, const tuning
     tuning resolved = *t;
     if (t->value[BLOCKS_CHANNELS] == 0)
         blocks_candidates(p, device, &resolved, 1);
+    if (resolved.value[BLOCKS_COLUMNS] == 0) /* a tuning from before rows were cut */
+        resolved.value[BLOCKS_COLUMNS] = (int)tap_conv_forward(p).to[2];
     return resolved;
 }
 
@@ -132,8 +159,8 @@ static socle_status blocks_emit(const problem *p, const socle_device *device, co
         .flops = problem_flops(p),
         .bytes = problem_bytes(p)};
     tap_conv_add_options(&launch.options, p, &c);
-    text_addf(&launch.options, " -DMR=%d -DNV=%d -DROWS=%d -DTO_SLICE=%d -DCHUNKS=%d", value[BLOCKS_CHANNELS],
-              value[BLOCKS_VECTORS], value[BLOCKS_ROWS], value[BLOCKS_TO], value[BLOCKS_CHUNKS]);
+    text_addf(&launch.options, " -DMR=%d -DNV=%d -DROWS=%d -DCOLUMNS=%d -DTO_SLICE=%d -DCHUNKS=%d", value[BLOCKS_CHANNELS],
+              value[BLOCKS_VECTORS], value[BLOCKS_ROWS], value[BLOCKS_COLUMNS], value[BLOCKS_TO], value[BLOCKS_CHUNKS]);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
     launch_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[2]));
