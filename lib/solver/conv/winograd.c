@@ -97,7 +97,7 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const bool stays = weights * 4 / slices < 1e6;
     /* Weights that a group transforms, and the sums that it takes up again for each chunk of channels. */
     const double chunks = v[WINOGRAD_CHUNK] > 0 ? ceil(channels / v[WINOGRAD_CHUNK]) : 0;
-    const double sums = (double)(s.points * s.tiles), take_up = sums * (double)s.columns * 4 > 32e3 ? 6 : 1.5;
+    const double sums = (double)(s.points * s.tiles), take_up = sums * (double)s.columns * 4 > 32e3 ? 2.5 : 1.5;
     const double filters = chunks > 0 ? columns * ((double)s.points * channels * 1.8 + chunks * sums * take_up) : 0;
     /* Few groups leave a unit waiting for the others at the end. */
     const double rounds = ceil(blocks * slices / units), turns = rounds * units / (blocks * slices) * (1 + 0.15 / rounds);
@@ -174,7 +174,7 @@ static void rank_blocks(ranking *r, const problem *p, const socle_device *device
             for (int64_t parts = 1; parts <= 8; parts++) {
                 const int64_t columns = ceil_div(tiles_w, parts), tiles = images * rows * columns;
                 const bool split = parts > 1 && (p->conv.layout == CONV_PLAIN || images > 1 || columns < 6);
-                if (split || (images > 1 && rows < tiles_h) || (tiles > 32 && (rows > 1 || images > 1)))
+                if (split || (images > 1 && rows < tiles_h) || (tiles > (parts > 1 ? 32 : 64) && (rows > 1 || images > 1)))
                     continue;
                 const tuning t = {{f, (int)rows, (int)images, (int)register_rows(tiles, is_wide ? 8 : 5),
                                    c->to_channels > 16 && is_wide ? 2 : 1, 0, (int)columns}};
