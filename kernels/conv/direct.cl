@@ -1,12 +1,12 @@
 /* Direct convolution for CPUs: one work-item per work-group, lanes of a vector are neighbouring pixels, so that plain NCHW is
  * read and written as it lies.
  *
- * A group computes ROWS rows of one image for SLICE result channels. It stages the input rows it needs in local memory, zero
- * padded and split by phase: the plane of phase (a, b) holds the pixels whose padded row is a modulo the stride and whose
- * padded column is b. There every tap of the kernel, whatever stride and dilation are, is one constant offset, and a row
- * continues in the next one after PITCH pixels, so that vectors run over row ends (what they compute in the gaps is dropped)
- * and the padding behind a row is the one in front of the next. A register tile holds MR channels x NV vectors of sums; the
- * weights were packed in the order in which it needs them.
+ * A group computes ROWS rows x COLUMNS columns of one image for SLICE result channels. It stages the input rows it needs in
+ * local memory, zero padded and split by phase: the plane of phase (a, b) holds the pixels whose padded row is a modulo the stride
+ * and whose padded column is b. There every tap of the kernel, whatever stride and dilation are, is one constant offset, and a row
+ * continues in the next one after PITCH pixels, so that vectors run over row ends (what they compute in the gaps is dropped) and
+ * (of whole rows) the padding behind a row is the one in front of the next. A register tile holds MR channels x NV vectors of
+ * sums; the weights were packed in the order in which it needs them.
  *
  * FROM: what is read; TO: what is computed, T of a row of results; the results lie in a tensor [.][Y_D][Y_H][Y_W] at multiples
  * of Y_STEP from Y_FIRST: the gradient of the data is computed phase by phase (tap_conv_phase), a forward pass has
@@ -59,6 +59,9 @@
 #ifndef NV
 #define NV 2 /* vectors of a register tile */
 #endif
+#ifndef COLUMNS
+#define COLUMNS TO_W
+#endif
 #ifndef BLOCK
 #define BLOCK FROM_CHANNELS /* channels staged at a time */
 #endif
@@ -72,10 +75,14 @@
 #define JOINED_AT 0    /* columns from the first staged one to a phase's first */
 #define SHIFT_W ((KW > 0 ? KW - 1 : 0) * RW / SW) /* the same along the row */
 #endif
+#if COLUMNS < TO_W /* a row ends in the middle of the image */
+#undef PITCH
+#define PITCH (COLUMNS + SHIFT_W)
+#endif
 #define SHIFT_H ((KH > 0 ? KH - 1 : 0) * RH / SH)            /* rows below its own that a result reads, in its phase's plane */
 #define PLANE ((ROWS + SHIFT_H) * PITCH)
 #define CHANNEL (KD * PHASES_H * PHASES_W * PLANE)           /* staged floats of one channel */
-#define VECTORS (((ROWS - 1) * PITCH + TO_W + 15) / 16)
+#define VECTORS (((ROWS - 1) * PITCH + COLUMNS + 15) / 16)
 #define STAGED ((BLOCK * CHANNEL + 32 + SHIFT_W + 15) / 16 * 16)
 #define BLOCKS ((FROM_CHANNELS + BLOCK - 1) / BLOCK)
 #define SUM_CHANNELS (BLOCKS > 1 ? (SLICE + MR - 1) / MR * MR : MR)
@@ -87,7 +94,7 @@
 #include "conv/stage.cl"
 
 static inline void stage(__global const element *image, __global const element *limit, __local real *staged, int od, int y0,
-                         int channels)
+                         int x0, int channels)
 {
     for (int c = 0; c < channels; c++)
         for (int kd = 0; kd < KD; kd++) {
@@ -97,11 +104,12 @@ static inline void stage(__global const element *image, __global const element *
             __global const element *plane = image + ((size_t)c * FROM_D + d) * (FROM_H * FROM_W);
             for (int phase = 0; phase < PHASES_H * PHASES_W; phase++) {
                 __local real *to = staged + ((c * KD + kd) * (PHASES_H * PHASES_W) + phase) * PLANE;
-                const int h0 = y0 * SH + phase / PHASES_W * PHASE_H - PH, b = phase % PHASES_W * PHASE_W;
+                const int h0 = y0 * SH + phase / PHASES_W * PHASE_H - PH;
+                const int c0 = x0 * SW + phase % PHASES_W * PHASE_W - PW;
                 for (int q = 0; q < ROWS + SHIFT_H; q++) {
                     const int h = h0 + q * SH;
                     if (h >= 0 && h < FROM_H)
-                        stage_row(plane + (size_t)h * FROM_W, limit, to + q * PITCH, b);
+                        stage_row(plane + (size_t)h * FROM_W, limit, to + q * PITCH, c0);
                 }
             }
         }
@@ -186,7 +194,7 @@ static inline void stage(__global const element *image, __global const element *
 static inline void interleave(__local const real *row, int apart, __local real *line)
 {
 #if JOINED == 2
-    for (int i = 0; i < TO_W; i += 16) {
+    for (int i = 0; i < COLUMNS; i += 16) {
         const real16 a = vload16(0, row + i), b = vload16(0, row + apart + i);
         vstore16((real16)(a.s0, b.s0, a.s1, b.s1, a.s2, b.s2, a.s3, b.s3, a.s4, b.s4, a.s5, b.s5, a.s6, b.s6, a.s7, b.s7), 0,
                  line + 2 * i);
@@ -195,16 +203,17 @@ static inline void interleave(__local const real *row, int apart, __local real *
     }
 #else
     for (int q = 0; q < JOINED; q++)
-        for (int i = 0; i < TO_W; i++)
+        for (int i = 0; i < COLUMNS; i++)
             line[i * JOINED + q] = row[q * apart + i];
 #endif
 }
 
 /* Rows of results follow each other in y without gaps. */
-#define DENSE (Y_STEP_W == 1 && Y_STEP_H == 1 && Y_W == TO_W)
+#define DENSE (Y_STEP_W == 1 && Y_STEP_H == 1 && Y_W == TO_W && COLUMNS == TO_W)
 
 /* x: [batch][GROUPS * FROM_CHANNELS][FROM_D][FROM_H][FROM_W]; packed: [GROUPS][TILES][FROM_CHANNELS][TAPS][MR];
- * offset: of the weights in it, in elements; groups of work: (row blocks, GROUPS * slices, batch * TO_D). */
+ * offset: of the weights in it, in elements; groups of work: (row blocks x column blocks, GROUPS * slices, batch *
+ * TO_D). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv_direct(__global const element *restrict x, __global const real *restrict packed,
                           __global element *restrict y, int offset EPILOGUE_PARAMS)
@@ -212,23 +221,25 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
     __local real staged[STAGED] __attribute__((aligned(64)));
     __local real sums[JOINED * SUMS + 16] __attribute__((aligned(64)));
 #if JOINED > 1
-    __local real line[(TO_W + 15) / 16 * 16 * JOINED] __attribute__((aligned(64)));
+    __local real line[(COLUMNS + 15) / 16 * 16 * JOINED] __attribute__((aligned(64)));
     const int taps_of[] = {JOINED_TAPS}, at_of[] = {JOINED_AT};
 #endif
 #if DENSE && TO_W < 16 && PITCH != TO_W
     __local real joined[ROWS * TO_W + 16] __attribute__((aligned(64)));
 #endif
     const int slices = (TO_CHANNELS + SLICE - 1) / SLICE;
-    const int y0 = (int)get_group_id(0) * ROWS, group = (int)get_group_id(1) / slices;
+    const int column_blocks = (TO_W + COLUMNS - 1) / COLUMNS;
+    const int x0 = (int)get_group_id(0) % column_blocks * COLUMNS;
+    const int y0 = (int)get_group_id(0) / column_blocks * ROWS, group = (int)get_group_id(1) / slices;
     const int first = (int)get_group_id(1) % slices * SLICE, end = min(first + SLICE, TO_CHANNELS);
     const int od = (int)get_group_id(2) % TO_D, n = (int)get_group_id(2) / TO_D;
-    const int rows = min(ROWS, TO_H - y0);
+    const int rows = min(ROWS, TO_H - y0), columns = min(COLUMNS, TO_W - x0);
     for (int i = 0; i < STAGED; i += 16)
         vstore16((real16)(0), 0, staged + i);
     __global const element *limit = x + (size_t)BATCH * GROUPS * FROM_CHANNELS * (FROM_D * FROM_H * FROM_W);
     for (int block = 0; block < BLOCKS; block++) {
         const int c0 = block * BLOCK, channels = min(BLOCK, FROM_CHANNELS - c0);
-        stage(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W), limit, staged, od, y0,
+        stage(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c0) * (FROM_D * FROM_H * FROM_W), limit, staged, od, y0, x0,
               channels);
         for (int o = first; o < end; o += MR) {
             __local real *tile_sums = BLOCKS > 1 ? sums + (o - first) * (VECTORS * 16) : sums;
@@ -267,21 +278,28 @@ __kernel void conv_direct(__global const element *restrict x, __global const rea
                 const size_t plane = ((size_t)n * (GROUPS * TO_CHANNELS) + channel) * Y_D + Y_FIRST_D + (size_t)od * Y_STEP_D;
                 const size_t index = plane * (Y_H * Y_W) + (size_t)(Y_FIRST_H + y0 * Y_STEP_H) * Y_W + Y_FIRST_W;
 #if JOINED > 1
+                const int begin = max(Y_FIRST_W + x0 * JOINED, 0), end_w = min(Y_FIRST_W + (x0 + columns) * JOINED, Y_W);
+                const int skipped = begin - (Y_FIRST_W + x0 * JOINED);
                 for (int r = 0; r < rows; r++) {
-                    const size_t at = index + (size_t)r * (Y_STEP_H * Y_W);
+                    const size_t at = index + (size_t)r * (Y_STEP_H * Y_W) + begin - Y_FIRST_W;
                     interleave(row + r * PITCH, SUMS, line);
-                    int p = -Y_FIRST_W;
-                    for (; p + 16 <= Y_W - Y_FIRST_W; p += 16)
-                        STOREV(EPILOGUE16(vload16(0, line + p), at + p, channel), y + at + p);
-                    for (; p < Y_W - Y_FIRST_W; p++)
-                        STORE1(EPILOGUE1(line[p], at + p, channel), y + at + p);
+                    int p = 0;
+                    for (; p + 16 <= end_w - begin; p += 16)
+                        STOREV(EPILOGUE16(vload16(0, line + skipped + p), at + p, channel), y + at + p);
+                    for (; p < end_w - begin; p++)
+                        STORE1(EPILOGUE1(line[skipped + p], at + p, channel), y + at + p);
                 }
 #elif !DENSE
-                for (int r = 0; r < rows; r++)
-                    for (int p = 0; p < TO_W; p++) {
-                        const size_t at = index + (size_t)r * (Y_STEP_H * Y_W) + (size_t)p * Y_STEP_W;
-                        STORE1(EPILOGUE1(row[r * PITCH + p], at, channel), y + at);
-                    }
+                for (int r = 0; r < rows; r++) {
+                    const size_t at = index + (size_t)r * (Y_STEP_H * Y_W) + (size_t)x0 * Y_STEP_W;
+                    int p = 0;
+#if Y_STEP_W == 1
+                    for (; p + 16 <= columns; p += 16)
+                        STOREV(EPILOGUE16(vload16(0, row + r * PITCH + p), at + p, channel), y + at + p);
+#endif
+                    for (; p < columns; p++)
+                        STORE1(EPILOGUE1(row[r * PITCH + p], at + p * Y_STEP_W, channel), y + at + p * Y_STEP_W);
+                }
 #elif TO_W >= 16 && PITCH != TO_W
                 for (int r = 0; r < rows; r++)
                     for (int p = 0; p < TO_W; p += 16) {

@@ -104,7 +104,7 @@ static inline void stage_x(__global const element *image, __global const element
                 for (int q = 0; q < ROWS + SHIFT_H; q++) {
                     const int h = h0 + q * SH;
                     if (d >= 0 && d < FROM_D && h >= 0 && h < FROM_H)
-                        stage_row(plane + (size_t)h * FROM_W, limit, to + q * PITCH, b);
+                        stage_row(plane + (size_t)h * FROM_W, limit, to + q * PITCH, b - PW);
                     else
                         clear(to + q * PITCH, PITCH);
                 }

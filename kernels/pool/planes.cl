@@ -61,7 +61,7 @@ static inline void stage_image(__global const element *image, __global const ele
         for (int q = 0; q < OH + SHIFT_H; q++) {
             const int h = q * SH + phase / PHASES_W * PHASE_H - PH;
             if (h >= 0 && h < IH)
-                stage_row(image + (size_t)h * IW, limit, staged + phase * PLANE + q * PITCH, phase % PHASES_W * PHASE_W);
+                stage_row(image + (size_t)h * IW, limit, staged + phase * PLANE + q * PITCH, phase % PHASES_W * PHASE_W - PW);
         }
 }
 

@@ -47,7 +47,7 @@ static inline void stage(__global const element *image, __global const element *
             const int h = first + q;
             __local real *to = staged + b * PLANE + q * PITCH;
             if (h >= 0 && h < IH)
-                stage_row(image + (size_t)h * IW, limit, to, b * PHASE_W);
+                stage_row(image + (size_t)h * IW, limit, to, b * PHASE_W - PW);
             else
                 for (int i = 0; i < PITCH; i++)
                     to[i] = EMPTY;

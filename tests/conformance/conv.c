@@ -98,6 +98,16 @@ Test(conv, padding_wider_than_the_image_and_huge_strides_match_the_reference)
     check(g, SOCLE_FLOAT32, true, 33);
 }
 
+/* Longer than local memory has room for. */
+Test(conv, long_rows_match_the_reference)
+{
+    conv_geometry dilated = conv_case_row(1, 3, 30000, 3, 1, 4);
+    dilated.dilation[0] = 5;
+    cr_assert(conv_case_finish(&dilated));
+    check(dilated, SOCLE_FLOAT32, true, 50);
+    check(conv_case_row(1, 2, 90001, 4, 3, 1), SOCLE_FLOAT16, false, 51);
+}
+
 Test(conv, empty_batch_writes_nothing)
 {
     check(conv_case_square(0, 3, 4, 6, 3, 1, 1), SOCLE_FLOAT32, true, 40);

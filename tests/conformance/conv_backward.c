@@ -70,6 +70,13 @@ Test(conv_input, phases_of_a_row_match_the_reference)
     }
 }
 
+/* Longer than local memory has room for; phases of one are joined. */
+Test(conv_input, long_rows_match_the_reference)
+{
+    check(PROBLEM_CONV_INPUT, conv_case_row(3, 1, 30000, 3, 1, 1), SOCLE_FLOAT32, 60);
+    check(PROBLEM_CONV_INPUT, conv_case_row(2, 1, 60001, 5, 2, 2), SOCLE_FLOAT32, 61);
+}
+
 Test(conv_weight, random_geometries_match_the_reference)
 {
     check_random(PROBLEM_CONV_WEIGHT, SOCLE_FLOAT32, 3000, 4);
@@ -89,17 +96,7 @@ Test(conv_weight, layers_of_networks_match_the_reference)
 
 Test(conv_weight, long_rows_and_planes_of_many_channels_match_the_reference)
 {
-    conv_geometry row = {.spatial = 1,
-                         .batch = 1,
-                         .channels = 9,
-                         .out_channels = 35,
-                         .groups = 1,
-                         .input = {1030},
-                         .kernel = {3},
-                         .stride = {1},
-                         .dilation = {2},
-                         .pad_begin = {3},
-                         .pad_end = {1}};
+    conv_geometry row = conv_case_row(9, 35, 1030, 3, 1, 3);
     conv_geometry planes = {.spatial = 3,
                             .batch = 2,
                             .channels = 20,
@@ -111,6 +108,7 @@ Test(conv_weight, long_rows_and_planes_of_many_channels_match_the_reference)
                             .dilation = {2, 1, 1},
                             .pad_begin = {3, 0, 1},
                             .pad_end = {2, 1, 1}};
+    row.dilation[0] = 2;
     cr_assert(conv_case_finish(&row) && conv_case_finish(&planes));
     check(PROBLEM_CONV_WEIGHT, row, SOCLE_FLOAT32, 9);
     check(PROBLEM_CONV_WEIGHT, planes, SOCLE_FLOAT32, 10);

@@ -30,6 +30,13 @@ conv_geometry conv_case_square(int64_t batch, int64_t channels, int64_t out_chan
     return g;
 }
 
+conv_geometry conv_case_row(int64_t channels, int64_t out_channels, int64_t extent, int64_t kernel, int64_t stride, int64_t pad)
+{
+    conv_geometry g = conv_case_square(1, channels, out_channels, extent, kernel, stride, pad);
+    g.spatial = 1;
+    return g;
+}
+
 conv_geometry conv_case_geometry(uint64_t seed, bool pooling)
 {
     static const int64_t most[] = {0, 70, 24, 8}; /* extents by number of axes */

@@ -11,6 +11,8 @@ conv_geometry conv_case_geometry(uint64_t seed, bool pooling);
 /* A 2-D geometry of square images. */
 conv_geometry conv_case_square(int64_t batch, int64_t channels, int64_t out_channels, int64_t extent, int64_t kernel,
                                int64_t stride, int64_t pad);
+/* A 1-D geometry of one image. */
+conv_geometry conv_case_row(int64_t channels, int64_t out_channels, int64_t extent, int64_t kernel, int64_t stride, int64_t pad);
 /* Sets output from the rest; false when it would be empty. */
 bool conv_case_finish(conv_geometry *g);
 

@@ -56,6 +56,8 @@ static size_t direct_prepared_bytes(const problem *p, const socle_device *device
 static void add_options(text *options, const problem *p, const tap_conv *c, const tuning *t)
 {
     tap_conv_add_options(options, p, c);
+    if (t->value[DIRECT_COLUMNS] > 0 && t->value[DIRECT_COLUMNS] < c->to[2])
+        text_addf(options, " -DCOLUMNS=%d", t->value[DIRECT_COLUMNS]);
     text_addf(options, " -DMR=%d -DNV=%d -DROWS=%d -DBLOCK=%d -DSLICE=%d", t->value[DIRECT_CHANNELS], t->value[DIRECT_VECTORS],
               t->value[DIRECT_ROWS], t->value[DIRECT_BLOCK], t->value[DIRECT_SLICE]);
 }
@@ -91,19 +93,20 @@ static socle_status emit_part(const problem *p, const tap_conv *c, const tuning 
     if (t.value[DIRECT_ROWS] > c->to[1])
         t.value[DIRECT_ROWS] = (int)c->to[1];
     const int64_t slices = ceil_div(c->to_channels, t.value[DIRECT_SLICE]);
+    const int64_t blocks = ceil_div(c->to[1], t.value[DIRECT_ROWS]) *
+                           (t.value[DIRECT_COLUMNS] > 0 ? ceil_div(c->to[2], t.value[DIRECT_COLUMNS]) : 1);
     const double flops = 2.0 * (double)(c->batch * c->groups * c->from_channels * c->to_channels) *
                          (double)(tap_conv_taps(c) * conv_volume(c->to));
-    solver_launch launch = {
-        .algorithm = p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct",
-        .source = "conv/direct",
-        .kernel = "conv_direct",
-        .epilogue = true,
-        .channel_uniform = true,
-        .dims = 3,
-        .global = {(size_t)ceil_div(c->to[1], t.value[DIRECT_ROWS]), (size_t)(c->groups * slices), (size_t)(c->batch * c->to[0])},
-        .local = {1, 1, 1},
-        .flops = flops,
-        .bytes = problem_bytes(p)};
+    solver_launch launch = {.algorithm = p->kind == PROBLEM_CONV ? "conv/direct" : "conv_input/direct",
+                            .source = "conv/direct",
+                            .kernel = "conv_direct",
+                            .epilogue = true,
+                            .channel_uniform = true,
+                            .dims = 3,
+                            .global = {(size_t)blocks, (size_t)(c->groups * slices), (size_t)(c->batch * c->to[0])},
+                            .local = {1, 1, 1},
+                            .flops = flops,
+                            .bytes = problem_bytes(p)};
     add_options(&launch.options, p, c, &t);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(packed));

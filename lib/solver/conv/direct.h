@@ -5,7 +5,14 @@
 #include "taps.h"
 
 /* value[] of conv/direct's and conv_input/direct's tunings */
-typedef enum direct_value { DIRECT_CHANNELS, DIRECT_VECTORS, DIRECT_ROWS, DIRECT_BLOCK, DIRECT_SLICE } direct_value;
+typedef enum direct_value {
+    DIRECT_CHANNELS,
+    DIRECT_VECTORS,
+    DIRECT_ROWS,
+    DIRECT_BLOCK,
+    DIRECT_SLICE,
+    DIRECT_COLUMNS /* 0: all of a row */
+} direct_value;
 
 /* Tunings for the problem, the cheapest by the model first; at most capacity; returns how many: 0 where local memory has room for
  * none. */

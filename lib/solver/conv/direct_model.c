@@ -8,7 +8,7 @@
 typedef struct model {
     const socle_device *device;
     tap_conv c;
-    int64_t pitch, shift, read_phases, joined;
+    int64_t row_pitch, shift, read_phases, joined; /* row_pitch: of whole rows */
     int units;
     int64_t local_floats;
 } model;
@@ -23,7 +23,7 @@ static model model_of(const problem *p, const socle_device *device, int64_t numb
     int64_t apart;
     model m = {.device = device, .c = tap_conv_part(p, number)};
     m.joined = m.c.joined > 0 ? m.c.joined : 1;
-    m.pitch = tap_conv_pitch(&m.c);
+    m.row_pitch = tap_conv_pitch(&m.c);
     m.shift = tap_conv_shift(&m.c, 1);
     m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
     m.units = device_units(device);
@@ -35,22 +35,33 @@ static model model_of(const problem *p, const socle_device *device, int64_t numb
 
 /* ---- sizes in local memory ---- */
 
-static int64_t vectors_of(const model *m, int64_t rows)
+static int64_t columns_of(const model *m, const tuning *t)
 {
-    return ceil_div((rows - 1) * m->pitch + m->c.to[2], 16);
+    return t->value[DIRECT_COLUMNS] > 0 ? smaller(t->value[DIRECT_COLUMNS], m->c.to[2]) : m->c.to[2];
 }
 
-static int64_t channel_floats(const model *m, int64_t rows)
+static int64_t pitch_of(const model *m, const tuning *t)
 {
-    return m->c.kernel[0] * m->read_phases * (rows + m->shift) * m->pitch;
+    const int64_t columns = columns_of(m, t);
+    return columns < m->c.to[2] ? columns + tap_conv_shift(&m->c, 2) : m->row_pitch;
+}
+
+static int64_t vectors_of(const model *m, const tuning *t)
+{
+    return ceil_div((t->value[DIRECT_ROWS] - 1) * pitch_of(m, t) + columns_of(m, t), 16);
+}
+
+static int64_t channel_floats(const model *m, const tuning *t)
+{
+    return m->c.kernel[0] * m->read_phases * (t->value[DIRECT_ROWS] + m->shift) * pitch_of(m, t);
 }
 
 static int64_t used_floats(const model *m, const tuning *t)
 {
     const int64_t rows = t->value[DIRECT_ROWS], block = t->value[DIRECT_BLOCK], tile = t->value[DIRECT_CHANNELS];
     const int64_t sums = block < m->c.from_channels ? round_up(t->value[DIRECT_SLICE], tile) : tile;
-    const int64_t lines = m->joined > 1 ? m->joined * round_up(m->c.to[2], 16) : rows * m->c.to[2] + 32;
-    return block * channel_floats(m, rows) + 80 + m->pitch + m->joined * sums * vectors_of(m, rows) * 16 + lines;
+    const int64_t lines = m->joined > 1 ? m->joined * round_up(columns_of(m, t), 16) : rows * columns_of(m, t) + 32;
+    return block * channel_floats(m, t) + 80 + pitch_of(m, t) + m->joined * sums * vectors_of(m, t) * 16 + lines;
 }
 
 /* ---- cycles ---- */
@@ -70,20 +81,20 @@ static double tile_cycles(const model *m, int64_t channels, int64_t vectors)
 
 static double group_cycles(const model *m, const tuning *t, int64_t channels)
 {
-    const int64_t rows = t->value[DIRECT_ROWS], tile = t->value[DIRECT_CHANNELS], wide = t->value[DIRECT_VECTORS];
-    const int64_t vectors = vectors_of(m, rows), full = vectors / wide, rest = vectors % wide;
+    const int64_t tile = t->value[DIRECT_CHANNELS], wide = t->value[DIRECT_VECTORS];
+    const int64_t vectors = vectors_of(m, t), full = vectors / wide, rest = vectors % wide;
     const int64_t tiles = channels / tile, last = channels % tile;
     double cycles = 0;
     cycles += (double)tiles * ((double)full * tile_cycles(m, tile, wide) + (rest ? tile_cycles(m, tile, rest) : 0));
     if (last)
         cycles += (double)full * tile_cycles(m, last, wide) + (rest ? tile_cycles(m, last, rest) : 0);
-    const double staged = (double)(m->c.from_channels * channel_floats(m, rows)) / 16;
+    const double staged = (double)(m->c.from_channels * channel_floats(m, t)) / 16;
     const double blocks = (double)ceil_div(m->c.from_channels, t->value[DIRECT_BLOCK]);
-    cycles += staged * (m->c.stride[2] > 2 ? 24 : m->pitch < 16 ? 6 : 3);
+    cycles += staged * (m->c.stride[2] > 2 ? 24 : pitch_of(m, t) < 16 ? 6 : 3);
     const double stored = m->c.step[2] == 1 ? 4 : m->joined == 2 ? 8 : 24;
     cycles += (double)(channels * vectors * m->joined) * (2 * (blocks - 1) + stored);
     /* A staged block beyond the first-level cache comes from the second for every tile of channels. */
-    if (t->value[DIRECT_BLOCK] * channel_floats(m, rows) > 8192)
+    if (t->value[DIRECT_BLOCK] * channel_floats(m, t) > 8192)
         cycles += staged * (double)((tiles + (last > 0)) * m->joined);
     return cycles + 400;
 }
@@ -91,7 +102,7 @@ static double group_cycles(const model *m, const tuning *t, int64_t channels)
 static double model_cycles(const model *m, const tuning *t)
 {
     const int64_t slice = t->value[DIRECT_SLICE], slices = ceil_div(m->c.to_channels, slice);
-    const int64_t blocks = ceil_div(m->c.to[1], t->value[DIRECT_ROWS]);
+    const int64_t blocks = ceil_div(m->c.to[1], t->value[DIRECT_ROWS]) * ceil_div(m->c.to[2], columns_of(m, t));
     const int64_t groups = blocks * m->c.groups * slices * m->c.batch * m->c.to[0];
     const double turns = (double)ceil_div(groups, m->units);
     return turns * group_cycles(m, t, smaller(slice, m->c.to_channels));
@@ -125,37 +136,50 @@ static void rank(ranking *r, const tuning *t, double cycles)
     r->count = r->count < r->capacity ? r->count + 1 : r->capacity;
 }
 
-/* Blocks of rows and slices of channels for one tile shape. */
-static void rank_shapes(const model *m, int64_t channels, int64_t vectors, ranking *r)
+/* Slices of channels, and channels staged at a time, for a tile shape and what a group computes of an image. */
+static void rank_slices(const model *m, const tuning *shape, ranking *r)
 {
-    const tap_conv *c = &m->c;
-    const int64_t floats[] = {INT64_MAX, 16384, 8192};
-    int64_t last_rows = 0;
-    for (int64_t blocks = 1; blocks <= c->to[1] && blocks <= 64; blocks++) {
-        const int64_t rows = ceil_div(c->to[1], blocks);
-        if (rows == last_rows)
-            continue;
-        last_rows = rows;
-        int64_t last_slice = 0;
-        for (int64_t slices = 1; slices <= 32; slices *= 2) {
-            const int64_t slice = round_up(ceil_div(c->to_channels, slices), channels);
-            if (slice == last_slice)
-                break;
-            last_slice = slice;
-            for (size_t i = 0; i < COUNT_OF(floats); i++) {
-                const int64_t most = floats[i] / channel_floats(m, rows);
-                const int64_t block = smaller(c->from_channels, most > 0 ? most : 1);
-                tuning t = {{0}};
-                t.value[DIRECT_CHANNELS] = (int)channels;
-                t.value[DIRECT_VECTORS] = (int)smaller(vectors, vectors_of(m, rows));
-                t.value[DIRECT_ROWS] = (int)rows;
-                t.value[DIRECT_BLOCK] = (int)block;
-                t.value[DIRECT_SLICE] = (int)slice;
-                if (used_floats(m, &t) <= m->local_floats)
-                    rank(r, &t, model_cycles(m, &t));
-            }
+    const int64_t floats[] = {INT64_MAX, 16384, 8192}, channels = shape->value[DIRECT_CHANNELS];
+    int64_t last_slice = 0;
+    for (int64_t slices = 1; slices <= 32; slices *= 2) {
+        const int64_t slice = round_up(ceil_div(m->c.to_channels, slices), channels);
+        if (slice == last_slice)
+            break;
+        last_slice = slice;
+        for (size_t i = 0; i < COUNT_OF(floats); i++) {
+            tuning t = *shape;
+            const int64_t most = floats[i] / channel_floats(m, &t);
+            t.value[DIRECT_VECTORS] = (int)smaller(t.value[DIRECT_VECTORS], vectors_of(m, &t));
+            t.value[DIRECT_BLOCK] = (int)smaller(m->c.from_channels, most > 0 ? most : 1);
+            t.value[DIRECT_SLICE] = (int)slice;
+            if (used_floats(m, &t) <= m->local_floats)
+                rank(r, &t, model_cycles(m, &t));
         }
     }
+}
+
+#define LONG_ROW 256 /* results: such rows may be cut */
+
+/* Blocks of rows, or of columns of long rows, for one tile shape. */
+static void rank_shapes(const model *m, int64_t channels, int64_t vectors, ranking *r)
+{
+    const int64_t *to = m->c.to;
+    tuning t = {{0}};
+    t.value[DIRECT_CHANNELS] = (int)channels;
+    t.value[DIRECT_VECTORS] = (int)vectors;
+    for (int64_t blocks = 1; blocks <= to[1] && blocks <= 64; blocks++) {
+        const int rows = (int)ceil_div(to[1], blocks);
+        if (rows == t.value[DIRECT_ROWS])
+            continue;
+        t.value[DIRECT_ROWS] = rows;
+        rank_slices(m, &t, r);
+    }
+    for (int rows = 1; rows <= 4 && rows <= to[1] && to[2] >= LONG_ROW; rows *= 4)
+        for (int columns = LONG_ROW / 2; columns < to[2] && columns <= 1024; columns *= 2) {
+            t.value[DIRECT_ROWS] = rows;
+            t.value[DIRECT_COLUMNS] = columns;
+            rank_slices(m, &t, r);
+        }
 }
 
 /* Tile shapes {channels, vectors} by the number of vector registers: 32 with 512 bits, 16 with less (a vector of 16 lanes is then
