@@ -71,9 +71,11 @@ static void turn(__global const element *from, size_t plane, int count, int chan
         transpose_panel(from, plane, count, to, 16);
         return;
     }
-    for (int p = 0; p < count; p++)
-        for (int c = 0; c < 16; c++)
-            to[p * 16 + c] = c < channels ? LOAD1(from + (size_t)c * plane + p) : (real)0;
+    for (int p = 0; p < count; p++) {
+        vstore16((real16)(0), 0, to + p * 16);
+        for (int c = 0; c < channels; c++)
+            to[p * 16 + c] = LOAD1(from + (size_t)c * plane + p);
+    }
 }
 
 static void clear(__local real *to, int pixels)

@@ -111,6 +111,7 @@ Test(conv_weight, long_rows_and_planes_of_many_channels_match_the_reference)
     row.dilation[0] = 2;
     cr_assert(conv_case_finish(&row) && conv_case_finish(&planes));
     check(PROBLEM_CONV_WEIGHT, row, SOCLE_FLOAT32, 9);
+    check(PROBLEM_CONV_WEIGHT, conv_case_row(3, 2, 15000, 3, 1, 1), SOCLE_FLOAT32, 11);
     check(PROBLEM_CONV_WEIGHT, planes, SOCLE_FLOAT32, 10);
 }
 

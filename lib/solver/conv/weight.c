@@ -137,12 +137,15 @@ static void choose_units(const model *m, tuning *t, int64_t chunk)
     }
 }
 
-static void rank_slices(ranking *r, const model *m, tuning t)
+/* few: of so few channels that large kernels and long rows have room, too */
+static void rank_slices(ranking *r, const model *m, tuning t, bool few)
 {
-    static const int slices[] = {8, 16, 32, 64};
-    for (size_t i = 0; i < COUNT_OF(slices) * COUNT_OF(slices); i++) {
-        const int64_t to = slices[i / COUNT_OF(slices)], from = slices[i % COUNT_OF(slices)];
-        if ((to / 2 >= m->c.to_channels && to > 8) || (from / 2 >= m->c.from_channels && from > 8))
+    static const int usual[] = {8, 16, 32, 64}, least[] = {1, 2, 4, 6};
+    const int *slices = few ? least : usual;
+    for (size_t i = 0; i < COUNT_OF(usual) * COUNT_OF(usual); i++) {
+        const int64_t to = slices[i / COUNT_OF(usual)], from = slices[i % COUNT_OF(usual)];
+        if ((to / 2 >= m->c.to_channels && to > slices[0]) || (from / 2 >= m->c.from_channels && from > slices[0]) ||
+            (few && to < t.value[WEIGHT_CHANNELS]))
             continue;
         t.value[WEIGHT_TO] = (int)ceil_div(m->c.to_channels, ceil_div(m->c.to_channels, to));
         t.value[WEIGHT_FROM] = (int)ceil_div(m->c.from_channels, ceil_div(m->c.from_channels, from));
@@ -158,29 +161,36 @@ static void rank_slices(ranking *r, const model *m, tuning t)
     }
 }
 
-static int weight_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+static void rank_all(ranking *r, const model *m, bool is_wide, bool few)
 {
     static const int wide[][2] = {{4, 4}, {8, 2}, {5, 3}, {2, 8}, {1, 9}, {16, 1}};
     static const int narrow[][2] = {{3, 2}, {2, 3}, {1, 4}, {4, 1}};
-    const model m = model_of(p, device);
-    const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
     const int(*tiles)[2] = is_wide ? wide : narrow;
     const int count = is_wide ? (int)COUNT_OF(wide) : (int)COUNT_OF(narrow);
-    ranking r = {.capacity = (int)smaller(capacity, MOST_TUNINGS)};
     for (int i = 0; i < count; i++) {
         int64_t last_rows = 0;
-        for (int64_t blocks = 1; blocks <= m.c.to[1] && blocks <= 64; blocks++) {
+        for (int64_t blocks = 1; blocks <= m->c.to[1] && blocks <= 64; blocks++) {
             tuning t = {{0}};
-            const int64_t rows = ceil_div(m.c.to[1], blocks);
+            const int64_t rows = ceil_div(m->c.to[1], blocks);
             if (rows == last_rows)
                 continue;
             last_rows = rows;
-            t.value[WEIGHT_CHANNELS] = (int)smaller(tiles[i][0], m.c.to_channels);
-            t.value[WEIGHT_COLUMNS] = (int)smaller(tiles[i][1], m.c.from_channels * m.taps);
+            t.value[WEIGHT_CHANNELS] = (int)smaller(tiles[i][0], m->c.to_channels);
+            t.value[WEIGHT_COLUMNS] = (int)smaller(tiles[i][1], m->c.from_channels * m->taps);
             t.value[WEIGHT_ROWS] = (int)rows;
-            rank_slices(&r, &m, t);
+            rank_slices(r, m, t, few);
         }
     }
+}
+
+static int weight_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    const model m = model_of(p, device);
+    const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
+    ranking r = {.capacity = (int)smaller(capacity, MOST_TUNINGS)};
+    rank_all(&r, &m, is_wide, false);
+    if (r.count == 0)
+        rank_all(&r, &m, is_wide, true);
     for (int i = 0; i < r.count; i++)
         out[i] = r.tunings[i];
     return r.count;

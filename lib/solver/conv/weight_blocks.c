@@ -9,6 +9,7 @@
 enum { BLOCKS_CHANNELS, BLOCKS_VECTORS, BLOCKS_ROWS, BLOCKS_TO, BLOCKS_CHUNKS, BLOCKS_COLUMNS };
 
 #define LEAST_CHANNELS 8 /* of x: fewer leave most of a block empty */
+#define LONG_ROW 8192    /* results: other ways have no room for such rows */
 
 static int64_t read_extent(const tap_conv *c, int axis, int64_t results)
 {
@@ -112,7 +113,8 @@ static bool blocks_applicable(const problem *p, const socle_device *device)
     const conv_geometry g = conv_geometry_3d(p);
     tuning t;
     return conv_supported(p, device) && !device_has_quirk(device, QUIRK_LOOP_LIMIT) && problem_flops(p) > 0 && g.groups > 0 &&
-           g.channels / g.groups >= LEAST_CHANNELS && g.out_channels / g.groups >= LEAST_CHANNELS &&
+           ((g.channels / g.groups >= LEAST_CHANNELS && g.out_channels / g.groups >= LEAST_CHANNELS) ||
+            g.output[2] >= LONG_ROW) &&
            blocks_candidates(p, device, &t, 1) > 0;
 }
 
