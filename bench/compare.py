@@ -3,7 +3,7 @@
 compared. Prints Markdown tables with machine, date and command.
 
 usage: bench/compare.py --build BUILD_DIR [--python PYTHON_WITH_PEERS] [--turns N] [--seconds S] [--shape MxNxK] [--drivers DIR] [SECTION ...]
-sections: gemm conv train infer start memory launch low (default: all)"""
+sections: gemm conv train infer networks start memory launch low (default: all)"""
 import argparse
 import datetime
 import json
@@ -166,6 +166,34 @@ class Bench:
             a, b = medians["median_ms"]
             print(f"| {layers}, {batch} | {names[0]} | {names[1]} | {a:.4f} | {b:.4f} | {b / a:.2f} |")
 
+    def networks(self):
+        """Residual networks: inference with operands resident, and training steps with the loss read after each."""
+        import network_models
+
+        for name in network_models.RESNETS:
+            network_models.save_resnet(name, self.folder / f"{name}.onnx")
+        print("\n## Residual networks with random weights\n")
+        print("| work | device | socle, ms | peer | peer, ms | peer / socle |")
+        print("|---|---|---|---|---|---|")
+        for device in self.args.devices:
+            for batch in (1, 8):
+                for peer, script in (("ONNX Runtime", "onnxruntime_infer.py"), ("OpenVINO", "openvino_infer.py")):
+                    path = self.folder / f"resnet50-{batch}.onnx"
+                    network_models.save_resnet("resnet50", path, batch)
+                    given = [path, batch] if peer == "ONNX Runtime" else [path]
+                    _, medians = self.in_turns(lambda: self.ours(self.args.build / "bench_resident", path, device, self.args.seconds),
+                                               lambda: self.peer(script, *given, self.args.seconds), ["median_ms"])
+                    a, b = medians["median_ms"]
+                    print(f"| ResNet-50, inference, batch {batch} | {device} | {a:.2f} | {peer} | {b:.2f} | {b / a:.2f} |")
+            for name, batch in (("resnet18-32", 32), ("resnet50", 4)):
+                of = network_models.RESNETS[name]
+                ours = [self.folder / f"{name}.onnx", 3 * of["extent"] ** 2, of["classes"], batch, self.args.seconds, "sgd", device]
+                names, medians = self.in_turns(lambda: self.ours(self.args.build / "bench_train_step", *ours),
+                                               lambda: self.peer("torch_resnet.py", name, batch, self.args.seconds), ["step_ms"])
+                a, b = medians["step_ms"]
+                print(f"| {name}, training step, batch {batch}, SGD | {device} | {a:.1f} | {names[1]} | {b:.1f} | {b / a:.2f} |")
+                sys.stdout.flush()
+
     def memory(self):
         """Work bound by memory, operands resident on the device: against ONNX Runtime and against the bandwidth that the profile measured."""
         import memory_models
@@ -284,7 +312,7 @@ def main():
         args.devices = [d["id"] for d in listed["devices"] if d["status"] == "ok"]
     print(f"{processor()}, {os.cpu_count()} cores, {datetime.date.today()}\n\n`{' '.join(['bench/compare.py', *sys.argv[1:]])}`")
     failed = False
-    for section in args.sections or ["gemm", "conv", "train", "infer", "start", "memory", "launch", "low"]:
+    for section in args.sections or ["gemm", "conv", "train", "infer", "networks", "start", "memory", "launch", "low"]:
         try:
             getattr(bench, section)()
         except (RuntimeError, FileNotFoundError) as error:

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BLOCK = 50, MAX_SAMPLES = 20000 };
+enum { MOST_STEPS = 50, MAX_SAMPLES = 20000 }; /* steps of a block: fewer where five blocks of them would take too long */
 
 static double now_s(void)
 {
@@ -90,8 +90,11 @@ int main(int argc, char **argv)
         goto cleanup;
     input.dims[0] = batch;
     const socle_tensor x = socle_tensor_f32(data, input.rank, input.dims);
-    if (time_steps(trainer, &x, &labels, 1, budget_s / 2, &waiting_s) != SOCLE_OK ||
-        time_steps(trainer, &x, &labels, BLOCK, budget_s / 2, &running_s) != SOCLE_OK)
+    if (time_steps(trainer, &x, &labels, 1, budget_s / 2, &waiting_s) != SOCLE_OK)
+        goto cleanup;
+    const double affordable = budget_s / 10 / waiting_s;
+    const int block = affordable >= MOST_STEPS ? MOST_STEPS : affordable < 2 ? 2 : (int)affordable;
+    if (time_steps(trainer, &x, &labels, block, budget_s / 2, &running_s) != SOCLE_OK)
         goto cleanup;
     socle_trainer_get_times(trainer, &times);
     printf("{\"name\": \"socle\", \"device\": \"%s\", \"step_ms\": %.6g, \"step_without_reading_loss_ms\": %.6g}\n",
