@@ -107,6 +107,7 @@ int main(int argc, char **argv)
     chain c = {0};
     socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
     options.pocl_basic = 1;
+    options.pocl_affinity = 1;
     socle_status status = socle_context_create(&options, &context);
     if (status == SOCLE_OK)
         status = socle_device_find(context, argv[1], &c.device);

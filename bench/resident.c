@@ -17,17 +17,17 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static socle_status run_once(const executor *e, double *seconds)
+static socle_status run_once(executor *e, double *seconds)
 {
     const double start = time_now_s();
-    socle_status status = steps_enqueue(e->steps, e->queue);
+    socle_status status = executor_start(e, NULL);
     if (status == SOCLE_OK)
-        status = executor_wait((executor *)e);
+        status = executor_wait(e);
     *seconds = time_now_s() - start;
     return status;
 }
 
-static socle_status measure(const executor *e, double budget_s, double *samples, int *count)
+static socle_status measure(executor *e, double budget_s, double *samples, int *count)
 {
     socle_status status = SOCLE_OK;
     for (int i = 0; i < 5 && status == SOCLE_OK; i++) /* warm up */
@@ -65,6 +65,7 @@ int main(int argc, char **argv)
     socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
     const socle_plan_options plan_options = SOCLE_PLAN_OPTIONS_INIT;
     options.pocl_basic = 1;
+    options.pocl_affinity = 1;
     socle_status status = samples == NULL ? SOCLE_OUT_OF_MEMORY : socle_context_create(&options, &context);
     if (status == SOCLE_OK)
         status = socle_device_find(context, argv[2], &device);

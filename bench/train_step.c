@@ -77,6 +77,7 @@ int main(int argc, char **argv)
     socle_context_options context_options = SOCLE_CONTEXT_OPTIONS_INIT;
     socle_trainer_options options = SOCLE_TRAINER_OPTIONS_INIT;
     context_options.pocl_basic = 1;
+    context_options.pocl_affinity = 1;
     options.batch = batch;
     options.lr = 0.001;
     options.momentum = 0.9;

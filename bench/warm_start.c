@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     socle_context_options context_options = SOCLE_CONTEXT_OPTIONS_INIT;
     socle_session_options options = SOCLE_SESSION_OPTIONS_INIT;
     context_options.pocl_basic = 1;
+    context_options.pocl_affinity = 1;
     options.devices = argc > 2 ? argv[2] : NULL;
     const double start = now_ms();
     if (socle_context_create(&context_options, &context) != SOCLE_OK)

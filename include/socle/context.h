@@ -24,11 +24,14 @@ typedef struct socle_context_options {
     socle_log_callback log;       /* NULL: no log */
     void *log_user;
     socle_log_level log_level;
+    int pocl_affinity; /* 1: ask PoCL to keep each of its threads on a processor of its own, by setting POCL_AFFINITY unless the
+                          user set it, where the process may run on all processors. Threads that roam often share one for work
+                          of less than a few ms. Changes the process's environment; only works before its first OpenCL call. */
 } socle_context_options;
 
 #define SOCLE_CONTEXT_OPTIONS_INIT                                                                                               \
     {                                                                                                                            \
-        sizeof(socle_context_options), 0, 0, 0, 0, 0, 0, SOCLE_LOG_WARN                                                          \
+        sizeof(socle_context_options), 0, 0, 0, 0, 0, 0, SOCLE_LOG_WARN, 0                                                        \
     }
 
 /* Finds all devices of all platforms and opens the store. options may be NULL (defaults). A platform that fails is

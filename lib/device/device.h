@@ -92,8 +92,8 @@ struct socle_device {
     int timer_state; /* device_timer_ok: 0 not checked yet, 1 agrees, -1 does not */
 };
 
-/* Enumerates platforms and devices into context (devices, device_count). devices_filter: as in the options, may be NULL. */
-socle_status device_enumerate(socle_context *context, const char *devices_filter, bool pocl_basic);
+/* Enumerates platforms and devices into context (devices, device_count). The others as in the options. */
+socle_status device_enumerate(socle_context *context, const char *devices_filter, bool pocl_basic, bool pocl_affinity);
 /* Frees all devices; called by the context's destructor after everything else is gone. */
 void device_finish_all(socle_context *context);
 

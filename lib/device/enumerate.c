@@ -1,7 +1,9 @@
 /* Finds every device of every platform. Nothing that one platform or device does keeps the others from being found: what fails is
  * listed as refused, with the reason. */
+#define _GNU_SOURCE /* sched_getaffinity */
 #include "room.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -241,20 +243,32 @@ cleanup:
 
 /* ---- all ---- */
 
-static pthread_once_t ask_pocl_once = PTHREAD_ONCE_INIT;
+static pthread_once_t ask_pocl_basic_once = PTHREAD_ONCE_INIT, ask_pocl_affinity_once = PTHREAD_ONCE_INIT;
 
 /* PoCL reads it at the first OpenCL call of the process. */
-static void ask_pocl(void)
+static void ask_pocl_basic(void)
 {
     setenv("POCL_DEVICES", "basic pthread", 0);
 }
 
-socle_status device_enumerate(socle_context *context, const char *devices_filter, bool pocl_basic)
+/* PoCL's thread i goes to processor i, and the process ends where it may not (PoCL 3.1, pocl_pthread_driver_thread). */
+static void ask_pocl_affinity(void)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_CONF);
+    cpu_set_t allowed;
+    CPU_ZERO(&allowed);
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0 && CPU_COUNT(&allowed) == processors)
+        setenv("POCL_AFFINITY", "1", 0);
+}
+
+socle_status device_enumerate(socle_context *context, const char *devices_filter, bool pocl_basic, bool pocl_affinity)
 {
     cl_platform_id platforms[MAX_PLATFORMS];
     cl_uint count = 0;
     if (pocl_basic)
-        pthread_once(&ask_pocl_once, ask_pocl);
+        pthread_once(&ask_pocl_basic_once, ask_pocl_basic);
+    if (pocl_affinity)
+        pthread_once(&ask_pocl_affinity_once, ask_pocl_affinity);
     const cl_int code = clGetPlatformIDs(MAX_PLATFORMS, platforms, &count);
     if (code != CL_SUCCESS) {
         log_write(&context->log, SOCLE_LOG_WARN, "no OpenCL platform: clGetPlatformIDs answered %s (%d)", device_error_name(code),

@@ -229,14 +229,14 @@ socle_status steps_bind(socle_device *device, const step_list *list, const socle
 
 /* ---- enqueueing ---- */
 
-static cl_int enqueue_fill(const bound_step *s, cl_command_queue queue)
+static cl_int enqueue_fill(const bound_step *s, cl_command_queue queue, cl_event *event)
 {
-    return clEnqueueFillBuffer(queue, s->to, s->pattern, s->pattern_bytes, s->to_offset_bytes, s->size_bytes, 0, NULL, NULL);
+    return clEnqueueFillBuffer(queue, s->to, s->pattern, s->pattern_bytes, s->to_offset_bytes, s->size_bytes, 0, NULL, event);
 }
 
-static cl_int enqueue_copy(const bound_step *s, cl_command_queue queue)
+static cl_int enqueue_copy(const bound_step *s, cl_command_queue queue, cl_event *event)
 {
-    return clEnqueueCopyBuffer(queue, s->from, s->to, s->from_offset_bytes, s->to_offset_bytes, s->size_bytes, 0, NULL, NULL);
+    return clEnqueueCopyBuffer(queue, s->from, s->to, s->from_offset_bytes, s->to_offset_bytes, s->size_bytes, 0, NULL, event);
 }
 
 static socle_status fail_step(const bound_steps *b, int index, cl_int code)
@@ -248,23 +248,27 @@ static socle_status fail_step(const bound_steps *b, int index, cl_int code)
                          s->described->kernel != NULL ? s->described->kernel : "");
 }
 
-static socle_status enqueue_range(bound_steps *b, cl_command_queue queue, int first, int count)
+/* end: where the event of the last command goes; NULL: none is wanted. */
+static socle_status enqueue_range(bound_steps *b, cl_command_queue queue, int first, int count, cl_event *end)
 {
+    while (count > 0 && b->steps[first + count - 1].empty)
+        count--;
     for (int i = first; i < first + count; i++) {
         const bound_step *s = &b->steps[i];
+        cl_event *event = i == first + count - 1 ? end : NULL;
         cl_int code = CL_SUCCESS;
         if (s->empty)
             continue;
         if (s->kind == STEP_LAUNCH) {
-            code =
-                clEnqueueNDRangeKernel(queue, s->kernel, s->dims, NULL, s->global, s->has_local ? s->local : NULL, 0, NULL, NULL);
+            code = clEnqueueNDRangeKernel(queue, s->kernel, s->dims, NULL, s->global, s->has_local ? s->local : NULL, 0, NULL,
+                                          event);
         } else if (s->kind == STEP_CALL) {
             const step *d = s->described;
             socle_status status = d->call(b->device, queue, s->memory, d->args, d->arg_count, d->call_data);
             if (status != SOCLE_OK)
                 return socle_fail_in(status, "step %d (%s)", i, d->algorithm);
         } else {
-            code = s->kind == STEP_COPY ? enqueue_copy(s, queue) : enqueue_fill(s, queue);
+            code = s->kind == STEP_COPY ? enqueue_copy(s, queue, event) : enqueue_fill(s, queue, event);
         }
         if (code != CL_SUCCESS)
             return fail_step(b, i, code);
@@ -272,12 +276,23 @@ static socle_status enqueue_range(bound_steps *b, cl_command_queue queue, int fi
     return SOCLE_OK;
 }
 
-socle_status steps_enqueue_range(bound_steps *b, cl_command_queue queue, int first, int count)
+static socle_status enqueue_in_turn(bound_steps *b, cl_command_queue queue, int first, int count, cl_event *end)
 {
     device_turn_begin(b->device);
-    const socle_status status = enqueue_range(b, queue != NULL ? queue : b->device->queue, first, count);
+    const socle_status status = enqueue_range(b, queue != NULL ? queue : b->device->queue, first, count, end);
     device_turn_end(b->device);
     return status;
+}
+
+socle_status steps_enqueue_range(bound_steps *b, cl_command_queue queue, int first, int count)
+{
+    return enqueue_in_turn(b, queue, first, count, NULL);
+}
+
+socle_status steps_enqueue_to_event(bound_steps *b, cl_command_queue queue, cl_event *end)
+{
+    *end = NULL;
+    return enqueue_in_turn(b, queue, 0, b->count, end);
 }
 
 socle_status steps_enqueue(bound_steps *b, cl_command_queue queue)

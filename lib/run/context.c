@@ -39,7 +39,7 @@ static socle_status open_all(socle_context *context, const socle_context_options
     context->cache_dir = options->cache_dir != NULL ? memory_copy_string(options->cache_dir) : default_cache_dir();
     if (context->cache_dir == NULL)
         return SOCLE_OUT_OF_MEMORY;
-    socle_status status = device_enumerate(context, options->devices, options->pocl_basic != 0);
+    socle_status status = device_enumerate(context, options->devices, options->pocl_basic != 0, options->pocl_affinity != 0);
     if (status == SOCLE_OK)
         status = store_open(context->cache_dir, &context->log, &context->store);
     if (status == SOCLE_OK)

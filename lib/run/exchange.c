@@ -1,10 +1,14 @@
 /* Running an executor: inputs in, steps, outputs out, with as few driver calls as the device allows and one wait. Networks that
- * take microseconds spend most of them here, so the way is measured when the executor is made: which queue, and how the host's
- * data gets in and out. */
+ * take microseconds spend most of them here, so the way is measured when the executor is made: which queue, how the host's data
+ * gets in and out, and whether a wait looks for the end for a while before it sleeps: a thread that sleeps, on a processor that
+ * then idles, wakes some 20 us late in a virtual machine. */
 #include "run.h"
 
 #include <math.h>
+#include <sched.h>
 #include <string.h>
+
+#define WORTH_CHOOSING_S 2e-3 /* a run that takes longer gains nothing that could be seen */
 
 /* ---- through the queue ---- */
 
@@ -18,14 +22,27 @@ static socle_status enqueue_write(executor *e, int operand, const void *from)
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clEnqueueWriteBuffer");
 }
 
-static socle_status enqueue_read(executor *e, int operand, void *to, cl_bool wait)
+static socle_status enqueue_read(executor *e, int operand, void *to, cl_bool wait, cl_event *event)
 {
     const socle_span *from = &e->spans[operand];
     device_turn_begin(e->plan->device);
     const cl_int code = clEnqueueReadBuffer(e->queue, from->buffer->memory, wait, from->offset_bytes,
-                                            e->plan->buffers[operand].size_bytes, to, 0, NULL, NULL);
+                                            e->plan->buffers[operand].size_bytes, to, 0, NULL, event);
     device_turn_end(e->plan->device);
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clEnqueueReadBuffer");
+}
+
+static void forget_end(executor *e)
+{
+    if (e->end != NULL)
+        clReleaseEvent(e->end);
+    e->end = NULL;
+}
+
+static socle_status start_steps(executor *e)
+{
+    forget_end(e);
+    return e->polls ? steps_enqueue_to_event(e->steps, e->queue, &e->end) : steps_enqueue(e->steps, e->queue);
 }
 
 socle_status executor_start(executor *e, const void *const *inputs)
@@ -38,13 +55,13 @@ socle_status executor_start(executor *e, const void *const *inputs)
         if (status != SOCLE_OK)
             return status;
     }
-    return steps_enqueue(e->steps, e->queue);
+    return start_steps(e);
 }
 
 socle_status executor_read_async(executor *e, int output, void *to)
 {
     const int operand = e->plan->outputs[output];
-    return e->plan->buffers[operand].size_bytes > 0 ? enqueue_read(e, operand, to, CL_FALSE) : SOCLE_OK;
+    return e->plan->buffers[operand].size_bytes > 0 ? enqueue_read(e, operand, to, CL_FALSE, NULL) : SOCLE_OK;
 }
 
 socle_status executor_flush(executor *e)
@@ -57,8 +74,22 @@ socle_status executor_flush(executor *e)
     return code == CL_SUCCESS ? SOCLE_OK : device_status(e->plan->device, code, "clFlush");
 }
 
+/* Threads of the driver that share this processor go first. */
+static void look_for_end(executor *e)
+{
+    const double until_s = time_now_s() + 2 * WORTH_CHOOSING_S;
+    cl_int state = CL_QUEUED;
+    if (e->end == NULL || device_has_quirk(e->plan->device, QUIRK_FINISH_AFTER_FLUSH) || clFlush(e->queue) != CL_SUCCESS)
+        return;
+    while (clGetEventInfo(e->end, CL_EVENT_COMMAND_EXECUTION_STATUS, sizeof(state), &state, NULL) == CL_SUCCESS &&
+           state > CL_COMPLETE && time_now_s() < until_s)
+        sched_yield();
+}
+
 socle_status executor_wait(executor *e)
 {
+    look_for_end(e);
+    forget_end(e);
     device_turn_begin(e->plan->device);
     const cl_int code = clFinish(e->queue);
     device_turn_end(e->plan->device);
@@ -77,7 +108,13 @@ static socle_status read_outputs(executor *e, void *const *outputs)
         if (status != SOCLE_OK)
             return status;
     }
-    return last >= 0 ? enqueue_read(e, e->plan->outputs[last], outputs[last], CL_TRUE) : executor_wait(e);
+    if (last < 0)
+        return executor_wait(e);
+    forget_end(e);
+    if (!e->polls)
+        return enqueue_read(e, e->plan->outputs[last], outputs[last], CL_TRUE, NULL);
+    socle_status status = enqueue_read(e, e->plan->outputs[last], outputs[last], CL_FALSE, &e->end);
+    return status == SOCLE_OK ? executor_wait(e) : status;
 }
 
 /* After a failure the host's memory must not be touched any more: what was enqueued is waited for. */
@@ -100,7 +137,7 @@ static socle_status run_shared(executor *e, const void *const *inputs, void *con
         if (inputs[i] != NULL)
             memcpy(e->shared[operand], inputs[i], e->plan->buffers[operand].size_bytes);
     }
-    socle_status status = steps_enqueue(e->steps, e->queue);
+    socle_status status = start_steps(e);
     const socle_status waited = executor_wait(e);
     if (status == SOCLE_OK)
         status = waited;
@@ -119,8 +156,8 @@ socle_status executor_run(executor *e, const void *const *inputs, void *const *o
 
 /* ---- choosing the way by measuring it ---- */
 
-#define WORTH_CHOOSING_S 2e-3 /* a run that takes longer gains nothing that could be seen */
 #define ROUNDS 5
+#define WAIT_ROUNDS 11 /* ways of waiting differ in their medians more than in their best */
 
 static bool all_ends_shared(const executor *e)
 {
@@ -176,6 +213,30 @@ static socle_status try_queue(executor *e, trial *t, cl_command_queue queue, dou
     return SOCLE_OK;
 }
 
+static socle_status median_run(trial *t, double *seconds)
+{
+    double samples[WAIT_ROUNDS];
+    socle_status status = SOCLE_OK;
+    for (int round = 0; round < WAIT_ROUNDS && status == SOCLE_OK; round++)
+        status = trial_run(t, &samples[round]);
+    if (status == SOCLE_OK)
+        *seconds = statistics_percentile(samples, WAIT_ROUNDS, 0.5);
+    return status;
+}
+
+static socle_status choose_wait(executor *e, trial *t)
+{
+    double sleeping_s, polling_s;
+    socle_status status = median_run(t, &sleeping_s);
+    if (status != SOCLE_OK)
+        return status;
+    e->polls = true;
+    status = median_run(t, &polling_s);
+    e->polls = status == SOCLE_OK && polling_s < 0.9 * sleeping_s; /* beyond doubt */
+    forget_end(e);
+    return status;
+}
+
 socle_status executor_choose_exchange(executor *e)
 {
     trial *t = NULL;
@@ -190,6 +251,8 @@ socle_status executor_choose_exchange(executor *e)
         status = try_queue(e, t, local_thread, &best_s);
         clReleaseCommandQueue(e->queue == first ? local_thread : first);
     }
+    if (status == SOCLE_OK && best_s < WORTH_CHOOSING_S)
+        status = choose_wait(e, t);
     trial_destroy(t);
     return status;
 }

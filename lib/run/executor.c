@@ -307,6 +307,8 @@ void executor_destroy(executor *e)
     if (e == NULL)
         return;
     settle(e);
+    if (e->end != NULL)
+        clReleaseEvent(e->end);
     steps_release(e->steps);
     if (e->queue != NULL)
         clReleaseCommandQueue(e->queue);

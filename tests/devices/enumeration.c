@@ -1,10 +1,13 @@
 /* Finding devices: all of them, under ids that stay, with what they say of themselves. */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "device/device.h"
 
 #include <criterion/criterion.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "on_devices.h"
@@ -202,6 +205,53 @@ Test(enumeration, pocl_basic_does_not_override_the_user)
     cr_assert_eq(socle_context_create(&options, &context), SOCLE_OK);
     cr_assert_str_eq(getenv("POCL_DEVICES"), "pthread");
     socle_context_destroy(context);
+}
+
+Test(enumeration, pocl_affinity_does_not_override_the_user)
+{
+    socle_context *context = NULL;
+    socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
+    options.cache_dir = "";
+    options.pocl_affinity = 1;
+    setenv("POCL_AFFINITY", "0", 1);
+    cr_assert_eq(socle_context_create(&options, &context), SOCLE_OK);
+    cr_assert_str_eq(getenv("POCL_AFFINITY"), "0");
+    socle_context_destroy(context);
+}
+
+/* PoCL would end the process where it may not use a processor. */
+Test(enumeration, pocl_affinity_is_asked_for_where_all_processors_are_allowed)
+{
+    const long processors = sysconf(_SC_NPROCESSORS_CONF);
+    cpu_set_t allowed;
+    cr_assert_eq(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+    const bool all = CPU_COUNT(&allowed) == processors;
+    for (int narrowed = 1; narrowed >= 0; narrowed--) {
+        if (narrowed && processors < 2)
+            continue;
+        const pid_t child = fork();
+        cr_assert_neq(child, -1);
+        if (child == 0) {
+            socle_context *context = NULL;
+            socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
+            cpu_set_t one;
+            CPU_ZERO(&one);
+            for (int i = 0; CPU_COUNT(&one) == 0; i++)
+                if (CPU_ISSET(i, &allowed))
+                    CPU_SET(i, &one);
+            options.cache_dir = "";
+            options.pocl_affinity = 1;
+            unsetenv("POCL_AFFINITY");
+            if (narrowed && sched_setaffinity(0, sizeof(one), &one) != 0)
+                _exit(3);
+            const socle_status status = socle_context_create(&options, &context);
+            const bool asked = getenv("POCL_AFFINITY") != NULL;
+            _exit(status != SOCLE_OK ? 2 : asked != (all && !narrowed));
+        }
+        int end;
+        cr_assert_eq(waitpid(child, &end, 0), child);
+        cr_assert(WIFEXITED(end) && WEXITSTATUS(end) == 0, "narrowed %d: %x", narrowed, (unsigned)end);
+    }
 }
 
 Test(enumeration, pocl_basic_stands_beside_pthread)

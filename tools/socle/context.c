@@ -27,6 +27,7 @@ int context_open(const char *devices, socle_context **context)
     socle_context_options options = SOCLE_CONTEXT_OPTIONS_INIT;
     options.devices = devices;
     options.pocl_basic = 1;
+    options.pocl_affinity = 1;
     options.log = print_log;
     options.log_level = log_level();
     const socle_status status = socle_context_create(&options, context);
