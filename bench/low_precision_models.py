@@ -75,6 +75,23 @@ def convolutions(channels, extent, out_channels, kernel, stride):
               ("u8", x), ("u8", y), constants, operations, base)
 
 
+def chains(channels, extent, layers=4):
+    """Layers behind each other as in a network, so that what lies between them counts."""
+    shape, operations = f"1x{channels}x{extent}x{extent},{channels}x3x3", 2 * layers * (extent * channels * 3)**2
+    window, x = {"pads": [1] * 4, "kernel_shape": [3, 3]}, [1, channels, extent, extent]
+    names = ["x"] + [f"x{i}" for i in range(1, layers)] + ["y"]
+    base = f"{layers} Conv {shape} in a row"
+    spread = (channels * 9)**-0.5
+    yield Row(base, [("Conv", [names[i], f"w{i}"], [names[i + 1]], window) for i in range(layers)], ("f32", x), ("f32", x),
+              [(f"w{i}", floats(channels, channels, 3, 3) * spread) for i in range(layers)], operations)
+    constants = [("xs", scales(0.02)), ("xz", numpy.uint8(120)), ("ws", scales(numpy.full(channels, 0.01 * spread))),
+                 ("wz", numpy.zeros(channels, numpy.int8))]
+    constants += [(f"w{i}", signed(channels, channels, 3, 3)) for i in range(layers)]
+    yield Row(f"{layers} QLinearConv {shape} in a row, uint8 int8",
+              [("QLinearConv", [names[i], "xs", "xz", f"w{i}", "ws", "wz", "xs", "xz"], [names[i + 1]], window) for i in range(layers)],
+              ("u8", x), ("u8", x), constants, operations, base)
+
+
 def rows():
     for shape in ((512, 512, 512), (1024, 1024, 1024), (64, 1536, 384)):
         yield from products(*shape)
@@ -82,3 +99,5 @@ def rows():
         yield from rows_of_weights(*shape)
     for geometry in ((64, 56, 64, 3, 1), (128, 28, 128, 3, 1), (256, 14, 256, 3, 1), (64, 56, 256, 1, 1), (128, 56, 128, 3, 2)):
         yield from convolutions(*geometry)
+    for geometry in ((64, 56), (256, 14)):
+        yield from chains(*geometry)

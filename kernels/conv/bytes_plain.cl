@@ -3,7 +3,7 @@
 #include "common/epilogue.cl"
 #include "conv/geometry.cl"
 
-__kernel void conv_bytes_plain(__global const a_byte *x, __global const b_byte *w, __global element *y EPILOGUE_PARAMS)
+__kernel void conv_bytes_plain(__global const a_byte *x, __global const b_byte *w, __global element *y, int pad_value EPILOGUE_PARAMS)
 {
     const int ow = (int)get_global_id(0), oh = (int)get_global_id(1) % OH, od = (int)get_global_id(1) / OH;
     const int oc = (int)get_global_id(2) % OUT_CHANNELS, n = (int)get_global_id(2) / OUT_CHANNELS;
@@ -16,8 +16,8 @@ __kernel void conv_bytes_plain(__global const a_byte *x, __global const b_byte *
         for (int tap = 0; tap < KD * KH * KW; tap++) {
             const int id = od * SD + tap / (KH * KW) * RD - PD, ih = oh * SH + tap / KW % KH * RH - PH;
             const int iw = ow * SW + tap % KW * RW - PW;
-            if (id >= 0 && id < ID && ih >= 0 && ih < IH && iw >= 0 && iw < IW)
-                sum += (int)image[((size_t)id * IH + ih) * IW + iw] * (int)filter[tap];
+            const bool inside = id >= 0 && id < ID && ih >= 0 && ih < IH && iw >= 0 && iw < IW;
+            sum += (inside ? (int)image[((size_t)id * IH + ih) * IW + iw] : pad_value) * (int)filter[tap];
         }
     }
     STORE1(EPILOGUE1(sum, index, oc), y + index);

@@ -6,7 +6,7 @@
  * are 0 or 128: the sums over y stand behind the panels, those over x are made while A is copied. Bytes behind k are 0 on both
  * sides.
  *
- * Without: in float, which is exact for 512 products of bytes (2^9 255 128 < 2^24). */
+ * Without: in float, which is exact for 512 products of bytes (2^9 255 128 < 2^24), for 256 of unsigned ones. */
 #include "common/bytes.cl"
 #include "common/epilogue.cl"
 #ifndef ROWS
@@ -26,7 +26,7 @@ typedef int staged;
 #define STEP 1
 #define CHUNK WIDTH
 typedef float staged;
-#define EXACT 512
+#define EXACT (A_SIGNED || B_SIGNED ? 512 : 256)
 #endif
 #define CHUNK_ITEMS (CHUNK / STEP)
 

@@ -221,6 +221,9 @@ socle_status codegen_epilogue_text(const socle_graph *graph, const epilogue *e, 
             text_add(&all, functions.data);
         text_add(&all, "#define EPILOGUE_PARAMS");
         write_parameters(graph, e, &all);
+        text_add(&all, "\n#define EPILOGUE_OPERANDS");
+        for (int i = 0; i < e->operand_count; i++)
+            text_addf(&all, ", epilogue_in%d", i);
         text_add(&all, "\n");
         for (size_t i = 0; i < COUNT_OF(widths); i++) {
             text_addf(&all, "#define EPILOGUE%d(x, index, channel) epilogue_%d(x, index, channel", widths[i], widths[i]);

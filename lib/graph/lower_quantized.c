@@ -258,7 +258,7 @@ static value_id ones(const lowering *l, const graph_type *type)
     return value;
 }
 
-/* x with its zero point around it, as padding means for numbers. */
+/* x with its zero point around it, as padding means for numbers; for zero points that are not known before the network runs. */
 static value_id padded(const lowering *l, value_id x, value_id zero, const conv_geometry *g)
 {
     int64_t pads[2 * SOCLE_MAX_RANK] = {0};
@@ -279,7 +279,9 @@ static bool has_padding(const conv_geometry *g)
     return false;
 }
 
-static value_id bare_conv(const lowering *l, const char *op, value_id x, value_id w, const conv_geometry *g, bool is_padded)
+/* is_padded: x has its padding; else pad_value stands for it, in images of bytes. */
+static value_id bare_conv(const lowering *l, const char *op, value_id x, value_id w, const conv_geometry *g, bool is_padded,
+                          int64_t pad_value)
 {
     int64_t pads[2 * 3] = {0};
     const size_t count = (size_t)g->spatial;
@@ -290,10 +292,12 @@ static value_id bare_conv(const lowering *l, const char *op, value_id x, value_i
     const socle_attribute attributes[] = {ATTRIBUTE_INTS("kernel_shape", g->kernel, count),
                                           ATTRIBUTE_INTS("strides", g->stride, count),
                                           ATTRIBUTE_INTS("dilations", g->dilation, count),
-                                          ATTRIBUTE_INTS("pads", pads, 2 * count), ATTRIBUTE_INT("group", g->groups)};
+                                          ATTRIBUTE_INTS("pads", pads, 2 * count),
+                                          ATTRIBUTE_INT("group", g->groups),
+                                          ATTRIBUTE_INT("pad_value", pad_value)};
     if (x == GRAPH_NONE || w == GRAPH_NONE)
         return GRAPH_NONE;
-    return graph_add(l->graph, "", op, (const value_id[]){x, w}, 2, attributes, (int)COUNT_OF(attributes), 1);
+    return graph_add(l->graph, "", op, (const value_id[]){x, w}, 2, attributes, (int)COUNT_OF(attributes) - (pad_value == 0), 1);
 }
 
 /* Depthwise and other grouped convolutions sum few products: in float32 they are exact, and take the ways that numbers have. */
@@ -310,7 +314,7 @@ static bool is_exact_in_float(const conv_geometry *g)
 static socle_status lower_to_float(const lowering *l, const conv_geometry *g)
 {
     const value_id x = lower_cast(l, lower_input(l, 0), SOCLE_FLOAT32), w = lower_cast(l, lower_input(l, 1), SOCLE_FLOAT32);
-    return lower_done(l, lower_cast(l, bare_conv(l, "Conv", x, w, g, false), SOCLE_INT32));
+    return lower_done(l, lower_cast(l, bare_conv(l, "Conv", x, w, g, false, 0), SOCLE_INT32));
 }
 
 socle_status lower_conv_integer(socle_graph *graph, node_id node)
@@ -327,11 +331,15 @@ socle_status lower_conv_integer(socle_graph *graph, node_id node)
         return status;
     if (x_zero == GRAPH_NONE && w_zero == GRAPH_NONE)
         return is_exact_in_float(&g) ? lower_to_float(&l, &g) : SOCLE_OK;
-    const bool x_shifted = !is_zero(&l, x_zero), is_padded = x_shifted && has_padding(&g);
+    int64_t pad_value = 0;
+    const bool x_shifted = !is_zero(&l, x_zero);
+    const bool known_padding =
+        !x_shifted || (!is_exact_in_float(&g) && graph_constant_int_values(graph, x_zero, &pad_value, 1) == 1);
+    const bool is_padded = !known_padding && has_padding(&g);
     x_zero = as_scalar(&l, x_zero);
     if (is_padded)
         x = padded(&l, x, x_zero, &g);
-    value_id y = bare_conv(&l, "ConvInteger", x, w, &g, is_padded);
+    value_id y = bare_conv(&l, "ConvInteger", x, w, &g, is_padded, pad_value);
     if (x_shifted) {
         int64_t axes[SOCLE_MAX_RANK];
         for (int d = 1; d < w_type.rank; d++)
@@ -340,7 +348,7 @@ socle_status lower_conv_integer(socle_graph *graph, node_id node)
         y = subtract_product(&l, y, x_zero, sums == GRAPH_NONE ? sums : lower_per_channel(&l, sums, w_type.rank));
     }
     if (!is_zero(&l, w_zero)) {
-        value_id sums = bare_conv(&l, "ConvInteger", x, ones(&l, &w_type), &g, is_padded);
+        value_id sums = bare_conv(&l, "ConvInteger", x, ones(&l, &w_type), &g, is_padded, pad_value);
         const double taps = (double)graph_type_count(&w_type) / (double)w_type.dims[0];
         if (x_shifted)
             sums = subtract_product(&l, sums, x_zero, graph_constant_scalar(graph, SOCLE_INT32, taps));

@@ -164,6 +164,7 @@ static socle_status read_conv_integer(reader *r)
     const socle_status status = read_conv_kind(r, PROBLEM_CONV, 1);
     r->p->conv.w_dtype = type_of(r, input(r, 1))->dtype;
     r->p->conv.y_dtype = SOCLE_INT32;
+    r->p->conv.pad_value = (int)node_int(r->node, "pad_value", 0);
     return status;
 }
 

@@ -64,6 +64,7 @@ typedef struct conv_problem {
     bool w_constant;
     conv_layout layout;
     socle_dtype w_dtype, y_dtype; /* storage of w and y where it is not the problem's: bytes, whose sums are int32 */
+    int pad_value;                /* what lies around images of bytes: what stands for 0 there */
 } conv_problem;
 
 typedef struct pool_problem {

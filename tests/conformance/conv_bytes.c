@@ -3,18 +3,45 @@
 #include "../support/reference_conv.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
+/* The convolution of an image with its padding around it. */
 static void reference(const problem *p, double *const *values)
 {
-    reference_conv(&p->conv.g, values[0], values[1], values[2]);
+    const conv_geometry *g = &p->conv.g;
+    conv_geometry padded = *g;
+    int64_t count = g->batch * g->channels;
+    for (int d = 0; d < g->spatial; d++) {
+        padded.input[d] += g->pad_begin[d] + g->pad_end[d];
+        padded.pad_begin[d] = padded.pad_end[d] = 0;
+        count *= padded.input[d];
+    }
+    double *x = malloc((size_t)count * sizeof(*x));
+    for (int64_t i = 0; i < count; i++) {
+        int64_t rest = i, at = 0, stride = 1;
+        bool inside = true;
+        for (int d = g->spatial - 1; d >= 0; d--) {
+            const int64_t k = rest % padded.input[d] - g->pad_begin[d];
+            inside = inside && k >= 0 && k < g->input[d];
+            at += k * stride;
+            stride *= g->input[d];
+            rest /= padded.input[d];
+        }
+        x[i] = inside ? values[0][rest * stride + at] : p->conv.pad_value;
+    }
+    reference_conv(&padded, x, values[1], values[2]);
+    free(x);
 }
 
 static void check(conv_geometry g, int flags, uint64_t seed, int tunings)
 {
-    const problem p = {
-        .kind = PROBLEM_CONV,
-        .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
-        .conv = {.g = g, .w_constant = !(flags & 4), .w_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8, .y_dtype = SOCLE_INT32}};
+    const problem p = {.kind = PROBLEM_CONV,
+                       .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
+                       .conv = {.g = g,
+                                .w_constant = !(flags & 4),
+                                .w_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8,
+                                .y_dtype = SOCLE_INT32,
+                                .pad_value = flags & 1 ? -(int)(seed % 129) : (int)(seed * 37 % 256)}};
     const solver_case c = {.p = &p, .reference = reference, .seed = seed, .tunings = tunings};
     solver_case_check(&c);
 }
@@ -36,6 +63,7 @@ Test(conv_bytes, layers_of_networks_give_exact_sums)
 Test(conv_bytes, many_products_give_exact_sums)
 {
     check(conv_case_square(1, 300, 17, 4, 3, 1, 1), 0, 5, 1);
+    check(conv_case_square(1, 7000, 5, 3, 3, 1, 1), 3, 8, 1); /* more channels than local memory holds */
 }
 
 Test(conv_bytes, tunings_give_exact_sums)

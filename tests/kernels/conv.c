@@ -136,10 +136,14 @@ static void reference(const problem *p, double *const *values)
 
 Test(conv, convolution_of_bytes)
 {
-    const problem p = {
+    problem p = {
         .kind = PROBLEM_CONV,
         .dtype = SOCLE_UINT8,
         .conv = {.g = conv_case_square(1, 3, 18, 5, 3, 2, 1), .w_constant = true, .w_dtype = SOCLE_INT8, .y_dtype = SOCLE_INT32}};
     const solver_case c = {.p = &p, .reference = reference, .seed = 8};
+    solver_case_check(&c);
+    p.dtype = SOCLE_INT8;
+    p.conv.w_dtype = SOCLE_UINT8;
+    p.conv.g = conv_case_square(1, 5, 7, 18, 3, 1, 1);
     solver_case_check(&c);
 }

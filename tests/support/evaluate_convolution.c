@@ -7,7 +7,8 @@
 typedef struct products {
     const operand *large, *small, *w;
     window window;
-    char result; /* 'y': small, 'x': large, 'w': weights */
+    char result;      /* 'y': small, 'x': large, 'w': weights */
+    double pad_value; /* of bytes, around large */
 } products;
 
 static void add_product(const products *p, int64_t large, int64_t small, int64_t w)
@@ -36,13 +37,16 @@ static void walk_channel(const products *p, int64_t n, int64_t channel)
             if (place >= 0)
                 add_product(p, (n * p->large->dims[1] + first + c) * inputs + place,
                             (n * p->small->dims[1] + channel) * outputs + i / taps, (channel * per_group + c) * taps + i % taps);
+            else if (p->pad_value != 0)
+                p->small->data[(n * p->small->dims[1] + channel) * outputs + i / taps] +=
+                    p->pad_value * p->w->data[(channel * per_group + c) * taps + i % taps];
         }
     }
 }
 
 static void walk(const graph_node *node, const operand *large, const operand *small, const operand *w, char result)
 {
-    products p = {large, small, w, {{0}, {0}, {0}, {0}, {0}, {0}, {0}, 0}, result};
+    products p = {large, small, w, {{0}, {0}, {0}, {0}, {0}, {0}, {0}, 0}, result, (double)node_int(node, "pad_value", 0)};
     evaluate_window(node, large, small, w->dims + 2, &p.window);
     for (int64_t n = 0; n < small->dims[0]; n++)
         for (int64_t channel = 0; channel < w->dims[0]; channel++)
@@ -66,7 +70,7 @@ static void transposed(operation *o)
     const int axes = x->rank - 2;
     int64_t extra[WINDOW_AXES] = {0}, shape[WINDOW_AXES];
     const char *automatic = node_string(o->node, "auto_pad", "NOTSET");
-    products p = {y, x, w, {{0}, {0}, {0}, {0}, {0}, {0}, {0}, 0}, 'x'};
+    products p = {y, x, w, {{0}, {0}, {0}, {0}, {0}, {0}, {0}, 0}, 'x', 0};
     evaluate_window(o->node, y, x, w->dims + 2, &p.window);
     node_ints(o->node, "output_padding", extra, WINDOW_AXES);
     const bool sized = node_ints(o->node, "output_shape", shape, WINDOW_AXES) == axes;
