@@ -10,7 +10,7 @@
  *
  * Signs: the instruction multiplies unsigned by signed bytes. Signed x become x + 128, unsigned w are stored less 128; with x'
  * and w' as the instruction sees them, x w = (x' - za)(w' + zb) = x' w' - za w' + zb (x' - za), where za, zb are 0 or 128: sums
- * of w' stand behind the weights, those of x' are made beside the products. Without an instruction x is staged as float, and
+ * of w' stand behind the weights (conv/bytes_pack.cl), those of x' are made beside the products. Without an instruction x is staged as float, and
  * sums of at most EXACT products, which float holds exactly, are added up as integers. */
 #include "common/bytes.cl"
 #include "common/epilogue.cl"
@@ -376,35 +376,4 @@ __kernel void conv_bytes(__global const a_byte *restrict x, __global const stage
                               y EPILOGUE_OPERANDS);
         }
     }
-}
-
-/* ---- weights: [output channels / COLUMNS][words][taps][COLUMNS], behind them the sum of each output channel ---- */
-
-/* One work-item per word of an output channel. */
-__kernel void conv_bytes_pack(__global const b_byte *restrict w, __global staged *restrict packed)
-{
-    const int at = (int)get_global_id(0), oc = (int)get_global_id(1), word = at / TAPS, tap = at % TAPS;
-    __global staged *to = packed + ((size_t)(oc / COLUMNS) * WORDS * TAPS + at) * COLUMNS + oc % COLUMNS;
-#if DOT
-    uint bytes = 0;
-    for (int s = 0; s < STEP; s++) {
-        const int c = word * STEP + s;
-        if (c < CHANNELS && oc < OUT_CHANNELS)
-            bytes |= (uint)(uchar)(w[((size_t)oc * CHANNELS + c) * TAPS + tap] ^ (B_SIGNED ? 0 : 0x80)) << (8 * s);
-    }
-    *to = as_int(bytes);
-#else
-    *to = oc < OUT_CHANNELS ? (float)w[((size_t)oc * CHANNELS + word) * TAPS + tap] : 0.0f;
-#endif
-}
-
-__kernel void conv_bytes_sums(__global const char *restrict packed, __global int *restrict sums, long offset)
-{
-    const int oc = (int)get_global_id(0);
-    __global const char *from = packed + ((size_t)(oc / COLUMNS) * WORDS * TAPS * COLUMNS + oc % COLUMNS) * 4;
-    int sum = 0;
-    for (int at = 0; at < WORDS * TAPS; at++)
-        for (int s = 0; s < 4; s++)
-            sum += from[(size_t)at * COLUMNS * 4 + s];
-    sums[offset + oc] = sum;
 }

@@ -284,7 +284,7 @@ static socle_status bytes_prepare(const problem *p, const socle_device *device, 
 {
     const staging s = staging_of(p, device);
     const tuning r = resolved(p, device, t);
-    solver_launch pack = {.algorithm = "conv/bytes", .source = "conv/bytes", .kernel = "conv_bytes_pack", .dims = 2};
+    solver_launch pack = {.algorithm = "conv/bytes", .source = "conv/bytes_pack", .kernel = "conv_bytes_pack", .dims = 2};
     add_options(&pack, p, device, &s, &r);
     launch_arg(&pack, ARG_OPERAND(operands->data[1]));
     launch_arg(&pack, ARG_OPERAND(operands->prepared));
@@ -293,7 +293,7 @@ static socle_status bytes_prepare(const problem *p, const socle_device *device, 
     const socle_status status = launch_emit(&pack, p, operands, steps);
     if (status != SOCLE_OK || !has_dot(device))
         return status;
-    solver_launch sums = {.algorithm = "conv/bytes", .source = "conv/bytes", .kernel = "conv_bytes_sums", .dims = 1};
+    solver_launch sums = {.algorithm = "conv/bytes", .source = "conv/bytes_pack", .kernel = "conv_bytes_sums", .dims = 1};
     add_options(&sums, p, device, &s, &r);
     launch_arg(&sums, ARG_OPERAND(operands->prepared));
     launch_arg(&sums, ARG_OPERAND(operands->prepared));
