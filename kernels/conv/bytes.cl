@@ -10,8 +10,8 @@
  *
  * Signs: the instruction multiplies unsigned by signed bytes. Signed x become x + 128, unsigned w are stored less 128; with x'
  * and w' as the instruction sees them, x w = (x' - za)(w' + zb) = x' w' - za w' + zb (x' - za), where za, zb are 0 or 128: sums
- * of w' stand behind the weights (conv/bytes_pack.cl), those of x' are made beside the products. Without an instruction x is staged as float, and
- * sums of at most EXACT products, which float holds exactly, are added up as integers. */
+ * of w' stand behind the weights (conv/bytes_pack.cl), those of x' are made beside the products. Without an instruction x is
+ * staged as float, and sums of at most EXACT products, which float holds exactly, are added up as integers. */
 #include "common/bytes.cl"
 #include "common/epilogue.cl"
 #include "conv/geometry.cl"

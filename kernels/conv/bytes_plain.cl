@@ -3,7 +3,8 @@
 #include "common/epilogue.cl"
 #include "conv/geometry.cl"
 
-__kernel void conv_bytes_plain(__global const a_byte *x, __global const b_byte *w, __global element *y, int pad_value EPILOGUE_PARAMS)
+__kernel void conv_bytes_plain(__global const a_byte *x, __global const b_byte *w, __global element *y,
+                               int pad_value EPILOGUE_PARAMS)
 {
     const int ow = (int)get_global_id(0), oh = (int)get_global_id(1) % OH, od = (int)get_global_id(1) / OH;
     const int oc = (int)get_global_id(2) % OUT_CHANNELS, n = (int)get_global_id(2) / OUT_CHANNELS;
