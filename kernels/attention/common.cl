@@ -27,4 +27,8 @@ typedef element mask_element;
 #else
 #define OPEN_KEYS(query) keys
 #endif
+#ifndef LSE
+#define LSE 0 /* the logarithm of each query's sum of exponentials is a result, too; infinity where no key is open to it */
+#endif
+#define LOG_OF_SUM(top, total) ((total) == 0 ? (real)INFINITY : (top) + log(total))
 #define STRIDES(x) long x##_batch, long x##_head, long x##_row

@@ -29,7 +29,11 @@ __kernel void attention_group(__global const element *restrict q_all, __global c
 #if MASK
                               __global const mask_element *restrict mask_all,
 #endif
-                              __global element *restrict y_all, STRIDES(q), STRIDES(k), STRIDES(v), STRIDES(y),
+                              __global element *restrict y_all,
+#if LSE
+                              __global real *restrict lse,
+#endif
+                              STRIDES(q), STRIDES(k), STRIDES(v), STRIDES(y),
 #if MASK
                               STRIDES(mask), long mask_key,
 #endif
@@ -78,6 +82,10 @@ __kernel void attention_group(__global const element *restrict q_all, __global c
         }
         barrier(CLK_LOCAL_MEM_FENCE);
     }
+#if LSE
+    if (item == 0)
+        lse[(size_t)get_group_id(1) * queries + query] = LOG_OF_SUM(top, total);
+#endif
     for (int c = 0; c < OWN; c++) {
         const real result = total == 0 ? (real)0 : sums[c] / total;
         if (item + c * ITEMS < VALUE)

@@ -106,7 +106,11 @@ __kernel void attention_packed(__global const element *restrict q_all, __global 
 #if MASK
                                __global const mask_element *restrict mask_all,
 #endif
-                               __global element *restrict y_all, long values_at, STRIDES(q), STRIDES(v), STRIDES(y),
+                               __global element *restrict y_all,
+#if LSE
+                               __global real *restrict lse,
+#endif
+                               long values_at, STRIDES(q), STRIDES(v), STRIDES(y),
 #if MASK
                                STRIDES(mask), long mask_key,
 #endif
@@ -173,6 +177,9 @@ __kernel void attention_packed(__global const element *restrict q_all, __global 
         for (int r = 0; r < ROWS && first + r < end; r++) {
             const real factor = total[r] == 0 ? (real)0 : 1 / total[r];
             __global element *to = y + (first + r) * y_row;
+#if LSE
+            lse[(size_t)which * queries + first + r] = LOG_OF_SUM(top[r], total[r]);
+#endif
             int i = 0;
             for (; i + WIDTH <= VALUE; i += WIDTH)
                 STOREV(VLOAD(sums + r * VALUE_PAD + i) * factor, to + i);

@@ -6,7 +6,11 @@ __kernel void attention_plain(__global const element *restrict q_all, __global c
 #if MASK
                               __global const mask_element *restrict mask_all,
 #endif
-                              __global element *restrict y_all, STRIDES(q), STRIDES(k), STRIDES(v), STRIDES(y),
+                              __global element *restrict y_all,
+#if LSE
+                              __global real *restrict lse,
+#endif
+                              STRIDES(q), STRIDES(k), STRIDES(v), STRIDES(y),
 #if MASK
                               STRIDES(mask), long mask_key,
 #endif
@@ -33,6 +37,10 @@ __kernel void attention_plain(__global const element *restrict q_all, __global c
         sum = sum * shrink + weight * (real)LOAD1(v + key * v_row);
         top = now;
     }
+#if LSE
+    if (column == 0)
+        lse[get_global_id(2) * queries + query] = LOG_OF_SUM(top, total);
+#endif
     const real result = total == 0 ? (real)0 : sum / total;
     STORE1(result, y_all + batch * y_batch + head * y_head + query * y_row + column);
 }

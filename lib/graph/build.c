@@ -159,6 +159,27 @@ node_id graph_add_node(socle_graph *graph, const char *domain, const char *op_na
     return GRAPH_NONE;
 }
 
+value_id graph_node_more(socle_graph *graph, node_id node)
+{
+    const graph_type unknown = {SOCLE_NONE, -1, {0}};
+    graph_node *n = &graph->nodes[node];
+    const int count = n->output_count;
+    if (check_counts(n->op, n->name, n->input_count, count + 1) != SOCLE_OK)
+        return GRAPH_NONE;
+    value_id *outputs = memory_resize(n->outputs, (size_t)count * sizeof(*outputs), (size_t)(count + 1) * sizeof(*outputs));
+    if (outputs == NULL)
+        return GRAPH_NONE;
+    n->outputs = outputs;
+    const value_id value = graph_new_value(graph, n->name, n->op->name, false, VALUE_NODE, &unknown);
+    if (value == GRAPH_NONE)
+        return GRAPH_NONE;
+    graph->values[value].producer = node;
+    graph->values[value].producer_output = count;
+    n->outputs[count] = value;
+    n->output_count = count + 1;
+    return graph_infer_node(graph, node) == SOCLE_OK ? value : GRAPH_NONE;
+}
+
 value_id graph_add(socle_graph *graph, const char *domain, const char *op, const value_id *inputs, int input_count,
                    const socle_attribute *attributes, int attribute_count, int output_count)
 {

@@ -20,6 +20,8 @@ void graph_node_clear(graph_node *node);
 node_id graph_add_node(socle_graph *graph, const char *domain, const char *op, const char *name, const value_id *inputs,
                        int input_count, const socle_attribute *attributes, int attribute_count, int output_count,
                        socle_status *status);
+/* Asks a node for one more output, which it can make and was not asked for. GRAPH_NONE: failed, message set. */
+value_id graph_node_more(socle_graph *graph, node_id node);
 /* Index of the symbol, added if new, as a dimension; DIM_UNKNOWN when memory is out. */
 int64_t graph_symbol(socle_graph *graph, const char *name);
 

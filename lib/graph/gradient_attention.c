@@ -1,9 +1,14 @@
-/* The gradient of attention. With s = scale q k^T, z = cap(s) + mask, p = softmax(z), y = p v:
- *   dv = p^T dy,  dp = dy v^T,  dz = p (dp - sum(dp p)),  ds = dz (1 - (cap(s) / softcap)^2),  dq = scale ds k,  dk = scale ds^T
- * q. The scores are made anew rather than kept from the forward pass. */
+/* The gradient of attention. With s = scale q k^T, z = cap(s) + mask, p = softmax(z) = exp(z - lse), y = p v:
+ *   dv = p^T dy,  dp = dy v^T,  dz = p (dp - sum(dy y)),  ds = dz (1 - (cap(s) / softcap)^2),  dq = scale ds k,  dk = scale ds^T
+ * q. The scores are made anew from lse, the logarithms of the sums of exponentials, rather than kept from the forward pass (Dao
+ * et al., "FlashAttention", 2022, algorithm 4): by ScaledAttentionGrad, or made of other operators where that is not enough: for
+ * the gradient of a mask, of lse, and of the gradient. */
+#include "build.h"
 #include "gradients.h"
 
 #include "gradient_compose.h"
+#include "lower.h"
+#include "operators.h"
 
 #include <math.h>
 
@@ -16,13 +21,14 @@ typedef struct attending {
     double scale, softcap;
 } attending;
 
-static attending describe(const graph_gradient *g)
+/* first: the number of the input q, behind which k and v follow */
+static attending describe(socle_graph *graph, node_id n, int first)
 {
-    const graph_node *node = &g->graph->nodes[g->node];
-    attending a = {.graph = g->graph,
-                   .q = compose_type(g->graph, node->inputs[0]),
-                   .k = compose_type(g->graph, node->inputs[1]),
-                   .v = compose_type(g->graph, node->inputs[2]),
+    const graph_node *node = &graph->nodes[n];
+    attending a = {.graph = graph,
+                   .q = compose_type(graph, node->inputs[first]),
+                   .k = compose_type(graph, node->inputs[first + 1]),
+                   .v = compose_type(graph, node->inputs[first + 2]),
                    .causal = node_int(node, "is_causal", 0) != 0,
                    .offset = node_int(node, "offset", 0),
                    .scale = node_float(node, "scale", 1),
@@ -94,67 +100,135 @@ static value_id bias_of(const attending *a, value_id like, value_id mask, bool *
     return bias;
 }
 
-/* p, with zeros for queries that no key is open to. */
-static value_id probabilities(const attending *a, value_id scores, value_id mask)
+/* p, which is 0 for queries that no key is open to: their lse is infinite. In the type of lse, to be exact to it. */
+static value_id probabilities(const attending *a, value_id scores, value_id mask, value_id lse)
 {
     socle_graph *graph = a->graph;
     bool failed = scores == GRAPH_NONE;
+    const value_id bias = failed ? GRAPH_NONE : bias_of(a, scores, mask, &failed);
     if (failed)
         return GRAPH_NONE;
-    const value_id bias = bias_of(a, scores, mask, &failed);
-    if (failed)
-        return GRAPH_NONE;
+    const socle_dtype dtype = compose_dtype(graph, scores), exact = compose_dtype(graph, lse);
     if (bias != GRAPH_NONE)
         scores = compose_binary(graph, "Add", scores, bias);
-    const value_id p = compose_unary(graph, "Softmax", scores);
-    if (mask == GRAPH_NONE && !(a->causal && a->offset < 0))
-        return p;
-    const value_id widest = compose_reduce(graph, "ReduceMax", bias, (int64_t[]){compose_type(graph, bias).rank - 1}, 1, true);
-    const value_id none = compose_binary(graph, "Equal", widest, compose_number(graph, scores, -INFINITY));
-    return compose_where(graph, none, compose_number(graph, scores, 0), p);
+    const value_id below = compose_reshape(graph, lse, 4, (int64_t[]){a->batch, a->heads, a->queries, 1});
+    const value_id weights = compose_unary(graph, "Exp", compose_binary(graph, "Sub", compose_cast(graph, scores, exact), below));
+    return compose_cast(graph, weights, dtype);
+}
+
+/* What the gradients are made from, and they. */
+typedef struct attention_values {
+    value_id dy, q, k, v, y, lse, mask;
+    value_id dlse; /* GRAPH_NONE: nothing flows through lse */
+} attention_values;
+
+typedef struct attention_gradients {
+    value_id dq, dk, dv, dz; /* dz: of what the mask is added to */
+} attention_gradients;
+
+/* GRAPH_NONE in any: failed. */
+static attention_gradients compose(const attending *a, const attention_values *in)
+{
+    socle_graph *graph = a->graph;
+    const value_id q = spread(a, in->q, a->heads), k = spread(a, in->k, a->kv_heads), v = spread(a, in->v, a->kv_heads);
+    const value_id dy = spread(a, in->dy, a->heads), y = spread(a, in->y, a->heads);
+    attention_gradients out = {GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE};
+    value_id tanh = GRAPH_NONE;
+    value_id scores = compose_scale(graph, compose_binary(graph, "MatMul", q, compose_swap_last(graph, k)), a->scale);
+    if (a->softcap > 0) {
+        tanh = compose_unary(graph, "Tanh", compose_scale(graph, scores, 1 / a->softcap));
+        scores = compose_scale(graph, tanh, a->softcap);
+    }
+    const value_id p = probabilities(a, scores, in->mask, in->lse);
+    if (p == GRAPH_NONE)
+        return out;
+    value_id total = compose_reduce(graph, "ReduceSum", compose_binary(graph, "Mul", dy, y), (int64_t[]){3}, 1, true);
+    if (in->dlse != GRAPH_NONE) {
+        const value_id dlse = compose_reshape(graph, in->dlse, 4, (int64_t[]){a->batch, a->heads, a->queries, 1});
+        total = compose_binary(graph, "Sub", total, compose_cast(graph, dlse, compose_dtype(graph, p)));
+    }
+    const value_id dp = compose_binary(graph, "MatMul", dy, compose_swap_last(graph, v));
+    out.dz = compose_binary(graph, "Mul", p, compose_binary(graph, "Sub", dp, total));
+    value_id ds = compose_scale(graph, out.dz, a->scale);
+    if (tanh != GRAPH_NONE)
+        ds = compose_binary(graph, "Mul", ds,
+                            compose_add_number(graph, compose_unary(graph, "Neg", compose_binary(graph, "Mul", tanh, tanh)), 1));
+    out.dv = gather_back(a, compose_binary(graph, "MatMul", compose_swap_last(graph, p), dy), a->kv_heads, &a->v);
+    out.dq = gather_back(a, compose_binary(graph, "MatMul", ds, k), a->heads, &a->q);
+    out.dk = gather_back(a, compose_binary(graph, "MatMul", compose_swap_last(graph, ds), q), a->kv_heads, &a->k);
+    return out;
+}
+
+/* ---- as one operator ---- */
+
+socle_status define_scaled_attention_grad(socle_graph *graph, node_id node)
+{
+    const lowering l = lower_start(graph, node);
+    const attending a = describe(graph, node, 1);
+    const attention_values in = {lower_input(&l, 0), lower_input(&l, 1), lower_input(&l, 2), lower_input(&l, 3),
+                                 lower_input(&l, 4), lower_input(&l, 5), lower_input(&l, 6), GRAPH_NONE};
+    const attention_gradients out = compose(&a, &in);
+    if (out.dq == GRAPH_NONE || out.dk == GRAPH_NONE || out.dv == GRAPH_NONE)
+        return lower_failed(&l);
+    lower_output(graph, node, 1, out.dk, l.first_new);
+    lower_output(graph, node, 2, out.dv, l.first_new);
+    return lower_done(&l, out.dq);
+}
+
+static attention_gradients as_one(const attending *a, const attention_values *in)
+{
+    socle_graph *graph = a->graph;
+    const socle_attribute attributes[] = {ATTRIBUTE_INT("q_num_heads", a->heads), ATTRIBUTE_INT("kv_num_heads", a->kv_heads),
+                                          ATTRIBUTE_FLOAT("scale", a->scale),     ATTRIBUTE_FLOAT("softcap", a->softcap),
+                                          ATTRIBUTE_INT("is_causal", a->causal),  ATTRIBUTE_INT("offset", a->offset)};
+    const value_id inputs[] = {in->dy, in->q, in->k, in->v, in->y, in->lse, in->mask};
+    const value_id dq = graph_add(graph, "socle", "ScaledAttentionGrad", inputs, in->mask == GRAPH_NONE ? 6 : 7, attributes,
+                                  (int)COUNT_OF(attributes), 3);
+    if (dq == GRAPH_NONE)
+        return (attention_gradients){GRAPH_NONE, GRAPH_NONE, GRAPH_NONE, GRAPH_NONE};
+    const value_id *outputs = graph->nodes[graph->values[dq].producer].outputs;
+    return (attention_gradients){outputs[0], outputs[1], outputs[2], GRAPH_NONE};
+}
+
+/* lse of the forward node, which is asked for it. */
+static value_id log_sums(graph_gradient *g)
+{
+    return g->graph->nodes[g->node].output_count > 1 ? compose_output(g, 1) : graph_node_more(g->graph, g->node);
+}
+
+/* Zeros for y where only what flows through lse is asked for. */
+static value_id gradient_of_result(graph_gradient *g)
+{
+    const graph_type type = compose_type(g->graph, compose_output(g, 0));
+    return g->output_gradients[0] != GRAPH_NONE ? g->output_gradients[0] : compose_zeros(g->graph, &type);
 }
 
 socle_status gradient_scaled_attention(graph_gradient *g)
 {
     socle_graph *graph = g->graph;
-    const attending a = describe(g);
-    const value_id mask = compose_input(g, 3), dy4 = spread(&a, g->output_gradients[0], a.heads);
-    const value_id q = spread(&a, compose_input(g, 0), a.heads), k = spread(&a, compose_input(g, 1), a.kv_heads);
-    const value_id v = spread(&a, compose_input(g, 2), a.kv_heads);
-    if (q == GRAPH_NONE || k == GRAPH_NONE || v == GRAPH_NONE || dy4 == GRAPH_NONE)
+    const attending a = describe(graph, g->node, 0);
+    const value_id mask = compose_input(g, 3);
+    const value_id dlse = graph->nodes[g->node].output_count > 1 ? g->output_gradients[1] : GRAPH_NONE;
+    const bool learns_mask = mask != GRAPH_NONE && compose_wanted(g, 3) && compose_is_float(compose_dtype(graph, mask));
+    const attention_values in = {gradient_of_result(g),
+                                 compose_input(g, 0),
+                                 compose_input(g, 1),
+                                 compose_input(g, 2),
+                                 compose_output(g, 0),
+                                 log_sums(g),
+                                 mask,
+                                 dlse};
+    if (in.dy == GRAPH_NONE || in.lse == GRAPH_NONE)
         return socle_last_status();
-    value_id scores = compose_scale(graph, compose_binary(graph, "MatMul", q, compose_swap_last(graph, k)), a.scale);
-    value_id tanh = GRAPH_NONE;
-    if (a.softcap > 0 && scores != GRAPH_NONE) {
-        tanh = compose_unary(graph, "Tanh", compose_scale(graph, scores, 1 / a.softcap));
-        scores = compose_scale(graph, tanh, a.softcap);
-    }
-    const value_id p = probabilities(&a, scores, mask);
-    if (p == GRAPH_NONE)
-        return socle_last_status();
+    const attention_gradients out = learns_mask || dlse != GRAPH_NONE ? compose(&a, &in) : as_one(&a, &in);
+    const value_id gradients[] = {out.dq, out.dk, out.dv};
     socle_status status = SOCLE_OK;
-    if (compose_wanted(g, 2))
-        status = compose_set(
-            g, 2, gather_back(&a, compose_binary(graph, "MatMul", compose_swap_last(graph, p), dy4), a.kv_heads, &a.v));
-    if (status != SOCLE_OK || (!compose_wanted(g, 0) && !compose_wanted(g, 1) && !compose_wanted(g, 3)))
-        return status;
-    const value_id dp = compose_binary(graph, "MatMul", dy4, compose_swap_last(graph, v));
-    const value_id sum = compose_reduce(graph, "ReduceSum", compose_binary(graph, "Mul", dp, p), (int64_t[]){3}, 1, true);
-    const value_id dz = compose_binary(graph, "Mul", p, compose_binary(graph, "Sub", dp, sum));
-    if (dz == GRAPH_NONE)
-        return socle_last_status();
-    if (compose_wanted(g, 3) && compose_is_float(compose_dtype(graph, mask))) {
+    for (int i = 0; i < 3 && status == SOCLE_OK; i++)
+        if (compose_wanted(g, i))
+            status = compose_set(g, i, gradients[i]);
+    if (status == SOCLE_OK && learns_mask) {
         const graph_type type = compose_type(graph, mask);
-        status = compose_set(g, 3, graph_reduce_to(graph, dz, &type));
+        status = compose_set(g, 3, graph_reduce_to(graph, out.dz, &type));
     }
-    value_id ds = compose_scale(graph, dz, a.scale);
-    if (tanh != GRAPH_NONE)
-        ds = compose_binary(graph, "Mul", ds,
-                            compose_add_number(graph, compose_unary(graph, "Neg", compose_binary(graph, "Mul", tanh, tanh)), 1));
-    if (status == SOCLE_OK && compose_wanted(g, 0))
-        status = compose_set(g, 0, gather_back(&a, compose_binary(graph, "MatMul", ds, k), a.heads, &a.q));
-    if (status == SOCLE_OK && compose_wanted(g, 1))
-        status = compose_set(g, 1,
-                             gather_back(&a, compose_binary(graph, "MatMul", compose_swap_last(graph, ds), q), a.kv_heads, &a.k));
     return status;
 }

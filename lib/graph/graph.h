@@ -306,7 +306,10 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  *                                          epsilon; the statistics of the batch (batch_normalize.c)
  *   BatchNormalizeGrad(dy, x, scale, mean, inverse) -> dx, dscale, dbias
  *   ScaledAttention(q, k, v [, mask]) -> y q_num_heads, kv_num_heads (of inputs of rank 3), scale, softcap, is_causal, offset (of
- *                                          the first query): Attention is lowered to it
+ *                                          the first query): Attention is lowered to it; a second output, where there is one:
+ *                                          the logarithm of each query's sum of exponentials, infinity where no key is open
+ *   ScaledAttentionGrad(dy, q, k, v, y, lse [, mask]) -> dq, dk, dv
+ *                                          attributes of ScaledAttention, whose outputs y and lse are
  *   DropoutMask(seed) -> mask              shape (ints), ratio (float), salt (int): 0 or 1 / (1 - ratio) from a counter-based
  * generator hashing (seed, salt, linear index); POINTWISE with the builtin `index` WherePositive(a, b)                    a where
  * b > 0, else 0: the gradient of Relu; POINTWISE Softmax, normalization, cross entropy and broadcasting differentiate into ONNX's

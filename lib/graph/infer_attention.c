@@ -75,12 +75,22 @@ static void set_output(graph_infer *infer, const heads *q, int64_t size)
     }
 }
 
+/* What sums are made in. */
+static socle_dtype sums_dtype(socle_dtype dtype)
+{
+    return dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
+}
+
 socle_status infer_scaled_attention(graph_infer *infer)
 {
-    heads q, k, v;
-    for (int i = 0; i < 3; i++)
-        if (infer_input(infer, i)->rank < 0)
-            return infer_nothing(infer, infer_input(infer, 0)->dtype);
+    heads q = {0}, k, v;
+    for (int i = 0; i < 3; i++) {
+        if (infer_input(infer, i)->rank >= 0)
+            continue;
+        infer_nothing(infer, infer_input(infer, 0)->dtype);
+        infer->outputs[1].dtype = sums_dtype(infer_input(infer, 0)->dtype);
+        return SOCLE_OK;
+    }
     socle_status status = read_heads(infer, 0, "q_num_heads", &q);
     if (status == SOCLE_OK)
         status = read_heads(infer, 1, "kv_num_heads", &k);
@@ -92,7 +102,16 @@ socle_status infer_scaled_attention(graph_infer *infer)
         status = check_mask(infer, &q, k.length);
     if (status == SOCLE_OK)
         set_output(infer, &q, v.size);
+    infer->outputs[1] = (graph_type){sums_dtype(infer_input(infer, 0)->dtype), 3, {q.batch, q.heads, q.length}};
     return status;
+}
+
+/* dq, dk and dv are as q, k and v. */
+socle_status infer_scaled_attention_grad(graph_infer *infer)
+{
+    for (int i = 0; i < 3; i++)
+        infer->outputs[i] = *infer_input(infer, 1 + i);
+    return SOCLE_OK;
 }
 
 /* Keys or values with those of the past in front of them. */

@@ -67,6 +67,7 @@ socle_status infer_softmax(graph_infer *infer);
 socle_status infer_rms_normalization(graph_infer *infer);
 socle_status infer_attention(graph_infer *infer);
 socle_status infer_scaled_attention(graph_infer *infer); /* socle's: the same without a past */
+socle_status infer_scaled_attention_grad(graph_infer *infer);
 socle_status infer_cum_sum(graph_infer *infer);
 socle_status infer_top_k(graph_infer *infer);
 socle_status infer_cross_entropy(graph_infer *infer);
@@ -151,5 +152,6 @@ socle_status lower_constant_of_shape(socle_graph *graph, node_id node);
 
 socle_status define_batch_normalize(socle_graph *graph, node_id node);
 socle_status define_batch_normalize_grad(socle_graph *graph, node_id node);
+socle_status define_scaled_attention_grad(socle_graph *graph, node_id node);
 
 #endif

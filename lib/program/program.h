@@ -87,7 +87,7 @@ typedef struct step_arg {
 typedef socle_status (*step_call)(socle_device *device, cl_command_queue queue, const cl_mem *memory, const step_arg *args,
                                   int arg_count, const void *data);
 
-#define STEP_MAX_ARGS 32
+#define STEP_MAX_ARGS 40
 
 typedef struct step {
     step_kind kind;

@@ -1,4 +1,5 @@
-/* Reader of ScaledAttention: extents and strides of queries, keys, values and mask, whichever of their two forms they come in. */
+/* Readers of ScaledAttention and its gradient: extents and strides of queries, keys, values and mask, whichever of their two
+ * forms they come in. */
 #include "node_reader.h"
 
 typedef struct heads_view {
@@ -23,9 +24,10 @@ static void copy_strides(int64_t *to, const heads_view *view)
         to[i] = view->stride[i];
 }
 
-static void read_mask(const reader *r, attention_problem *a)
+/* number: of the input */
+static void read_mask(const reader *r, int number, attention_problem *a)
 {
-    const graph_type *mask = type_of(r, input(r, 3));
+    const graph_type *mask = type_of(r, input(r, number));
     int64_t stride = 1;
     a->mask = mask->dtype;
     a->mask_count = graph_type_count(mask);
@@ -36,12 +38,14 @@ static void read_mask(const reader *r, attention_problem *a)
     }
 }
 
-socle_status read_attention(reader *r)
+/* q: the first of inputs q, k, v; result: a value that lies as y does; mask: the number of its input */
+static socle_status read_extents(reader *r, int q_number, value_id result, int mask)
 {
     attention_problem *a = &r->p->attention;
     const int64_t q_heads = node_int(r->node, "q_num_heads", 0), kv_heads = node_int(r->node, "kv_num_heads", 0);
-    const heads_view q = view_of(type_of(r, input(r, 0)), q_heads), k = view_of(type_of(r, input(r, 1)), kv_heads);
-    const heads_view v = view_of(type_of(r, input(r, 2)), kv_heads), y = view_of(type_of(r, output(r, 0)), q_heads);
+    const heads_view q = view_of(type_of(r, input(r, q_number)), q_heads),
+                     k = view_of(type_of(r, input(r, q_number + 1)), kv_heads);
+    const heads_view v = view_of(type_of(r, input(r, q_number + 2)), kv_heads), y = view_of(type_of(r, result), q_heads);
     *a = (attention_problem){.batch = q.batch,
                              .heads = q.heads,
                              .kv_heads = k.heads,
@@ -58,14 +62,33 @@ socle_status read_attention(reader *r)
     copy_strides(a->stride_k, &k);
     copy_strides(a->stride_v, &v);
     copy_strides(a->stride_y, &y);
-    if (input(r, 3) != GRAPH_NONE)
-        read_mask(r, a);
+    if (input(r, mask) != GRAPH_NONE)
+        read_mask(r, mask, a);
     if (a->mask != SOCLE_NONE && a->mask != SOCLE_BOOL && a->mask != r->p->dtype)
         return refuse(r, "its mask must be bool or of the type of its queries");
-    for (int i = 0; i < 3; i++)
-        add_operand(r, input(r, i));
-    if (a->mask != SOCLE_NONE)
-        add_operand(r, input(r, 3));
-    add_operand(r, output(r, 0));
     return SOCLE_OK;
+}
+
+socle_status read_attention(reader *r)
+{
+    const socle_status status = read_extents(r, 0, output(r, 0), 3);
+    for (int i = 0; i < 4; i++)
+        if (input(r, i) != GRAPH_NONE)
+            add_operand(r, input(r, i));
+    add_operand(r, output(r, 0));
+    r->p->attention.log_sums = output(r, 1) != GRAPH_NONE;
+    if (r->p->attention.log_sums)
+        add_operand(r, output(r, 1));
+    return status;
+}
+
+socle_status read_attention_grad(reader *r)
+{
+    const socle_status status = read_extents(r, 1, input(r, 0), 6);
+    for (int i = 0; i < 7; i++)
+        if (input(r, i) != GRAPH_NONE)
+            add_operand(r, input(r, i));
+    for (int i = 0; i < 3; i++)
+        add_operand(r, output(r, i));
+    return status;
 }

@@ -76,5 +76,6 @@ socle_status read_custom(reader *r);
 /* ---- attention_reader.c ---- */
 
 socle_status read_attention(reader *r);
+socle_status read_attention_grad(reader *r);
 
 #endif

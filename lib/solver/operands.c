@@ -149,13 +149,29 @@ static void gather_operands(const problem *p, operand_list *list)
 static void attention_operands(const problem *p, operand_list *list)
 {
     const attention_problem *a = &p->attention;
+    const bool forward = p->kind == PROBLEM_ATTENTION;
+    const socle_dtype real = p->dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
     const int64_t queries = a->batch * a->heads * a->queries, keys = a->batch * a->kv_heads * a->keys;
+    if (!forward)
+        add(list, p->dtype, queries * a->value, false);
     add(list, p->dtype, queries * a->head, false);
     add(list, p->dtype, keys * a->head, false);
     add(list, p->dtype, keys * a->value, false);
+    if (!forward) {
+        add(list, p->dtype, queries * a->value, false);
+        add(list, real, queries, false);
+    }
     if (a->mask != SOCLE_NONE)
         add(list, a->mask, a->mask_count, false);
-    add(list, p->dtype, queries * a->value, true);
+    if (forward) {
+        add(list, p->dtype, queries * a->value, true);
+        if (a->log_sums)
+            add(list, real, queries, true);
+        return;
+    }
+    add(list, p->dtype, queries * a->head, true);
+    add(list, p->dtype, keys * a->head, true);
+    add(list, p->dtype, keys * a->value, true);
 }
 
 static void custom_operands(const problem *p, operand_list *list)
@@ -219,6 +235,7 @@ int problem_operands(const problem *p, problem_operand *out, int *data_count)
         add(&list, SOCLE_INT64, p->topk.outer * p->topk.k * p->topk.inner, true);
         break;
     case PROBLEM_ATTENTION:
+    case PROBLEM_ATTENTION_GRAD:
         attention_operands(p, &list);
         break;
     default:

@@ -58,6 +58,9 @@ double problem_flops(const problem *p)
     case PROBLEM_ATTENTION: /* two products; an exponential costs as much as some twenty multiply-adds */
         return (double)p->attention.batch * (double)p->attention.heads * (double)p->attention.queries *
                (double)p->attention.keys * (2.0 * (double)(p->attention.head + p->attention.value) + 20);
+    case PROBLEM_ATTENTION_GRAD: /* three products as deep as keys, two as values */
+        return (double)p->attention.batch * (double)p->attention.heads * (double)p->attention.queries *
+               (double)p->attention.keys * (6.0 * (double)p->attention.head + 4.0 * (double)p->attention.value + 24);
     default:
         return data_elements(p);
     }
@@ -147,16 +150,20 @@ static void add_gather(text *t, const gather_problem *g)
     text_addf(t, " %s%s", dtype_text(g->index_dtype), g->reduction > 0 && g->reduction < 5 ? reductions[g->reduction] : "");
 }
 
-static void add_attention(text *t, const attention_problem *a)
+static void add_attention(text *t, const problem *p)
 {
-    text_addf(t, "attention %lldx%lld:%lldx%lldx%lld %lldx%lld", (long long)a->batch, (long long)a->heads, (long long)a->kv_heads,
-              (long long)a->queries, (long long)a->keys, (long long)a->head, (long long)a->value);
+    const attention_problem *a = &p->attention;
+    text_addf(t, "attention%s %lldx%lld:%lldx%lldx%lld %lldx%lld", p->kind == PROBLEM_ATTENTION_GRAD ? "_grad" : "",
+              (long long)a->batch, (long long)a->heads, (long long)a->kv_heads, (long long)a->queries, (long long)a->keys,
+              (long long)a->head, (long long)a->value);
     if (a->stride_q[1] != a->queries * a->head) /* heads within a row rather than one behind the other */
         text_add(t, " rows");
     if (a->causal)
         text_addf(t, " causal%lld", (long long)a->offset);
     if (a->softcap > 0)
         text_add(t, " cap");
+    if (a->log_sums)
+        text_add(t, " lse");
     if (a->mask != SOCLE_NONE) {
         text_addf(t, " mask %s", dtype_text(a->mask));
         for (int i = 0; i < 4; i++)
@@ -237,7 +244,8 @@ static void add_kind(text *t, const problem *p)
                   (long long)p->topk.k, p->topk.smallest ? " smallest" : "");
         break;
     case PROBLEM_ATTENTION:
-        add_attention(t, &p->attention);
+    case PROBLEM_ATTENTION_GRAD:
+        add_attention(t, p);
         break;
     default:
         add_custom(t, p);

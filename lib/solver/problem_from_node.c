@@ -258,6 +258,7 @@ static const node_reader readers[] = {
     {"", "CumSum", PROBLEM_SCAN, read_cum_sum},
     {"", "TopK", PROBLEM_TOPK, read_top_k},
     {"socle", "ScaledAttention", PROBLEM_ATTENTION, read_attention},
+    {"socle", "ScaledAttentionGrad", PROBLEM_ATTENTION_GRAD, read_attention_grad},
 };
 
 static const node_reader *find_reader(const graph_node *node)

@@ -23,7 +23,8 @@ typedef enum problem_kind {
     PROBLEM_ARG,             /* x, y (int64): ArgMax, ArgMin */
     PROBLEM_SCAN,            /* x, y: CumSum */
     PROBLEM_TOPK,            /* x, values, indices (int64) */
-    PROBLEM_ATTENTION,       /* q, k, v [, mask], y */
+    PROBLEM_ATTENTION,       /* q, k, v [, mask], y [, lse] */
+    PROBLEM_ATTENTION_GRAD,  /* dy, q, k, v, y, lse [, mask], dq, dk, dv */
     PROBLEM_CUSTOM,          /* a host's operator: inputs, outputs */
     PROBLEM_KIND_COUNT
 } problem_kind;
@@ -126,7 +127,8 @@ typedef struct topk_problem {
 
 /* y = softmax(cap(scale q k^T) + mask) v for each batch and head, where cap(s) = softcap tanh(s / softcap). Rows have `head` (v
  * and y: `value`) elements next to each other; strides in elements of batch, head and row. Heads of q share those of k and v in
- * equal runs. A query that no key is open to gives 0. */
+ * equal runs. A query that no key is open to gives 0. lse: for each batch, head and query the logarithm of the sum of
+ * exponentials that softmax divides by, infinity where no key is open. */
 typedef struct attention_problem {
     int64_t batch, heads, kv_heads, queries, keys, head, value;
     int64_t stride_q[3], stride_k[3], stride_v[3], stride_y[3];
@@ -136,6 +138,7 @@ typedef struct attention_problem {
     socle_dtype mask;       /* NONE, BOOL (true: open) or the dtype of q (added) */
     int64_t stride_mask[4]; /* of batch, head, query, key; 0: broadcast */
     int64_t mask_count;     /* elements */
+    bool log_sums;          /* of the forward pass: a second result, lse */
 } attention_problem;
 
 #define PROBLEM_MAX_OPERANDS 24

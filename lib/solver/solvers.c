@@ -90,6 +90,9 @@ const solver *const solver_table[] = {
     &solver_attention_packed,
     &solver_attention_group,
     &solver_attention_plain,
+    &solver_attention_grad_blocks,
+    &solver_attention_grad_group,
+    &solver_attention_grad_plain,
     /* a host's own operators */
     &solver_custom,
 };

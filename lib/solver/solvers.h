@@ -79,6 +79,9 @@ extern const solver solver_topk_sort;
 extern const solver solver_attention_packed;
 extern const solver solver_attention_group;
 extern const solver solver_attention_plain;
+extern const solver solver_attention_grad_blocks;
+extern const solver solver_attention_grad_group;
+extern const solver solver_attention_grad_plain;
 
 extern const solver solver_custom;
 

@@ -1,4 +1,4 @@
-/* Attention by every solver on every device against the float64 reference. */
+/* Attention and its gradient by every solver on every device against the float64 reference. */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
 
@@ -33,11 +33,24 @@ static attention_problem describe(int64_t heads, int64_t kv_heads, int64_t queri
     return a;
 }
 
-static void check(attention_problem a, socle_dtype dtype, uint64_t seed)
+static void check_grad(attention_problem a, socle_dtype dtype, uint64_t seed)
 {
+    const problem p = {.kind = PROBLEM_ATTENTION_GRAD, .dtype = dtype, .attention = a};
+    const solver_case c = {.p = &p, .reference = reference_attention_grad, .seed = seed};
+    solver_case_check(&c);
+}
+
+static void check_forward(attention_problem a, bool log_sums, socle_dtype dtype, uint64_t seed)
+{
+    a.log_sums = log_sums;
     const problem p = {.kind = PROBLEM_ATTENTION, .dtype = dtype, .attention = a};
     const solver_case c = {.p = &p, .reference = reference_attention, .seed = seed};
     solver_case_check(&c);
+}
+
+static void check(attention_problem a, socle_dtype dtype, uint64_t seed)
+{
+    check_forward(a, false, dtype, seed);
 }
 
 /* which: of batch, head and query, those that the mask differs along; keys always. */
@@ -131,4 +144,59 @@ Test(attention, infinities_and_nans_reach_the_queries_that_see_them)
 Test(attention, no_queries_run_nothing)
 {
     check(describe(2, 2, 0, 4, 16, 0), SOCLE_FLOAT32, 100);
+}
+
+Test(attention, logarithms_of_sums_match_the_reference)
+{
+    attention_problem a = describe(2, 1, 11, 45, 16, CAUSAL);
+    a.offset = -3; /* nothing is open to the first queries */
+    check_forward(a, true, SOCLE_FLOAT32, 110);
+    check_forward(describe(2, 2, 9, 70, 16, 0), true, SOCLE_FLOAT32, 111);
+}
+
+/* ---- gradients: few forms, for each is compiled by itself; lengths and strides cost nothing ---- */
+
+Test(attention, gradients_of_any_length_match_the_reference)
+{
+    static const int64_t lengths[][2] = {{1, 1}, {7, 31}, {8, 32}, {20, 70}, {130, 200}};
+    for (size_t i = 0; i < COUNT_OF(lengths); i++)
+        check_grad(describe(2, 2, lengths[i][0], lengths[i][1], 16, i % 2 ? ROWS : 0), SOCLE_FLOAT32, 120 + i);
+    check_grad(describe(6, 2, 9, 33, 16, ROWS), SOCLE_FLOAT32, 126);
+    check_grad(describe(4, 1, 70, 65, 16, 0), SOCLE_FLOAT32, 127);
+}
+
+Test(attention, gradients_of_odd_sizes_match_the_reference)
+{
+    attention_problem a = describe(2, 2, 10, 35, 20, 0);
+    a.value = 24;
+    dense(a.stride_v, 2, 35, 24, false);
+    dense(a.stride_y, 2, 10, 24, false);
+    check_grad(a, SOCLE_FLOAT32, 130);
+    check_grad(describe(1, 1, 5, 90, 200, 0), SOCLE_FLOAT32, 131); /* only smaller blocks fit */
+}
+
+Test(attention, gradients_in_causal_order_match_the_reference)
+{
+    static const int64_t offsets[] = {0, 5, -3, -70};
+    for (size_t i = 0; i < COUNT_OF(offsets); i++) {
+        attention_problem a = describe(2, 1, 137, 142, 16, CAUSAL);
+        a.offset = offsets[i];
+        check_grad(a, SOCLE_FLOAT32, 140 + i);
+    }
+}
+
+Test(attention, gradients_below_masks_and_caps_match_the_reference)
+{
+    for (int i = 0; i < 4; i++) {
+        attention_problem a = describe(2, 1, 11, 45, 16, i & 1 ? CAUSAL : CAP);
+        add_mask(&a, i & 1 ? SOCLE_BOOL : SOCLE_FLOAT32, i & 2, i & 2, i != 0);
+        check_grad(a, SOCLE_FLOAT32, 150u + (uint64_t)i);
+    }
+}
+
+Test(attention, gradients_of_other_types_match_the_reference)
+{
+    static const socle_dtype types[] = {SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_FLOAT64};
+    for (size_t i = 0; i < COUNT_OF(types); i++)
+        check_grad(describe(2, 1, 9, 40, 16, 0), types[i], 160 + i);
 }

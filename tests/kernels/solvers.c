@@ -152,8 +152,12 @@ Test(solvers, attention_stays_inside_of_its_operands)
                                  .mask = SOCLE_FLOAT32,
                                  .stride_mask = {0, 0, keys, 1},
                                  .mask_count = queries * keys};
-    const problem p = {.kind = PROBLEM_ATTENTION, .dtype = SOCLE_FLOAT32, .attention = a};
+    problem p = {.kind = PROBLEM_ATTENTION, .dtype = SOCLE_FLOAT32, .attention = a};
+    p.attention.log_sums = true;
     check(&p, reference_attention);
+    p.attention.log_sums = false;
+    p.kind = PROBLEM_ATTENTION_GRAD;
+    check(&p, reference_attention_grad);
 }
 
 Test(solvers, gather_and_scatter_stay_inside_of_their_operands)

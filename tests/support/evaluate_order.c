@@ -98,7 +98,8 @@ static double masked_score(const attending *a, int64_t batch, int64_t head, int6
     return a->causal && key > query + a->offset ? -INFINITY : sum;
 }
 
-static void attend(const attending *a, int64_t batch, int64_t head, int64_t query)
+/* Returns the logarithm of the sum of exponentials; infinity where there are none. */
+static double attend(const attending *a, int64_t batch, int64_t head, int64_t query)
 {
     double *y = row_of(&a->y, a->q_heads, batch, head, query), largest = -INFINITY, total = 0;
     for (int64_t key = 0; key < a->keys; key++)
@@ -112,14 +113,44 @@ static void attend(const attending *a, int64_t batch, int64_t head, int64_t quer
     }
     for (int64_t c = 0; c < a->value && total > 0; c++)
         y[c] /= total;
+    return total > 0 ? largest + log(total) : INFINITY;
 }
 
-/* socle's ScaledAttention, and ONNX's Attention without a past. */
-static void attention(operation *o)
+/* socle's ScaledAttentionGrad, whose q is input 1: what one query adds to dq, dk and dv (out 0 to 2). */
+static void attend_backwards(operation *o, const attending *a, int64_t batch, int64_t head, int64_t query, double log_sum)
 {
-    attending a = {.q = o->in[0], .k = o->in[1], .v = o->in[2], .y = o->out[0]};
-    if (o->in_count > 3)
-        a.mask = o->in[3];
+    const int64_t kv_head = head / (a->q_heads / a->kv_heads);
+    const double *dy = row_of(&o->in[0], a->q_heads, batch, head, query), *y = row_of(&o->in[4], a->q_heads, batch, head, query);
+    const double *q = row_of(&a->q, a->q_heads, batch, head, query);
+    double *dq = row_of(&o->out[0], a->q_heads, batch, head, query), total = 0;
+    for (int64_t c = 0; c < a->value; c++)
+        total += dy[c] * y[c];
+    for (int64_t key = 0; key < a->keys; key++) {
+        const double *k = row_of(&a->k, a->kv_heads, batch, kv_head, key), *v = row_of(&a->v, a->kv_heads, batch, kv_head, key);
+        double *dk = row_of(&o->out[1], a->kv_heads, batch, kv_head, key);
+        double *dv = row_of(&o->out[2], a->kv_heads, batch, kv_head, key), dp = 0, s = 0;
+        const double weight = exp(masked_score(a, batch, head, query, key) - log_sum);
+        for (int64_t c = 0; c < a->value; c++) {
+            dp += dy[c] * v[c];
+            dv[c] += weight * dy[c];
+        }
+        for (int64_t d = 0; d < a->size; d++)
+            s += a->scale * q[d] * k[d];
+        const double slope = a->softcap > 0 ? 1 - pow(tanh(s / a->softcap), 2) : 1, ds = weight * (dp - total) * slope * a->scale;
+        for (int64_t d = 0; d < a->size; d++) {
+            dq[d] += ds * k[d];
+            dk[d] += ds * q[d];
+        }
+    }
+}
+
+/* socle's ScaledAttention and its gradient, and ONNX's Attention without a past. */
+static void attention(operation *o, bool forward)
+{
+    const int first = forward ? 0 : 1, mask = forward ? 3 : 6;
+    attending a = {.q = o->in[first], .k = o->in[first + 1], .v = o->in[first + 2], .y = o->out[0]};
+    if (o->in_count > mask)
+        a.mask = o->in[mask];
     a.q_heads = a.q.rank == 4 ? a.q.dims[1] : node_int(o->node, "q_num_heads", 1);
     a.kv_heads = a.k.rank == 4 ? a.k.dims[1] : node_int(o->node, "kv_num_heads", 1);
     a.size = a.q.rank == 4 ? a.q.dims[3] : a.q.dims[2] / a.q_heads;
@@ -130,8 +161,16 @@ static void attention(operation *o)
     a.scale = node_float(o->node, "scale", 1 / sqrt((double)a.size));
     a.softcap = node_float(o->node, "softcap", 0);
     const int64_t queries = a.q.dims[a.q.rank - 2];
-    for (int64_t i = 0; i < a.q.dims[0] * a.q_heads * queries; i++)
-        attend(&a, i / queries / a.q_heads, i / queries % a.q_heads, i % queries);
+    for (int64_t i = 0; i < a.q.dims[0] * a.q_heads * queries; i++) {
+        const int64_t batch = i / queries / a.q_heads, head = i / queries % a.q_heads;
+        if (!forward) {
+            attend_backwards(o, &a, batch, head, i % queries, o->in[5].data[i]);
+            continue;
+        }
+        const double log_sum = attend(&a, batch, head, i % queries);
+        if (o->out_count > 1 && o->out[1].data != NULL && evaluate_is(o, "ScaledAttention"))
+            o->out[1].data[i] = log_sum;
+    }
 }
 
 bool evaluate_order(operation *o)
@@ -141,7 +180,9 @@ bool evaluate_order(operation *o)
     else if (evaluate_is(o, "TopK"))
         top_k(o);
     else if (evaluate_is(o, "ScaledAttention") || evaluate_is(o, "Attention"))
-        attention(o);
+        attention(o, true);
+    else if (evaluate_is(o, "ScaledAttentionGrad"))
+        attention(o, false);
     else
         return false;
     return true;

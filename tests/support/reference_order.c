@@ -71,7 +71,7 @@ void reference_attention(const problem *p, double *const *values)
 {
     const attention_problem *a = &p->attention;
     const bool masks = a->mask != SOCLE_NONE;
-    double *y_all = values[3 + masks];
+    double *y_all = values[3 + masks], *log_sums = a->log_sums ? values[4 + masks] : NULL;
     for (int64_t i = 0; i < a->batch * a->heads * a->queries; i++) {
         const int64_t batch = i / a->queries / a->heads, head = i / a->queries % a->heads, query = i % a->queries;
         const int64_t kv_head = head / (a->heads / a->kv_heads);
@@ -100,5 +100,46 @@ void reference_attention(const problem *p, double *const *values)
         }
         for (int64_t c = 0; c < a->value; c++)
             y[c] = total == 0 ? 0 : y[c] / total;
+        if (log_sums != NULL)
+            log_sums[i] = total == 0 ? INFINITY : top + log(total);
+    }
+}
+
+/* With y and lse as given, whether or not they belong to q, k and v. */
+void reference_attention_grad(const problem *p, double *const *values)
+{
+    const attention_problem *a = &p->attention;
+    const int masks = a->mask != SOCLE_NONE;
+    double *const *results = values + 6 + masks;
+    for (int64_t i = 0; i < a->batch * a->heads * a->queries; i++) {
+        const int64_t batch = i / a->queries / a->heads, head = i / a->queries % a->heads, query = i % a->queries;
+        const int64_t kv_head = head / (a->heads / a->kv_heads);
+        const int64_t at_q = batch * a->stride_q[0] + head * a->stride_q[1] + query * a->stride_q[2];
+        const int64_t at_y = batch * a->stride_y[0] + head * a->stride_y[1] + query * a->stride_y[2];
+        double total = 0;
+        for (int64_t c = 0; c < a->value; c++)
+            total += values[0][at_y + c] * values[4][at_y + c];
+        for (int64_t key = 0; key < a->keys; key++) {
+            const int64_t at_k = batch * a->stride_k[0] + kv_head * a->stride_k[1] + key * a->stride_k[2];
+            const int64_t at_v = batch * a->stride_v[0] + kv_head * a->stride_v[1] + key * a->stride_v[2];
+            const double *mask = !masks ? NULL
+                                        : values[6] + batch * a->stride_mask[0] + head * a->stride_mask[1] +
+                                              query * a->stride_mask[2] + key * a->stride_mask[3];
+            const double s = score(a, values[1] + at_q, values[2] + at_k, mask, query, key);
+            if (s == -INFINITY)
+                continue;
+            const double added = mask != NULL && a->mask != SOCLE_BOOL ? *mask : 0, weight = exp(s - values[5][i]);
+            const double slope = a->softcap > 0 ? 1 - pow((s - added) / (double)a->softcap, 2) : 1;
+            double dp = 0;
+            for (int64_t c = 0; c < a->value; c++) {
+                dp += values[0][at_y + c] * values[3][at_v + c];
+                results[2][at_v + c] += weight * values[0][at_y + c];
+            }
+            const double ds = weight * (dp - total) * slope * (double)a->scale;
+            for (int64_t d = 0; d < a->head; d++) {
+                results[0][at_q + d] += ds * values[2][at_k + d];
+                results[1][at_k + d] += ds * values[1][at_q + d];
+            }
+        }
     }
 }

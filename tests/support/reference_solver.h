@@ -12,6 +12,7 @@ void reference_batch_norm_grad(const problem *p, double *const *values);
 void reference_arg(const problem *p, double *const *values);
 void reference_scan(const problem *p, double *const *values);
 void reference_topk(const problem *p, double *const *values);
+void reference_attention_grad(const problem *p, double *const *values);
 void reference_attention(const problem *p, double *const *values);
 void reference_gather(const problem *p, double *const *values);
 void reference_gather_grad(const problem *p, double *const *values);

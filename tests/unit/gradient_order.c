@@ -34,7 +34,7 @@ Test(gradient_order, of_the_largest_and_the_smallest_elements)
 
 enum { CAUSAL = 1, CAP = 2, ADDED = 4, CLOSED = 8 };
 
-static void check_attention(int flags, int64_t kv_heads, bool rows)
+static void check_attention_by(int flags, int64_t kv_heads, bool rows, void (*check)(gradient_check *, value_id), int output)
 {
     gradient_check c;
     check_start(&c);
@@ -56,8 +56,14 @@ static void check_attention(int flags, int64_t kv_heads, bool rows)
         ATTRIBUTE_INT("q_num_heads", rows ? heads : 0),    ATTRIBUTE_INT("kv_num_heads", rows ? kv_heads : 0),
         ATTRIBUTE_INT("is_causal", flags & CAUSAL),        ATTRIBUTE_FLOAT("scale", 0.7),
         ATTRIBUTE_FLOAT("softcap", flags & CAP ? 1.5 : 0), ATTRIBUTE_INT("offset", flags & CAUSAL ? 1 : 0)};
-    check_gradients(&c, graph_add(c.graph, "socle", "ScaledAttention", inputs, masks ? 4 : 3, attributes, 6, 1));
+    const value_id y = graph_add(c.graph, "socle", "ScaledAttention", inputs, masks ? 4 : 3, attributes, 6, output + 1);
+    check(&c, output == 0 ? y : c.graph->nodes[c.graph->values[y].producer].outputs[output]);
     check_finish(&c);
+}
+
+static void check_attention(int flags, int64_t kv_heads, bool rows)
+{
+    check_attention_by(flags, kv_heads, rows, check_gradients, 0);
 }
 
 Test(gradient_order, of_attention_with_and_without_causal_order_and_a_cap)
@@ -70,6 +76,18 @@ Test(gradient_order, of_attention_whose_heads_share_keys)
 {
     check_attention(0, 1, false);
     check_attention(CAUSAL, 1, true);
+}
+
+Test(gradient_order, of_attention_twice)
+{
+    check_attention_by(CAP, 1, false, check_second_gradients, 0);
+    check_attention_by(CLOSED | CAUSAL, 2, true, check_second_gradients, 0);
+}
+
+Test(gradient_order, of_the_logarithms_of_sums_of_attention)
+{
+    check_attention_by(CAUSAL, 2, false, check_gradients, 1);
+    check_attention_by(ADDED, 1, false, check_gradients, 1);
 }
 
 Test(gradient_order, of_attention_with_masks_that_close_and_that_are_added)

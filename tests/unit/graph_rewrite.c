@@ -119,9 +119,10 @@ static socle_status expand_all(socle_graph *graph)
     return status;
 }
 
-static void expand(graph_case *c, const char *op, const value_id *inputs, int input_count, int output_count)
+static void expand(graph_case *c, const char *op, const value_id *inputs, int input_count, const socle_attribute *attribute,
+                   int output_count)
 {
-    const value_id y = graph_add(c->graph, "socle", op, inputs, input_count, NULL, 0, output_count);
+    const value_id y = graph_add(c->graph, "socle", op, inputs, input_count, attribute, attribute != NULL, output_count);
     cr_assert(y != GRAPH_NONE, "%s", socle_error_message());
     for (int i = 0; i < output_count; i++)
         output(c, c->graph->nodes[c->graph->values[y].producer].outputs[i]);
@@ -134,11 +135,27 @@ Test(graph_rewrite, batch_normalize_and_its_gradient_are_what_they_are_made_of)
 {
     graph_case made, *c = &made;
     graph_case_start(c);
-    expand(c, "BatchNormalize", (const value_id[]){INPUT(3, 2, 2, 2), INPUT(2), INPUT(2)}, 3, 4);
+    expand(c, "BatchNormalize", (const value_id[]){INPUT(3, 2, 2, 2), INPUT(2), INPUT(2)}, 3, NULL, 4);
     graph_case_start(c);
-    expand(c, "BatchNormalizeGrad", (const value_id[]){INPUT(3, 2, 5), INPUT(3, 2, 5), INPUT(2), INPUT(2), INPUT(2)}, 5, 3);
+    expand(c, "BatchNormalizeGrad", (const value_id[]){INPUT(3, 2, 5), INPUT(3, 2, 5), INPUT(2), INPUT(2), INPUT(2)}, 5, NULL, 3);
     graph_case_start(c);
-    expand(c, "BatchNormalize", (const value_id[]){INPUT(5, 3), INPUT(3), INPUT(3)}, 3, 4);
+    expand(c, "BatchNormalize", (const value_id[]){INPUT(5, 3), INPUT(3), INPUT(3)}, 3, NULL, 4);
+}
+
+Test(graph_rewrite, the_gradient_of_attention_is_what_it_is_made_of)
+{
+    graph_case made, *c = &made;
+    const socle_attribute scale = ATTRIBUTE_FLOAT("scale", 0.5), causal = ATTRIBUTE_INT("is_causal", 1);
+    graph_case_start(c);
+    expand(c, "ScaledAttentionGrad",
+           (const value_id[]){INPUT(2, 4, 3, 5), INPUT(2, 4, 3, 2), INPUT(2, 2, 6, 2), INPUT(2, 2, 6, 5), INPUT(2, 4, 3, 5),
+                              INPUT(2, 4, 3), INPUT(4, 1, 6)},
+           7, &scale, 3);
+    graph_case_start(c);
+    const value_id q = INPUT(1, 2, 3, 1); /* of one element: the scale is 1 whether it is given or not */
+    expand(c, "ScaledAttentionGrad",
+           (const value_id[]){INPUT(1, 2, 3, 5), q, INPUT(1, 2, 4, 1), INPUT(1, 2, 4, 5), INPUT(1, 2, 3, 5), INPUT(1, 2, 3)}, 6,
+           &causal, 3);
 }
 
 /* Losses, all reductions, with and without weights and an ignored label. */

@@ -1,72 +1,15 @@
 /* Attention: attention/packed (CPU-shaped: register tiles on packed keys), attention/group (GPU-shaped: a work-group per query),
  * attention/plain (a work-item per element). None keeps the scores in memory. */
-#include "../launch.h"
+#include "attention.h"
 
-static bool fits(const problem *p)
-{
-    const attention_problem *a = &p->attention;
-    const int64_t most = INT32_MAX / 4;
-    int64_t maps;
-    return a->queries < most && a->keys < most && a->head > 0 && a->head <= 1024 && a->value <= 1024 && a->kv_heads > 0 &&
-           a->offset > -most && a->offset < most && multiply_fits(a->batch, a->heads, &maps) && maps < most;
-}
-
-static double scores(const problem *p)
-{
-    const attention_problem *a = &p->attention;
-    return (double)a->batch * (double)a->heads * (double)a->queries * (double)a->keys * (a->causal ? 0.5 : 1);
-}
-
-static solver_launch begin(const problem *p, const char *algorithm, const char *source, const char *kernel)
-{
-    const attention_problem *a = &p->attention;
-    solver_launch launch = {.algorithm = algorithm, .source = source, .kernel = kernel, .bytes = problem_bytes(p)};
-    launch.flops = scores(p) * 2 * (double)(a->head + a->value);
-    text_addf(&launch.options, "-DSTORAGE=%s -DHEAD=%d -DVALUE=%d", storage_name(p->dtype), (int)a->head, (int)a->value);
-    return launch;
-}
-
-static void add_strides(solver_launch *launch, const int64_t *strides)
-{
-    for (int i = 0; i < 3; i++)
-        launch_arg(launch, ARG_LONG(strides[i]));
-}
-
-/* Behind the operands: strides of those that are not packed, and the extents. */
-static void add_rest(solver_launch *launch, const problem *p, const int64_t *const *strides, int count)
-{
-    const attention_problem *a = &p->attention;
-    for (int i = 0; i < count; i++)
-        add_strides(launch, strides[i]);
-    if (a->mask != SOCLE_NONE) {
-        add_strides(launch, a->stride_mask);
-        launch_arg(launch, ARG_LONG(a->stride_mask[3]));
-    }
-    launch_arg(launch, ARG_INT(a->heads));
-    launch_arg(launch, ARG_INT(a->heads / a->kv_heads));
-    launch_arg(launch, ARG_INT(a->queries));
-    launch_arg(launch, ARG_INT(a->keys));
-    launch_arg(launch, ARG_INT(a->offset));
-    launch_arg(launch, ARG_FLOAT(a->scale));
-    launch_arg(launch, ARG_FLOAT(a->softcap));
-}
-
-static void add_form(solver_launch *launch, const problem *p)
-{
-    const attention_problem *a = &p->attention;
-    text_addf(&launch->options, " -DMASK=%d -DCAUSAL=%d -DCAP=%d",
-              a->mask == SOCLE_NONE   ? 0
-              : a->mask == SOCLE_BOOL ? 1
-                                      : 2,
-              a->causal, a->softcap > 0);
-}
-
-static void add_mask_and_result(solver_launch *launch, const problem *p, const solver_operands *operands)
+static void add_result(solver_launch *launch, const problem *p, const solver_operands *operands)
 {
     const bool mask = p->attention.mask != SOCLE_NONE;
     if (mask)
         launch_arg(launch, ARG_OPERAND(operands->data[3]));
     launch_arg(launch, ARG_OPERAND(operands->data[3 + mask]));
+    if (p->attention.log_sums)
+        launch_arg(launch, ARG_OPERAND(operands->data[4 + mask]));
 }
 
 /* ---- packed ---- */
@@ -79,7 +22,7 @@ static int tile_rows(const socle_device *device)
 static bool packed_applicable(const problem *p, const socle_device *device)
 {
     const attention_problem *a = &p->attention;
-    return fits(p) && a->keys > 0 && a->value > 0 && storage_is_real32(p->dtype) && device_runs_long_loops(device);
+    return attention_fits(p) && a->keys > 0 && a->value > 0 && storage_is_real32(p->dtype) && device_runs_long_loops(device);
 }
 
 /* Values of float32 in whole vectors are read where they are. */
@@ -128,7 +71,7 @@ static double packed_estimate(const problem *p, const socle_device *device, cons
     const attention_problem *a = &p->attention;
     const int rows = tile_rows(device);
     const double padded = (double)round_up(a->queries, rows) / (double)(a->queries > 0 ? a->queries : 1);
-    const double flops = scores(p) * padded * (2.0 * (double)(a->head + packed_row(p, device)) + 40);
+    const double flops = attention_scores(p) * padded * (2.0 * (double)(a->head + packed_row(p, device)) + 40);
     return estimate_s(device, flops, device_is_cpu_shaped(device) ? 0.7 : 0.005, 2 * problem_bytes(p), 2,
                       a->batch * a->heads * ceil_div(a->queries, rows));
 }
@@ -136,14 +79,14 @@ static double packed_estimate(const problem *p, const socle_device *device, cons
 static socle_status emit_pack(const problem *p, const socle_device *device, const solver_operands *operands, step_list *steps)
 {
     const attention_problem *a = &p->attention;
-    solver_launch launch = begin(p, "attention/packed", "attention/pack", "attention_pack");
+    solver_launch launch = attention_begin(p, "attention/packed", "attention/pack", "attention_pack");
     text_addf(&launch.options, " -DWIDTH=%d -DPACK_VALUES=%d", device_lanes(device), packs_values(p, device));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
     launch_arg(&launch, ARG_OPERAND(operands->data[2]));
     launch_arg(&launch, ARG_OPERAND(operands->workspace));
     launch_arg(&launch, ARG_LONG(packed_keys(p, device)));
-    add_strides(&launch, a->stride_k);
-    add_strides(&launch, a->stride_v);
+    attention_add_strides(&launch, a->stride_k);
+    attention_add_strides(&launch, a->stride_v);
     launch_arg(&launch, ARG_INT(a->kv_heads));
     launch_arg(&launch, ARG_INT(a->keys));
     launch.dims = 2;
@@ -165,15 +108,15 @@ static socle_status packed_emit(const problem *p, const socle_device *device, co
     socle_status status = emit_pack(p, device, operands, steps);
     if (status != SOCLE_OK)
         return status;
-    solver_launch launch = begin(p, "attention/packed", "attention/packed", "attention_packed");
-    add_form(&launch, p);
+    solver_launch launch = attention_begin(p, "attention/packed", "attention/packed", "attention_packed");
+    attention_add_form(&launch, p);
     text_addf(&launch.options, " -DWIDTH=%d -DROWS=%d", device_lanes(device), tile_rows(device));
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->workspace));
     launch_arg(&launch, ARG_OPERAND(packs ? operands->workspace : operands->data[2]));
-    add_mask_and_result(&launch, p, operands);
+    add_result(&launch, p, operands);
     launch_arg(&launch, ARG_LONG(packs ? packed_keys(p, device) : 0));
-    add_rest(&launch, p, (const int64_t *[]){a->stride_q, packs ? stride_packed : a->stride_v, a->stride_y}, 3);
+    attention_add_rest(&launch, p, (const int64_t *[]){a->stride_q, packs ? stride_packed : a->stride_v, a->stride_y}, 3);
     launch_arg(&launch, ARG_INT(tiles));
     launch.dims = 2;
     launch.global[0] = (size_t)ceil_div(a->queries, tiles * tile_rows(device));
@@ -204,15 +147,16 @@ static bool group_applicable(const problem *p, const socle_device *device)
 {
     const attention_problem *a = &p->attention;
     const int64_t turns = ceil_div(a->keys, 32) * (a->head + 8) + a->keys * ceil_div(a->value, 32);
-    return fits(p) && storage_is_real32(p->dtype) && device_group_items(device, 32) == 32 && turns <= device_loop_turns(device);
+    return attention_fits(p) && storage_is_real32(p->dtype) && device_group_items(device, 32) == 32 &&
+           turns <= device_loop_turns(device);
 }
 
 static double group_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
     const attention_problem *a = &p->attention;
-    return estimate_s(device, scores(p) * (2.0 * (double)(a->head + a->value) + 60), device_is_cpu_shaped(device) ? 0.01 : 0.1,
-                      problem_bytes(p), 1, a->batch * a->heads * a->queries);
+    return estimate_s(device, attention_scores(p) * (2.0 * (double)(a->head + a->value) + 60),
+                      device_is_cpu_shaped(device) ? 0.01 : 0.1, problem_bytes(p), 1, a->batch * a->heads * a->queries);
 }
 
 static socle_status group_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -221,13 +165,13 @@ static socle_status group_emit(const problem *p, const socle_device *device, con
     (void)t;
     const attention_problem *a = &p->attention;
     const int items = group_items(p, device);
-    solver_launch launch = begin(p, "attention/group", "attention/group", "attention_group");
-    add_form(&launch, p);
+    solver_launch launch = attention_begin(p, "attention/group", "attention/group", "attention_group");
+    attention_add_form(&launch, p);
     text_addf(&launch.options, " -DITEMS=%d", items);
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
-    add_mask_and_result(&launch, p, operands);
-    add_rest(&launch, p, (const int64_t *[]){a->stride_q, a->stride_k, a->stride_v, a->stride_y}, 4);
+    add_result(&launch, p, operands);
+    attention_add_rest(&launch, p, (const int64_t *[]){a->stride_q, a->stride_k, a->stride_v, a->stride_y}, 4);
     launch.dims = 2;
     launch.global[0] = a->value > 0 ? (size_t)a->queries * (size_t)items : 0;
     launch.global[1] = (size_t)(a->batch * a->heads);
@@ -258,7 +202,7 @@ static double plain_estimate(const problem *p, const socle_device *device, const
 {
     (void)t;
     const attention_problem *a = &p->attention;
-    return estimate_s(device, scores(p) * (double)a->value * (2.0 * (double)a->head + 100),
+    return estimate_s(device, attention_scores(p) * (double)a->value * (2.0 * (double)a->head + 100),
                       device_is_cpu_shaped(device) ? 0.01 : 0.1, problem_bytes(p), 1, 0);
 }
 
@@ -268,12 +212,12 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
     (void)device;
     (void)t;
     const attention_problem *a = &p->attention;
-    solver_launch launch = begin(p, "attention/plain", "attention/plain", "attention_plain");
-    add_form(&launch, p);
+    solver_launch launch = attention_begin(p, "attention/plain", "attention/plain", "attention_plain");
+    attention_add_form(&launch, p);
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
-    add_mask_and_result(&launch, p, operands);
-    add_rest(&launch, p, (const int64_t *[]){a->stride_q, a->stride_k, a->stride_v, a->stride_y}, 4);
+    add_result(&launch, p, operands);
+    attention_add_rest(&launch, p, (const int64_t *[]){a->stride_q, a->stride_k, a->stride_v, a->stride_y}, 4);
     launch_arg(&launch, ARG_INT(a->head));
     launch.dims = 3;
     launch.global[0] = (size_t)a->value;
