@@ -1,5 +1,6 @@
 /* The k best of each line along the axis, for any k: one work-item sorts a line by its keys, 8 bits at a time from the lowest
- * (radix sort, which keeps equal elements in their order), on scratch memory of its own group. */
+ * (radix sort, which keeps equal elements in their order), on scratch memory of its own group. Where few of many are wanted, it
+ * first counts how often each of the keys' leading 12 bits comes, and sorts only what cannot be left out by them. */
 #include "common/storage.cl"
 #include "topk/keys.cl"
 #ifndef HAS_VALUES
@@ -10,6 +11,22 @@
 #endif
 #define DIGITS (KEY_BITS / 8)
 #define DIGIT(key, d) ((int)((key) >> (8 * (d))) & 255)
+#define LEADING(key) ((int)((key) >> (KEY_BITS - 12)))
+#define FEW(k, axis) ((k) <= (axis) / 4)
+#define KEY(i) (~key_of(LOAD1(x + (size_t)(i) * inner))) /* the best first */
+
+/* The leading bits of the k-th best key of a line. */
+static int leading_of_last(__global const element *x, int axis, int inner, int k)
+{
+    int counts[4096], bits = 0;
+    for (int i = 0; i < 4096; i++)
+        counts[i] = 0;
+    for (int i = 0; i < axis; i++)
+        counts[LEADING(KEY(i))]++;
+    for (int sum = counts[0]; sum < k; sum += counts[bits])
+        bits++;
+    return bits;
+}
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void topk_sort(__global const element *restrict x_all,
@@ -33,24 +50,28 @@ __kernel void topk_sort(__global const element *restrict x_all,
         for (int d = 0; d < DIGITS; d++)
             for (int i = 0; i < 256; i++)
                 starts[d][i] = 0;
+        const int last = FEW(k, axis) ? leading_of_last(x, axis, inner, k) : 4095;
+        int count = 0;
         for (int i = 0; i < axis; i++) {
-            const key_type key = ~key_of(LOAD1(x + (size_t)i * inner)); /* the best first */
-            from[i] = key;
-            from_place[i] = i;
+            const key_type key = KEY(i);
+            if (LEADING(key) > last)
+                continue;
+            from[count] = key;
+            from_place[count++] = i;
             for (int d = 0; d < DIGITS; d++)
                 starts[d][DIGIT(key, d)]++;
         }
         for (int d = 0; d < DIGITS; d++) {
             int sum = 0;
-            const bool alike = starts[d][DIGIT(from[0], d)] == axis;
+            const bool alike = starts[d][DIGIT(from[0], d)] == count;
             if (alike)
                 continue;
             for (int i = 0; i < 256; i++) {
-                const int count = starts[d][i];
+                const int next = sum + starts[d][i];
                 starts[d][i] = sum;
-                sum += count;
+                sum = next;
             }
-            for (int i = 0; i < axis; i++) {
+            for (int i = 0; i < count; i++) {
                 const key_type key = from[i];
                 const int place = starts[d][DIGIT(key, d)]++;
                 to[place] = key;

@@ -210,7 +210,8 @@ static size_t sort_workspace_bytes(const problem *p, const socle_device *device,
 static double sort_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
-    const double each = 12 * (double)key_bytes(p);
+    /* Two looks at each element where only few are sorted, else all digits of all. */
+    const double each = p->topk.k <= p->topk.axis / 4 ? 24 : 12 * (double)key_bytes(p);
     return estimate_s(device, elements(p) * each, device_is_cpu_shaped(device) ? 0.02 : 0.0005, 4 * problem_bytes(p), 1,
                       ceil_div(lines_of(p), sort_share(p, device)));
 }
