@@ -3,16 +3,16 @@
  * gather_grad_rows: a work-group owns `share` rows along the axis and walks through all indices; its work-items share out the
  * columns. gather_grad_plain: one work-item per element of dx. gather_grad_elements: one work-item per line along the axis
  * (GatherElements). */
-#include "common/storage.cl"
+#include "gather/sums.cl"
 #include "common/index.cl"
 
-#if STORAGE != FLOAT16 && STORAGE != BFLOAT16 /* sums in between stand in dx, which must not round them */
+#if ROUNDS || (STORAGE != FLOAT16 && STORAGE != BFLOAT16) /* no arithmetic on half types */
 __kernel void gather_grad_rows(__global const element *restrict dy, __global const INDEX *restrict indices,
-                               __global element *restrict dx, long axis, long inner, long count, long share)
+                               __global sum_element *restrict sums, long axis, long inner, long count, long share)
 {
     const long first = get_group_id(0) * share, last = min(axis, first + share), outer = get_group_id(1);
     const long item = get_local_id(0), items = get_local_size(0);
-    __global element *to = dx + outer * axis * inner;
+    __global sum_element *to = sums + outer * axis * inner;
     __global const element *from = dy + outer * count * inner;
     for (long i = first; i < last; i++)
         for (long j = item; j < inner; j += items)
@@ -21,14 +21,14 @@ __kernel void gather_grad_rows(__global const element *restrict dy, __global con
         const long index = index_inside(indices[k], axis);
         if (index >= first && index < last) {
             long i = item;
-#if STORAGE == FLOAT32 && WIDTH > 1
+#if (STORAGE == FLOAT32 || ROUNDS) && WIDTH > 1
             if (items == 1) {
                 for (; i + WIDTH <= inner; i += WIDTH)
-                    STOREV(LOADV(to + index * inner + i) + LOADV(from + k * inner + i), to + index * inner + i);
+                    VSTORE(VLOAD(to + index * inner + i) + LOADV(from + k * inner + i), to + index * inner + i);
             }
 #endif
             for (; i < inner; i += items)
-                to[index * inner + i] += from[k * inner + i];
+                to[index * inner + i] += LOAD1(from + k * inner + i);
         }
     }
 }
@@ -61,16 +61,17 @@ __kernel void gather_grad_zero(__global element *restrict dx)
 }
 
 __kernel void gather_grad_elements(__global const element *restrict dy, __global const INDEX *restrict indices,
-                                   __global element *restrict dx, long lines, long axis, long inner, long count, long index_inner)
+                                   __global sum_element *restrict sums, long lines, long axis, long inner, long count,
+                                   long index_inner)
 {
     const long line = get_global_id(0);
     if (line >= lines)
         return;
-    __global element *to = dx + DATA_OFFSET(line);
+    __global sum_element *to = sums + DATA_OFFSET(line);
     const long first = INDEX_OFFSET(line);
     for (long k = 0; k < count; k++) {
-        __global element *here = to + index_inside(indices[first + k * index_inner], axis) * inner;
-        const real sum = LOAD1(here) + LOAD1(dy + first + k * index_inner);
-        STORE1(sum, here);
+        __global sum_element *here = to + index_inside(indices[first + k * index_inner], axis) * inner;
+        const real sum = LOAD_SUM(here) + LOAD1(dy + first + k * index_inner);
+        STORE_SUM(sum, here);
     }
 }

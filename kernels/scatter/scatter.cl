@@ -1,7 +1,7 @@
 /* ScatterElements: y = data, then y[.. index ..] = updates[..] or combined with it. scatter_lines (after a copy of the data):
  * one work-item per line along the axis, so that updates of one element meet in one work-item, in order. scatter_plain: one
  * work-item per element of y looks through its line's indices. Indices out of range are ignored. */
-#include "common/storage.cl"
+#include "gather/sums.cl"
 #include "common/index.cl"
 #ifndef REDUCTION
 #define REDUCTION 0
@@ -23,19 +23,19 @@
 #endif
 
 __kernel void scatter_lines(__global const INDEX *restrict indices, __global const element *restrict updates,
-                            __global element *restrict y, long lines, long axis, long inner, long count, long index_inner)
+                            __global sum_element *restrict y, long lines, long axis, long inner, long count, long index_inner)
 {
     const long line = get_global_id(0);
     if (line >= lines)
         return;
-    __global element *to = y + DATA_OFFSET(line);
+    __global sum_element *to = y + DATA_OFFSET(line);
     const long first = INDEX_OFFSET(line);
     for (long k = 0; k < count; k++) {
         const long index = index_from_start(indices[first + k * index_inner], axis);
         if (index >= 0 && index < axis) {
-            __global element *here = to + index * inner;
-            const real old = LOAD1(here), update = LOAD1(updates + first + k * index_inner);
-            STORE1(COMBINE(old, update), here);
+            __global sum_element *here = to + index * inner;
+            const real old = LOAD_SUM(here), update = LOAD1(updates + first + k * index_inner);
+            STORE_SUM(COMBINE(old, update), here);
         }
     }
 }

@@ -86,4 +86,7 @@ Test(gather, gradients_of_half_rows_are_added_in_float)
     const gather_problem rows = whole(2, 4, 10, 60);
     check(PROBLEM_GATHER_GRAD, &rows, SOCLE_FLOAT16, 191);
     check(PROBLEM_GATHER_GRAD, &rows, SOCLE_BFLOAT16, 192);
+    const gather_problem wide = whole(1, 7, 35, 90), line = elements(2, 1, (int64_t[]){3, 5}, (int64_t[]){3, 80});
+    check(PROBLEM_GATHER_GRAD, &wide, SOCLE_FLOAT16, 193);
+    check(PROBLEM_GATHER_GRAD, &line, SOCLE_FLOAT16, 194);
 }

@@ -51,7 +51,9 @@ Test(scatter, other_types_match_the_reference)
     }
     check(2, 0, (int64_t[]){6, 7}, (int64_t[]){8, 7}, 0, SOCLE_UINT8, 230);
     check(2, 1, (int64_t[]){6, 7}, (int64_t[]){6, 9}, 0, SOCLE_FLOAT16, 230);
-    check(2, 1, (int64_t[]){6, 7}, (int64_t[]){6, 9}, 1, SOCLE_FLOAT16, 231);
+    check(2, 1, (int64_t[]){6, 7}, (int64_t[]){6, 90}, 1, SOCLE_FLOAT16, 231);
+    check(2, 1, (int64_t[]){6, 7}, (int64_t[]){5, 9}, 2, SOCLE_BFLOAT16, 232);
+    check(2, 1, (int64_t[]){6, 7}, (int64_t[]){6, 9}, 3, SOCLE_FLOAT16, 233);
 }
 
 Test(scatter, no_indices_leave_the_data)

@@ -7,6 +7,18 @@
 const char *gather_index_type(const gather_problem *g); /* "int" or "long" */
 const char *gather_copy_type(socle_dtype dtype);        /* unsigned integer of the element's size */
 
+enum { GATHER_ADD = 1, GATHER_MULTIPLY = 2 }; /* of gather_problem's reductions */
+
+/* Sums in between of `reduction` (as in gather_problem) would be rounded where the result stands: they go into a workspace of
+ * float.
+ */
+bool gather_rounds(const problem *p, int reduction);
+/* Bytes of that workspace: as many elements as the data. */
+size_t gather_sums_bytes(const gather_problem *g);
+/* The step that brings the data into the workspace (widen), or the sums from it to the result. */
+socle_status gather_emit_sums(const problem *p, const char *algorithm, bool widen, int from, int to,
+                              const solver_operands *operands, step_list *steps);
+
 /* Row-major strides of dims. */
 void gather_strides(const int64_t *dims, int rank, int64_t *strides);
 /* Elements of dims without the axis (skip < 0: all). */

@@ -1,9 +1,10 @@
 /* Gradients of Gather and GatherElements. gather_grad/rows: each group owns some rows of dx and walks through all indices;
  * gather_grad/plain: a work-item per element of dx (Gather), per line along the axis (GatherElements). No atomics: results do not
- * depend on timing. */
+ * depend on timing. Sums are those of float, also of half types. */
 #include "gather.h"
 
-static solver_launch begin(const problem *p, const char *algorithm, const char *kernel, const solver_operands *operands)
+/* to: dx, or sums. */
+static solver_launch begin(const problem *p, const char *algorithm, const char *kernel, const solver_operands *operands, int to)
 {
     solver_launch launch = {.algorithm = algorithm,
                             .source = "gather/grad",
@@ -11,9 +12,11 @@ static solver_launch begin(const problem *p, const char *algorithm, const char *
                             .dims = 1,
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
-    text_addf(&launch.options, "-DSTORAGE=%s -DINDEX=%s", storage_name(p->dtype), gather_index_type(&p->gather));
-    for (int i = 0; i < 3; i++)
-        launch_arg(&launch, ARG_OPERAND(operands->data[i]));
+    text_addf(&launch.options, "-DSTORAGE=%s -DINDEX=%s -DROUNDS=%d", storage_name(p->dtype), gather_index_type(&p->gather),
+              to != operands->data[2]);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(to));
     return launch;
 }
 
@@ -27,8 +30,15 @@ static bool adds(socle_dtype dtype, const socle_device *device)
 static bool rows_applicable(const problem *p, const socle_device *device)
 {
     const gather_problem *g = &p->gather;
-    return adds(p->dtype, device) && device_runs_long_loops(device) && p->dtype != SOCLE_FLOAT16 && p->dtype != SOCLE_BFLOAT16 &&
-           !g->elements && g->axis > 0;
+    return adds(p->dtype, device) && device_runs_long_loops(device) && !g->elements && g->axis > 0;
+}
+
+/* Also of lines: where each element of dx is one work-item's, its sum is in a register. */
+static size_t sums_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)device;
+    (void)t;
+    return gather_rounds(p, GATHER_ADD) ? gather_sums_bytes(&p->gather) : 0;
 }
 
 static int row_items(const problem *p, const socle_device *device)
@@ -65,7 +75,9 @@ static socle_status rows_emit(const problem *p, const socle_device *device, cons
     const gather_problem *g = &p->gather;
     const int items = row_items(p, device);
     const int64_t share = rows_share(p, device);
-    solver_launch launch = begin(p, "gather_grad/rows", "gather_grad_rows", operands);
+    const bool rounds = gather_rounds(p, GATHER_ADD);
+    solver_launch launch =
+        begin(p, "gather_grad/rows", "gather_grad_rows", operands, rounds ? operands->workspace : operands->data[2]);
     text_addf(&launch.options, " -DWIDTH=%d", device_lanes(device));
     launch_arg(&launch, ARG_LONG(g->axis));
     launch_arg(&launch, ARG_LONG(g->inner));
@@ -76,7 +88,10 @@ static socle_status rows_emit(const problem *p, const socle_device *device, cons
     launch.global[1] = g->inner > 0 ? (size_t)g->outer : 0;
     launch.local[0] = (size_t)items;
     launch.local[1] = 1;
-    return launch_emit(&launch, p, operands, steps);
+    const socle_status status = launch_emit(&launch, p, operands, steps);
+    return status == SOCLE_OK && rounds
+               ? gather_emit_sums(p, "gather_grad/rows", false, operands->workspace, operands->data[2], operands, steps)
+               : status;
 }
 
 const solver solver_gather_grad_rows = {
@@ -85,6 +100,7 @@ const solver solver_gather_grad_rows = {
     .applicable = rows_applicable,
     .candidates = one_candidate,
     .estimate = rows_estimate,
+    .workspace_bytes = sums_bytes,
     .emit = rows_emit,
 };
 
@@ -104,18 +120,25 @@ static double plain_estimate(const problem *p, const socle_device *device, const
     return estimate_s(device, looks, device_is_cpu_shaped(device) ? 0.02 : 0.05, problem_bytes(p), g->elements ? 2 : 1, 0);
 }
 
-/* All of dx is 0 before lines are added to: those without indices stay so. */
+static size_t plain_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    return p->gather.elements ? sums_bytes(p, device, t) : 0;
+}
+
+/* All of dx, or of the sums, is 0 before lines are added to: those without indices stay so. */
 static socle_status emit_zeros(const problem *p, const solver_operands *operands, step_list *steps)
 {
     const gather_problem *g = &p->gather;
-    const size_t size_bytes = (size_t)gather_count(g->data_dims, g->rank, -1) * socle_dtype_size_bytes(p->dtype);
+    const bool rounds = gather_rounds(p, GATHER_ADD);
+    const size_t size_bytes =
+        rounds ? gather_sums_bytes(g) : (size_t)gather_count(g->data_dims, g->rank, -1) * socle_dtype_size_bytes(p->dtype);
     if (size_bytes == 0)
         return SOCLE_OK;
     if (size_bytes % 4 == 0) {
         step *s = step_add(steps, STEP_FILL, "gather_grad/plain");
         if (s == NULL)
             return SOCLE_OUT_OF_MEMORY;
-        s->to = operands->data[2];
+        s->to = rounds ? operands->workspace : operands->data[2];
         s->size_bytes = size_bytes;
         s->bytes = (double)size_bytes;
         return SOCLE_OK;
@@ -138,12 +161,14 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
     (void)t;
     const gather_problem *g = &p->gather;
     const int64_t size = g->outer * g->axis * g->inner;
+    const bool rounds = g->elements && gather_rounds(p, GATHER_ADD);
     if (g->elements) {
         socle_status status = emit_zeros(p, operands, steps);
         if (status != SOCLE_OK)
             return status;
     }
-    solver_launch launch = begin(p, "gather_grad/plain", g->elements ? "gather_grad_elements" : "gather_grad_plain", operands);
+    solver_launch launch = begin(p, "gather_grad/plain", g->elements ? "gather_grad_elements" : "gather_grad_plain", operands,
+                                 rounds ? operands->workspace : operands->data[2]);
     const int64_t lines = g->elements ? gather_count(g->index_dims, g->rank, g->axis_index) : 0;
     if (g->elements)
         gather_define_lines(&launch.prelude, g);
@@ -154,7 +179,10 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
     if (g->elements)
         launch_arg(&launch, ARG_LONG(gather_index_inner(g)));
     launch.global[0] = size == 0 ? 0 : g->elements ? (g->count > 0 ? (size_t)lines : 0) : (size_t)size;
-    return launch_emit(&launch, p, operands, steps);
+    const socle_status status = launch_emit(&launch, p, operands, steps);
+    return status == SOCLE_OK && rounds
+               ? gather_emit_sums(p, "gather_grad/plain", false, operands->workspace, operands->data[2], operands, steps)
+               : status;
 }
 
 const solver solver_gather_grad_plain = {
@@ -163,5 +191,6 @@ const solver solver_gather_grad_plain = {
     .applicable = plain_applicable,
     .candidates = one_candidate,
     .estimate = plain_estimate,
+    .workspace_bytes = plain_workspace_bytes,
     .emit = plain_emit,
 };

@@ -27,12 +27,16 @@ static void add_extents(solver_launch *launch, const gather_problem *g, int64_t 
 
 /* ---- lines ---- */
 
-/* Sums in between stand in y: not where that would round them. */
 static bool lines_applicable(const problem *p, const socle_device *device)
 {
-    const bool rounds = p->dtype == SOCLE_FLOAT16 || p->dtype == SOCLE_BFLOAT16;
-    return storage_runs(p->dtype, device) && p->gather.elements && !(rounds && p->gather.reduction != 0) &&
-           p->gather.count <= device_loop_turns(device);
+    return storage_runs(p->dtype, device) && p->gather.elements && p->gather.count <= device_loop_turns(device);
+}
+
+static size_t lines_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    (void)device;
+    (void)t;
+    return gather_rounds(p, p->gather.reduction) ? gather_sums_bytes(&p->gather) : 0;
 }
 
 static double lines_estimate(const problem *p, const socle_device *device, const tuning *t)
@@ -41,15 +45,8 @@ static double lines_estimate(const problem *p, const socle_device *device, const
     return estimate_s(device, problem_flops(p), 0.02, 2 * problem_bytes(p), 2, 0);
 }
 
-static socle_status lines_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                               step_list *steps)
+static socle_status emit_copy(const solver_operands *operands, size_t size_bytes, step_list *steps)
 {
-    (void)device;
-    (void)t;
-    const gather_problem *g = &p->gather;
-    const size_t size_bytes = (size_t)gather_count(g->data_dims, g->rank, -1) * socle_dtype_size_bytes(p->dtype);
-    if (size_bytes == 0)
-        return SOCLE_OK;
     step *copy = step_add(steps, STEP_COPY, "scatter/lines");
     if (copy == NULL)
         return SOCLE_OUT_OF_MEMORY;
@@ -57,14 +54,37 @@ static socle_status lines_emit(const problem *p, const socle_device *device, con
     copy->to = operands->data[3];
     copy->size_bytes = size_bytes;
     copy->bytes = 2.0 * (double)size_bytes;
+    return SOCLE_OK;
+}
+
+static socle_status lines_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                               step_list *steps)
+{
+    (void)device;
+    (void)t;
+    const gather_problem *g = &p->gather;
+    const bool rounds = gather_rounds(p, g->reduction);
+    const size_t size_bytes = (size_t)gather_count(g->data_dims, g->rank, -1) * socle_dtype_size_bytes(p->dtype);
+    if (size_bytes == 0)
+        return SOCLE_OK;
+    socle_status status =
+        rounds ? gather_emit_sums(p, "scatter/lines", true, operands->data[0], operands->workspace, operands, steps)
+               : emit_copy(operands, size_bytes, steps);
+    if (status != SOCLE_OK)
+        return status;
     solver_launch launch = begin(p, "scatter/lines", "scatter_lines");
     const int64_t lines = gather_count(g->index_dims, g->rank, g->axis_index);
+    text_addf(&launch.options, " -DROUNDS=%d", rounds);
     gather_define_lines(&launch.prelude, g);
-    for (int i = 1; i < 4; i++)
-        launch_arg(&launch, ARG_OPERAND(operands->data[i]));
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
+    launch_arg(&launch, ARG_OPERAND(rounds ? operands->workspace : operands->data[3]));
     add_extents(&launch, g, lines);
     launch.global[0] = g->count > 0 ? (size_t)lines : 0;
-    return launch_emit(&launch, p, operands, steps);
+    status = launch_emit(&launch, p, operands, steps);
+    return status == SOCLE_OK && rounds
+               ? gather_emit_sums(p, "scatter/lines", false, operands->workspace, operands->data[3], operands, steps)
+               : status;
 }
 
 const solver solver_scatter_lines = {
@@ -73,6 +93,7 @@ const solver solver_scatter_lines = {
     .applicable = lines_applicable,
     .candidates = one_candidate,
     .estimate = lines_estimate,
+    .workspace_bytes = lines_workspace_bytes,
     .emit = lines_emit,
 };
 
