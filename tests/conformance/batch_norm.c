@@ -80,6 +80,26 @@ Test(batch_norm, a_large_mean_costs_no_accuracy)
     }
 }
 
+/* Every image has a mean of its own, so that what is found of parts must be joined by more than adding it up. */
+static void drifting(const problem *p, double *const *values)
+{
+    const int64_t image = p->batch_norm.channels * p->batch_norm.pixels;
+    for (int64_t i = 0; i < p->batch_norm.batch * image; i++)
+        values[0][i] = (double)(float)(values[0][i] + (double)(3 * (i / image)));
+    reference_batch_norm(p, values);
+}
+
+Test(batch_norm, parts_with_means_of_their_own_are_joined)
+{
+    static const int64_t shapes[][3] = {{5, 3, 3000}, {4, 1, 4100}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const problem p = {
+            .kind = PROBLEM_BATCH_NORM, .dtype = SOCLE_FLOAT32, .batch_norm = {shapes[i][0], shapes[i][1], shapes[i][2], 1e-5f}};
+        const solver_case c = {.p = &p, .reference = drifting, .seed = 65 + i};
+        solver_case_check(&c);
+    }
+}
+
 Test(batch_norm, infinities_and_nans_spoil_their_channel_alone)
 {
     const problem p = {.kind = PROBLEM_BATCH_NORM, .dtype = SOCLE_FLOAT32, .batch_norm = {2, 6, 70, 1e-5f}};

@@ -122,6 +122,7 @@ static socle_status emit_start(const problem *p, const socle_device *device, con
     launch_arg(&launch, ARG_INT(p->attention.heads));
     launch_arg(&launch, ARG_INT(p->attention.queries));
     launch.flops = 2.0 * (double)(s->maps * p->attention.queries * p->attention.value);
+    launch.bytes = launch.flops * (double)socle_dtype_size_bytes(p->dtype);
     return launch_emit(&launch, p, operands, steps);
 }
 
@@ -138,6 +139,7 @@ static socle_status emit_finish(const problem *p, const socle_device *device, co
     launch_arg(&launch, ARG_LONG(split_size(p, s)));
     launch_arg(&launch, ARG_FLOAT(p->attention.scale));
     launch.flops = (double)(s->splits * split_size(p, s));
+    launch.bytes = launch.flops * (double)sizeof(float) + (double)(split_size(p, s) * (int64_t)socle_dtype_size_bytes(p->dtype));
     return launch_emit(&launch, p, operands, steps);
 }
 
