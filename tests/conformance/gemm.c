@@ -112,6 +112,15 @@ Test(gemm, half_and_bfloat16_match_the_reference)
     }
 }
 
+Test(gemm, half_and_bfloat16_in_fours_match_the_reference)
+{
+    for (int flags = 0; flags < 4; flags += flags_step()) {
+        problem p = flagged(36, 48, 72, flags);
+        p.dtype = flags % 2 ? SOCLE_BFLOAT16 : SOCLE_FLOAT16;
+        check(&p, 12, 0, 1);
+    }
+}
+
 Test(gemm, half_with_a_long_sum_keeps_float_sums)
 {
     problem p = product(40, 48, 2500, false, false);
@@ -184,6 +193,6 @@ Test(gemm, other_tunings_match_the_reference, .timeout = 300)
 {
     problem p = flagged(50, 110, 70, CONSTANT_B);
     check(&p, 22, 0, 4);
-    p = flagged(50, 110, 70, TRANSPOSE_A | TRANSPOSE_B);
+    p = flagged(52, 112, 72, TRANSPOSE_A | TRANSPOSE_B);
     check(&p, 23, 0, 4);
 }

@@ -56,8 +56,41 @@ void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g)
     launch_arg(launch, ARG_FLOAT(g->alpha));
 }
 
+bool gemm_in_quads(const problem *p, const socle_device *device, int64_t contiguous, const int64_t *strides)
+{
+    bool quads = contiguous % 4 == 0 && device->capabilities.base_alignment_bytes % (4 * sizeof(float)) == 0;
+    for (int i = 0; i < p->gemm.batch_rank && strides != NULL; i++)
+        quads = quads && strides[i] % 4 == 0;
+    return quads;
+}
+
 double gemm_seen_bytes(const problem *p)
 {
     const double bytes = problem_bytes(p);
     return bytes < 16e6 ? bytes / 4 : bytes;
+}
+
+size_t gemm_split_bytes(const gemm_problem *g, int splits)
+{
+    return splits > 1 ? (size_t)(gemm_batches(g) * splits * g->m * g->n) * sizeof(float) : 0;
+}
+
+socle_status gemm_emit_reduce(const problem *p, const char *algorithm, int splits, const solver_operands *operands,
+                              step_list *steps)
+{
+    const gemm_problem *g = &p->gemm;
+    solver_launch launch = {
+        .algorithm = algorithm, .source = "gemm/reduce", .kernel = "gemm_reduce", .dims = 2, .epilogue = true};
+    text_addf(&launch.options, "-DSTORAGE=%s", storage_name(p->dtype));
+    launch_arg(&launch, ARG_OPERAND(operands->workspace));
+    launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_C]));
+    launch_arg(&launch, ARG_LONG(g->m * g->n));
+    launch_arg(&launch, ARG_INT(g->n));
+    launch_arg(&launch, ARG_INT(splits));
+    launch_arg(&launch, ARG_FLOAT(g->alpha));
+    launch.global[0] = (size_t)(g->m * g->n);
+    launch.global[1] = (size_t)gemm_batches(g);
+    launch.flops = (double)launch.global[0] * (double)launch.global[1] * splits;
+    launch.bytes = launch.flops * sizeof(float);
+    return launch_emit(&launch, p, operands, steps);
 }

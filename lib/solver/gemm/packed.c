@@ -159,28 +159,8 @@ static socle_status packed_prepare(const problem *p, const socle_device *device,
 
 static size_t packed_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
 {
-    const gemm_problem *g = &p->gemm;
     const tuning r = resolved(p, device, t);
-    return r.value[SPLITS] > 1 ? (size_t)(gemm_batches(g) * r.value[SPLITS] * g->m * g->n) * sizeof(float) : 0;
-}
-
-static socle_status emit_reduce(const problem *p, const tuning *r, const solver_operands *operands, step_list *steps)
-{
-    const gemm_problem *g = &p->gemm;
-    solver_launch launch = {
-        .algorithm = "gemm/packed", .source = "gemm/reduce", .kernel = "gemm_reduce", .dims = 2, .epilogue = true};
-    text_addf(&launch.options, "-DSTORAGE=%s", storage_name(p->dtype));
-    launch_arg(&launch, ARG_OPERAND(operands->workspace));
-    launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_C]));
-    launch_arg(&launch, ARG_LONG(g->m * g->n));
-    launch_arg(&launch, ARG_INT(g->n));
-    launch_arg(&launch, ARG_INT(r->value[SPLITS]));
-    launch_arg(&launch, ARG_FLOAT(g->alpha));
-    launch.global[0] = (size_t)(g->m * g->n);
-    launch.global[1] = (size_t)gemm_batches(g);
-    launch.flops = (double)launch.global[0] * (double)launch.global[1] * r->value[SPLITS];
-    launch.bytes = launch.flops * sizeof(float);
-    return launch_emit(&launch, p, operands, steps);
+    return gemm_split_bytes(&p->gemm, r.value[SPLITS]);
 }
 
 static socle_status packed_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -221,7 +201,7 @@ static socle_status packed_emit(const problem *p, const socle_device *device, co
     launch.global[2] = (size_t)(gemm_batches(g) * r.value[SPLITS]);
     socle_status status = launch_emit(&launch, p, operands, steps);
     if (status == SOCLE_OK && split)
-        status = emit_reduce(p, &r, operands, steps);
+        status = gemm_emit_reduce(p, "gemm/packed", r.value[SPLITS], operands, steps);
     return status;
 }
 
