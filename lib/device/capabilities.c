@@ -123,6 +123,17 @@ static void read_partitions(cl_device_id device, device_capabilities *c)
     }
 }
 
+/* cl_intel_required_subgroup_size */
+static void read_sub_group_sizes(cl_device_id device, device_capabilities *c)
+{
+    size_t sizes[COUNT_OF(c->sub_group_sizes)] = {0}, size_bytes = 0;
+    if (!extension_listed(c->extensions, "cl_intel_required_subgroup_size") ||
+        clGetDeviceInfo(device, CL_DEVICE_SUB_GROUP_SIZES_INTEL, sizeof(sizes), sizes, &size_bytes) != CL_SUCCESS)
+        return;
+    for (size_t i = 0; i < size_bytes / sizeof(sizes[0]) && i < COUNT_OF(sizes); i++)
+        c->sub_group_sizes[c->sub_group_size_count++] = (int)sizes[i];
+}
+
 /* Questions of OpenCL 2.0 and later. */
 static void read_newer(cl_device_id device, device_capabilities *c)
 {
@@ -134,6 +145,7 @@ static void read_newer(cl_device_id device, device_capabilities *c)
     c->sub_groups = extension_listed(extensions, "cl_khr_subgroups") || extension_listed(extensions, "cl_intel_subgroups");
     if (c->opencl_major > 2 || (c->opencl_major == 2 && c->opencl_minor >= 1))
         c->sub_groups = c->sub_groups || ask_uint(device, CL_DEVICE_MAX_NUM_SUB_GROUPS) > 0;
+    read_sub_group_sizes(device, c);
     c->integer_dot_product = extension_listed(extensions, "cl_khr_integer_dot_product");
     c->command_buffer = extension_listed(extensions, "cl_khr_command_buffer");
     c->il_program = extension_listed(extensions, "cl_khr_il_program");
@@ -241,4 +253,10 @@ socle_status capabilities_read(socle_device *device, const char *platform_versio
     info->max_sub_devices = c->max_sub_devices;
     const char *reason = reason_to_refuse(device->cl_device, c);
     return reason != NULL ? socle_fail(SOCLE_UNSUPPORTED, "%s", reason) : SOCLE_OK;
+}
+
+const char *device_newest_language(const socle_device *device)
+{
+    const int major = device->capabilities.opencl_major;
+    return major >= 3 ? " -cl-std=CL3.0" : major == 2 ? " -cl-std=CL2.0" : "";
 }

@@ -22,7 +22,8 @@ typedef struct device_capabilities {
     size_t timer_resolution_ns;
     int vector_width_float; /* preferred; 16 with AVX-512, 8 with AVX2, 1 on most GPUs */
     bool fp16, fp64, int64_atomics, sub_groups, svm_fine_grain, command_buffer, integer_dot_product, il_program;
-    bool unified_memory; /* shares the host's memory: map instead of copy */
+    int sub_group_sizes[8], sub_group_size_count; /* that a kernel may demand */
+    bool unified_memory;                          /* shares the host's memory: map instead of copy */
     bool images;
     int max_sub_devices;
     bool partition_equally, partition_by_counts;
@@ -45,7 +46,12 @@ typedef enum device_quirk {
 } device_quirk;
 
 /* The instruction for sums of products of bytes that kernels may use: probed when the device is profiled, never assumed. */
-typedef enum byte_dot { DOT_UNKNOWN, DOT_NONE, DOT_VPDPBUSD /* x86 with AVX-512 VNNI, by inline assembly */ } byte_dot;
+typedef enum byte_dot {
+    DOT_UNKNOWN,
+    DOT_NONE,
+    DOT_VPDPBUSD, /* x86 with AVX-512 VNNI, by inline assembly */
+    DOT_PACKED    /* dot_4x8packed of cl_khr_integer_dot_product, every pair of signs */
+} byte_dot;
 
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;
 
@@ -104,6 +110,9 @@ char *device_model(const socle_device *device);
 /* Creates the OpenCL context and queue on first use. Every function below calls it. */
 socle_status device_open(socle_device *device);
 bool device_has_quirk(const socle_device *device, device_quirk quirk);
+/* Compile option (a space in front) for the newest OpenCL C of the device, where functions of sub-groups and the integer dot
+ * product are; "" for 1.2, the compilers' own choice. */
+const char *device_newest_language(const socle_device *device);
 /* Around every call that gives a device something to do: one thread at a time where the driver needs it (QUIRK_ONE_CALLER), else
  * free. */
 void device_turn_begin(socle_device *device);

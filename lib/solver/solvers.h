@@ -9,6 +9,7 @@ extern const solver solver_gemm_direct;
 extern const solver solver_gemm_vector;
 extern const solver solver_gemm_panels;
 extern const solver solver_gemm_tiled;
+extern const solver solver_gemm_subgroup;
 extern const solver solver_gemm_clblast;
 extern const solver solver_conv_clblast;
 extern const solver solver_gemm_plain;

@@ -4,6 +4,7 @@
 #include "../support/solver_case.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 TestSuite(solvers, .fini = solver_case_finish);
 
@@ -31,6 +32,24 @@ Test(solvers, products_stay_inside_of_their_operands)
     check_product(1, 5, 3, 2, SOCLE_FLOAT32);
     check_product(2, 19, 17, 6, SOCLE_FLOAT16);
     check_product(3, 18, 9, 0, SOCLE_BFLOAT16);
+}
+
+Test(solvers, products_that_are_read_by_four_stay_inside_of_their_operands)
+{
+    for (int flags = 0; flags < 4; flags++)
+        check_product(12, 20, 36, flags, flags == 1 ? SOCLE_FLOAT16 : flags == 2 ? SOCLE_BFLOAT16 : SOCLE_FLOAT32);
+}
+
+/* The kernel takes every size of sub-groups, so also that of one item, on devices that have none. */
+Test(solvers, products_by_sub_groups_stay_inside_of_their_operands)
+{
+    socle_context *context = solver_case_context();
+    for (int i = 0; i < socle_device_count(context); i++)
+        ((socle_device *)socle_device_at(context, i))->capabilities.sub_groups = true;
+    setenv("SOCLE_TEST_SOLVER", "gemm/subgroup", 1);
+    check_product(9, 21, 18, 1, SOCLE_FLOAT32);
+    check_product(10, 20, 7, 0, SOCLE_FLOAT16);
+    unsetenv("SOCLE_TEST_SOLVER");
 }
 
 Test(solvers, a_product_split_along_k_stays_inside_of_its_operands)
