@@ -23,6 +23,7 @@ typedef uchar b_byte;
 #define DOT 0
 #endif
 #define DOT_VPDPBUSD 1
+#define DOT_PACKED 2 /* the device's own: common/dot4.cl */
 #if DOT == DOT_VPDPBUSD
 static inline int16 dot_bytes(int16 sum, int16 a, int16 b)
 {

@@ -1,47 +1,120 @@
-/* Instructions that no capability announces: inline assembly in OpenCL C, tried once per device and driver. Careful order: the
+/* Instructions for sums of products of bytes, tried once per device and driver: inline assembly in OpenCL C, which no capability
+ * announces, and the integer dot product, whose announcement is not believed without a trial. Careful order: for assembly the
  * processor must have the instruction, the device must be that processor; a note in the store is written before the driver's
- * compiler sees the assembly, so that a driver which takes the process down is not asked again; then results are compared with
+ * compiler sees the instruction, so that a driver which takes the process down is not asked again; then results are compared with
  * the host's. Only what comes out exactly is ever used. */
 #include "profile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define ROUNDS 9
 #define LANES 16
 #define SUMS (4 * LANES)
+#define MOST_WORDS (ROUNDS * LANES)
 
-static bool processor_has_vpdpbusd(void)
+/* Operands as words of four bytes, and what their sums should be. */
+typedef struct trial {
+    const char *source, *options, *kernel;
+    bool newest_language;
+    size_t items;
+    int a_words;
+    int32_t (*expected)(const uint32_t *a, const uint32_t *b, int i);
+} trial;
+
+typedef struct instruction {
+    const char *name;
+    byte_dot dot;
+    bool (*possible)(const socle_device *device);
+    trial trial;
+} instruction;
+
+/* ---- x86: unsigned bytes times signed ones, a lane of 16 for each word of b ---- */
+
+static bool may_have_vpdpbusd(const socle_device *device)
 {
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
     __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+    const bool processor =
+        __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
 #else
-    return false;
+    const bool processor = false;
 #endif
+    /* OpenCL C for another processor than the host's cannot be told by anything but its kind: a CPU that shares the host's memory
+     * and compiles at home. Where the result is not exact, nothing is lost. */
+    return processor && device->capabilities.type == SOCLE_DEVICE_CPU && device->capabilities.vector_width_float >= 16;
 }
 
-static hash128 instruction_key(const socle_device *device)
+static int32_t vpdpbusd_sum(const uint32_t *a, const uint32_t *b, int i)
 {
-    return hash_combine(hash_string("vpdpbusd"), hash_combine(hash_string(device->identity), hash_string(socle_version())));
+    int32_t sum = i / LANES;
+    for (int k = 0; k < ROUNDS; k++)
+        for (int byte = 0; byte < 4; byte++)
+            sum += (int32_t)(a[k * 4 + i / LANES] >> (8 * byte) & 255) * (int8_t)(b[k * LANES + i % LANES] >> (8 * byte) & 255);
+    return sum;
 }
 
-static void keep(const socle_device *device, const char *found)
+/* ---- cl_khr_integer_dot_product: pairs of signs in the order ss, su, us, uu ---- */
+
+static bool announces_dot_product(const socle_device *device)
 {
-    store_put(device->context->store, "instruction", instruction_key(device), device->info.id, device->info.id, found,
+    return device->capabilities.integer_dot_product;
+}
+
+static int32_t byte_of(uint32_t word, int byte, bool is_signed)
+{
+    const uint32_t bits = word >> (8 * byte) & 255;
+    return is_signed ? (int8_t)bits : (int32_t)bits;
+}
+
+static int32_t packed_sum(const uint32_t *a, const uint32_t *b, int i)
+{
+    const int signs = i / LANES, item = i % LANES;
+    int32_t sum = 0;
+    for (int k = 0; k < ROUNDS; k++)
+        for (int byte = 0; byte < 4; byte++)
+            sum += byte_of(a[k * LANES + item], byte, signs < 2) * byte_of(b[k * LANES + item], byte, signs % 2 == 0);
+    return sum;
+}
+
+/* The first that is exact is used. */
+static const instruction instructions[] = {
+    {"vpdpbusd",
+     DOT_VPDPBUSD,
+     may_have_vpdpbusd,
+     {"profile/dot", "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", false, 1, ROUNDS * 4, vpdpbusd_sum}},
+    {"dot_4x8packed",
+     DOT_PACKED,
+     announces_dot_product,
+     {"profile/dot_packed", "-DSTORAGE=INT32 -DDOT=2", "dot_words", true, LANES, ROUNDS *LANES, packed_sum}},
+};
+
+/* ---- what the store knows ---- */
+
+static hash128 instruction_key(const socle_device *device, const instruction *tried)
+{
+    return hash_combine(hash_string(tried->name), hash_combine(hash_string(device->identity), hash_string(socle_version())));
+}
+
+static void keep(const socle_device *device, const instruction *tried, const char *found)
+{
+    store_put(device->context->store, "instruction", instruction_key(device, tried), device->info.id, device->info.id, found,
               strlen(found) + 1);
 }
 
-/* What the store knows; DOT_UNKNOWN: nothing. */
-static byte_dot kept(const socle_device *device)
+/* DOT_UNKNOWN: nothing. */
+static byte_dot kept(const socle_device *device, const instruction *tried)
 {
     void *bytes = NULL;
     size_t size_bytes = 0;
-    if (store_get(device->context->store, "instruction", instruction_key(device), &bytes, &size_bytes, NULL) != SOCLE_OK)
+    if (store_get(device->context->store, "instruction", instruction_key(device, tried), &bytes, &size_bytes, NULL) != SOCLE_OK)
         return DOT_UNKNOWN;
-    const byte_dot found = size_bytes == 4 && memcmp(bytes, "yes", 4) == 0 ? DOT_VPDPBUSD : DOT_NONE;
+    const byte_dot found = size_bytes == 4 && memcmp(bytes, "yes", 4) == 0 ? tried->dot : DOT_NONE;
     memory_free(bytes);
     return found;
 }
+
+/* ---- the trial ---- */
 
 /* Bytes of all signs, the extremes among them. */
 static void fill(uint32_t *words, int count, uint32_t seed)
@@ -52,23 +125,15 @@ static void fill(uint32_t *words, int count, uint32_t seed)
     }
 }
 
-static int32_t expected(const uint32_t *a, const uint32_t *b, int i)
+static socle_status run(socle_device *device, const trial *t, const uint32_t *a, const uint32_t *b, int32_t *sums)
 {
-    int32_t sum = i / LANES;
-    for (int k = 0; k < ROUNDS; k++)
-        for (int byte = 0; byte < 4; byte++)
-            sum += (int32_t)(a[k * 4 + i / LANES] >> (8 * byte) & 255) * (int8_t)(b[k * LANES + i % LANES] >> (8 * byte) & 255);
-    return sum;
-}
-
-static socle_status run(socle_device *device, const uint32_t *a, const uint32_t *b, int32_t *sums)
-{
-    const size_t one = 1, a_bytes = ROUNDS * 4 * sizeof(*a), b_bytes = ROUNDS * LANES * sizeof(*b);
+    const size_t a_bytes = (size_t)t->a_words * sizeof(*a), b_bytes = ROUNDS * LANES * sizeof(*b);
     const int32_t rounds = ROUNDS;
     socle_kernel *kernel = NULL;
     socle_buffer *buffers[3] = {NULL, NULL, NULL};
-    socle_status status =
-        socle_kernel_create(device, program_source_text("profile/dot"), "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", &kernel);
+    char options[64];
+    snprintf(options, sizeof(options), "%s%s", t->options, t->newest_language ? device_newest_language(device) : "");
+    socle_status status = socle_kernel_create(device, program_source_text(t->source), options, t->kernel, &kernel);
     if (status == SOCLE_OK)
         status = socle_buffer_create(device, SUMS * sizeof(*sums), &buffers[0]);
     if (status == SOCLE_OK)
@@ -84,7 +149,7 @@ static socle_status run(socle_device *device, const uint32_t *a, const uint32_t 
     if (status == SOCLE_OK)
         status = socle_kernel_set_value(kernel, 3, sizeof(rounds), &rounds);
     if (status == SOCLE_OK)
-        status = socle_kernel_launch(kernel, 1, &one, &one);
+        status = socle_kernel_launch(kernel, 1, &t->items, &t->items);
     if (status == SOCLE_OK)
         status = socle_buffer_read(socle_buffer_span(buffers[0]), sums);
     for (int i = 2; i >= 0; i--)
@@ -93,25 +158,25 @@ static socle_status run(socle_device *device, const uint32_t *a, const uint32_t 
     return status;
 }
 
-static byte_dot probe(socle_device *device)
+static byte_dot probe(socle_device *device, const instruction *tried)
 {
-    uint32_t a[ROUNDS * 4], b[ROUNDS * LANES];
+    uint32_t a[MOST_WORDS], b[MOST_WORDS];
     int32_t sums[SUMS] = {0};
     fill(a, (int)COUNT_OF(a), 1);
     fill(b, (int)COUNT_OF(b), 2);
-    if (run(device, a, b, sums) != SOCLE_OK) {
-        log_write(&device->context->log, SOCLE_LOG_INFO, "%s: no assembly in kernels: %s", device->info.id,
+    if (run(device, &tried->trial, a, b, sums) != SOCLE_OK) {
+        log_write(&device->context->log, SOCLE_LOG_INFO, "%s: no %s in kernels: %s", device->info.id, tried->name,
                   socle_error_message());
         return DOT_NONE;
     }
     for (int i = 0; i < SUMS; i++) {
-        if (sums[i] != expected(a, b, i)) {
-            log_write(&device->context->log, SOCLE_LOG_WARN, "%s: vpdpbusd in kernels gives wrong sums: left out",
-                      device->info.id);
+        if (sums[i] != tried->trial.expected(a, b, i)) {
+            log_write(&device->context->log, SOCLE_LOG_WARN, "%s: %s in kernels gives wrong sums: left out", device->info.id,
+                      tried->name);
             return DOT_NONE;
         }
     }
-    return DOT_VPDPBUSD;
+    return tried->dot;
 }
 
 void instructions_probe(socle_device *device)
@@ -119,15 +184,15 @@ void instructions_probe(socle_device *device)
     if (device->byte_dot != DOT_UNKNOWN)
         return;
     byte_dot found = DOT_NONE;
-    /* OpenCL C for another processor than the host's cannot be told by anything but its kind: a CPU that shares the host's memory
-     * and compiles at home. Where the result is not exact, nothing is lost. */
-    if (device->capabilities.type == SOCLE_DEVICE_CPU && device->capabilities.vector_width_float >= 16 &&
-        processor_has_vpdpbusd()) {
-        found = kept(device);
+    for (size_t i = 0; i < COUNT_OF(instructions) && found == DOT_NONE; i++) {
+        const instruction *tried = &instructions[i];
+        if (!tried->possible(device))
+            continue;
+        found = kept(device, tried);
         if (found == DOT_UNKNOWN) {
-            keep(device, "trying");
-            found = probe(device);
-            keep(device, found == DOT_VPDPBUSD ? "yes" : "no");
+            keep(device, tried, "trying");
+            found = probe(device, tried);
+            keep(device, tried, found == tried->dot ? "yes" : "no");
         }
     }
     __atomic_store_n(&device->byte_dot, found, __ATOMIC_RELEASE);

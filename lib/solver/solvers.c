@@ -25,6 +25,7 @@ const solver *const solver_table[] = {
     &solver_gemm_widened,
     &solver_gemm_narrow_plain,
     &solver_gemm_bytes,
+    &solver_gemm_bytes_tiled,
     &solver_gemm_bytes_plain,
     /* convolution: forward, gradient of the data, gradient of the weights */
     &solver_conv_winograd,

@@ -17,6 +17,7 @@ extern const solver solver_gemm_narrow;
 extern const solver solver_gemm_widened;
 extern const solver solver_gemm_narrow_plain;
 extern const solver solver_gemm_bytes;
+extern const solver solver_gemm_bytes_tiled;
 extern const solver solver_gemm_bytes_plain;
 
 extern const solver solver_conv_winograd;

@@ -76,20 +76,27 @@ Test(solvers, products_with_narrow_weights_stay_inside_of_their_operands)
     }
 }
 
+static void check_product_of_bytes(int64_t m, int64_t n, int64_t k, int flags)
+{
+    const problem p = {.kind = PROBLEM_GEMM,
+                       .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
+                       .gemm = {.m = m,
+                                .n = n,
+                                .k = k,
+                                .transpose_b = flags & 1,
+                                .alpha = 1,
+                                .b_constant = flags & 2,
+                                .b_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8,
+                                .c_dtype = SOCLE_INT32}};
+    check(&p, reference_gemm);
+}
+
 Test(solvers, products_of_bytes_stay_inside_of_their_operands)
 {
     for (int flags = 0; flags < 4; flags++) {
-        const problem p = {.kind = PROBLEM_GEMM,
-                           .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
-                           .gemm = {.m = 5,
-                                    .n = 19,
-                                    .k = 18,
-                                    .transpose_b = flags & 1,
-                                    .alpha = 1,
-                                    .b_constant = flags & 2,
-                                    .b_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8,
-                                    .c_dtype = SOCLE_INT32}};
-        check(&p, reference_gemm);
+        check_product_of_bytes(5, 19, 18, flags);
+        if (flags < 2) /* words of four bytes */
+            check_product_of_bytes(8, 12, 36, flags);
     }
 }
 

@@ -248,7 +248,8 @@ const solver solver_gemm_bytes = {
 
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
-    return problem_is_bytes(p) && storage_runs(problem_result_dtype(p), device) && p->gemm.k / 16 < device_loop_turns(device);
+    const int64_t turns = p->gemm.k + ceil_div(p->gemm.k, 16);
+    return problem_is_bytes(p) && storage_runs(problem_result_dtype(p), device) && turns < device_loop_turns(device);
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)

@@ -1,0 +1,72 @@
+#include "tiles.h"
+
+#include <math.h>
+
+#define MOST_SHAPES 32
+
+int tile_items(const tuning *t)
+{
+    return t->value[TILE_M] / t->value[ITEM_M] * (t->value[TILE_N] / t->value[ITEM_N]);
+}
+
+bool tile_fits(const socle_device *device, const tuning *t)
+{
+    const device_capabilities *c = &device->capabilities;
+    const size_t lines_bytes = (size_t)(t->value[TILE_M] + t->value[TILE_N] + 8) * sizeof(float);
+    return (size_t)tile_items(t) <= c->max_work_group_size && (size_t)tile_items(t) <= c->max_work_item_sizes[0] &&
+           2 * lines_bytes * (size_t)t->value[TILE_K] <= c->local_memory_bytes;
+}
+
+int64_t tile_groups(const problem *p, const tuning *t)
+{
+    return ceil_div(p->gemm.m, t->value[TILE_M]) * ceil_div(p->gemm.n, t->value[TILE_N]) * gemm_batches(&p->gemm) *
+           t->value[SPLITS];
+}
+
+/* Compute units issue a read of local memory every other turn or so. A float from the last cache costs 5 to 8 multiply-adds: 64
+ * multiply-adds and 47 bytes a cycle on an A100's unit (NVIDIA A100 architecture white paper, 2020), 128 and 64 on later ones. A
+ * unit is busy from some 256 work-items on; fewer wait for memory and each other (Volkov, "Better performance at lower
+ * occupancy", 2010). */
+double tile_cost(const problem *p, const socle_device *device, const tuning *t, int64_t depth)
+{
+    const int *v = t->value;
+    const int units = device_units(device), quad_m = v[ITEM_M] < 4 ? v[ITEM_M] : 4;
+    const double rounds = (double)ceil_div(tile_groups(p, t), units);
+    const double local = 2.0 * (v[ITEM_M] / quad_m + v[ITEM_N] / 4) / (v[ITEM_M] * v[ITEM_N]);
+    const double cache = 8.0 / v[TILE_M] + 8.0 / v[TILE_N], barrier = 1000.0 / (v[TILE_M] * v[TILE_N] * v[TILE_K]);
+    const double resident = fmin(rounds, 4) * tile_items(t), busy = fmin(1, resident / 256);
+    const double tile = (double)v[TILE_M] * v[TILE_N] * (double)round_up(depth, v[TILE_K]);
+    return rounds * tile * (1 + local + cache + barrier) / busy;
+}
+
+int64_t tile_turns(const tuning *t)
+{
+    const int *v = t->value;
+    const int64_t items = tile_items(t), vectors = v[ITEM_N] / 4;
+    const int64_t loads = ceil_div(v[TILE_M] * v[TILE_K], 4 * items) + ceil_div(v[TILE_N] * v[TILE_K], 4 * items);
+    return 1 + 10 * loads + v[TILE_K] * (1 + v[ITEM_M] + vectors + v[ITEM_M] * (1 + vectors));
+}
+
+int tile_candidates(const problem *p, const socle_device *device, const tuning *shapes, int shape_count, tile_pricing price_of,
+                    tuning *out, int capacity)
+{
+    double prices[MOST_SHAPES];
+    tuning sorted[MOST_SHAPES];
+    int found = 0, count = 0;
+    for (int i = 0; i < shape_count && i < MOST_SHAPES; i++) {
+        tuning t = shapes[i];
+        const double price = tile_fits(device, &t) ? price_of(p, device, &shapes[i], &t) : INFINITY;
+        if (price == INFINITY)
+            continue;
+        int at = found++;
+        for (; at > 0 && prices[at - 1] > price; at--) {
+            prices[at] = prices[at - 1];
+            sorted[at] = sorted[at - 1];
+        }
+        prices[at] = price;
+        sorted[at] = t;
+    }
+    for (int i = 0; i < found; i++)
+        count = add_candidate(out, count, capacity, sorted[i]);
+    return count;
+}
