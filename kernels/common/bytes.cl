@@ -17,8 +17,8 @@ typedef char b_byte;
 typedef uchar b_byte;
 #endif
 
-/* DOT: a processor's instruction, probed before it is used (lib/profile/instructions.c): per lane, four unsigned bytes of a times four
- * signed ones of b are added to a 32-bit sum. */
+/* DOT: a processor's instruction, probed before it is used (lib/profile/instructions.c): per lane, four unsigned bytes of a
+ * times four signed ones of b are added to a 32-bit sum. */
 #ifndef DOT
 #define DOT 0
 #endif

@@ -1,5 +1,6 @@
-/* Sums of four products of bytes that lie in 32-bit words, for each pair of signs: DOT4_SU: signed times unsigned. By the device's
- * integer dot product where it was probed (DOT: lib/profile/instructions.c), else in plain arithmetic. DOT4: of the problem's signs. */
+/* Sums of four products of bytes that lie in 32-bit words, for each pair of signs: DOT4_SU: signed times unsigned. By the
+ * device's integer dot product where it was probed (DOT: lib/profile/instructions.c), else in plain arithmetic. DOT4: of the
+ * problem's signs. */
 #include "common/bytes.cl"
 #if DOT == DOT_PACKED
 #ifdef cl_khr_integer_dot_product

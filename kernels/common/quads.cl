@@ -1,7 +1,7 @@
-/* Four elements at an address that is aligned to four elements, moved as one: LOAD4, STORE4. vload4 and vstore4 promise a compiler
- * no more than an element's alignment, and GPUs whose wide loads want alignment then get four narrow ones. (CUDA C++ Programming
- * Guide, "Device Memory Accesses": one instruction moves 2, 4, 8 or 16 bytes only where the address is a multiple of the size.)
- * Include it instead of common/storage.cl; WIDTH is 4. */
+/* Four elements at an address that is aligned to four elements, moved as one: LOAD4, STORE4. vload4 and vstore4 promise a
+ * compiler no more than an element's alignment, and GPUs whose wide loads want alignment then get four narrow ones. (CUDA C++
+ * Programming Guide, "Device Memory Accesses": one instruction moves 2, 4, 8 or 16 bytes only where the address is a multiple of
+ * the size.) Include it instead of common/storage.cl; WIDTH is 4. */
 #ifndef WIDTH
 #define WIDTH 4
 #endif

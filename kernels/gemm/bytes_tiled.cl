@@ -1,9 +1,10 @@
-/* C = op(A) op(B) of bytes with sums in 32 bits on GPU-shaped devices, after gemm/tiled: a work-group computes TILE_M x TILE_N of C,
- * each work-item ITEM_M x ITEM_N of it, four steps of k at a time (dot4.cl). TILE_K counts bytes.
+/* C = op(A) op(B) of bytes with sums in 32 bits on GPU-shaped devices, after gemm/tiled: a work-group computes TILE_M x TILE_N
+ * of C, each work-item ITEM_M x ITEM_N of it, four steps of k at a time (dot4.cl). TILE_K counts bytes.
  *
- * Local memory holds words of four bytes along k, by k, so that an item reads the words of its rows and columns as vectors of 4. The
- * unit of loading is a square of 4 x 4 bytes, which is one such vector: where k is the contiguous axis, its four words come from four
- * lines; where it is not, they are transposed. Both tiles are there twice, with one barrier a step. Bytes outside are 0.
+ * Local memory holds words of four bytes along k, by k, so that an item reads the words of its rows and columns as vectors of 4.
+ * The unit of loading is a square of 4 x 4 bytes, which is one such vector: where k is the contiguous axis, its four words come
+ * from four lines; where it is not, they are transposed. Both tiles are there twice, with one barrier a step. Bytes outside
+ * are 0.
  *
  * WORDS_x: the operand's contiguous extent and its batches are multiples of 4, so that four bytes are read as one. */
 #define WIDTH 4
@@ -37,7 +38,7 @@
 #define VECTORS (ITEM_N / 4)
 
 /* Place of square `e` of a tile: x: word along k, y: first of its four rows or columns. */
-#define SQUARE(e, along_k, tile)                                                                                                  \
+#define SQUARE(e, along_k, tile)                                                                                        \
     ((along_k) ? (int2)((e) % WORDS, (e) / WORDS * 4) : (int2)((e) / ((tile) / 4), (e) % ((tile) / 4) * 4))
 
 static inline uint4 transposed(uint4 lines)
@@ -56,8 +57,8 @@ static inline uint word_of(__global const uchar *from, int left, bool words)
 }
 
 /* An item's share of the tile that begins at `first` along k and at `start` along the other axis, of `extent`. */
-static inline void fetch(uint4 *next, __global const uchar *from, bool along_k, bool words, int tile, int loads, int item, int first,
-                         int depth, int start, int extent)
+static inline void fetch(uint4 *next, __global const uchar *from, bool along_k, bool words, int tile, int loads, int item,
+                         int first, int depth, int start, int extent)
 {
     UNROLL for (int l = 0; l < loads; l++) {
         const int e = l * ITEMS + item;
@@ -87,11 +88,11 @@ static inline void place(__local uint4 *to, const uint4 *next, bool along_k, int
     }
 }
 
-#define FETCH(first)                                                                                                              \
-    fetch(next_a, (__global const uchar *)a, !TRANSPOSE_A, WORDS_A, TILE_M, LOADS_A, item, first, depth, start.y, m);             \
+#define FETCH(first)                                                                                                    \
+    fetch(next_a, (__global const uchar *)a, !TRANSPOSE_A, WORDS_A, TILE_M, LOADS_A, item, first, depth, start.y, m);   \
     fetch(next_b, (__global const uchar *)b, TRANSPOSE_B, WORDS_B, TILE_N, LOADS_B, item, first, depth, start.x, n);
-#define PLACE(side)                                                                                                               \
-    place(tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_A, item);                                                            \
+#define PLACE(side)                                                                                                     \
+    place(tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_A, item);                                                  \
     place(tiles_b[side], next_b, TRANSPOSE_B, TILE_N, LOADS_B, item);
 
 /* Groups: (tiles, 1, batches). */

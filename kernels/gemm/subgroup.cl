@@ -1,11 +1,11 @@
-/* C = alpha op(A) B on devices with sub-groups, without local memory and barriers: the items of a group compute the same ITEM_M rows,
- * each of them VECTORS quads of columns. A sub-group reads its rows of A once, each item another step of k, and hands every value to
- * all of its items by broadcast; B comes from memory in lines, each item its own columns. (cl_khr_subgroups; Kong and Ioffe, "SGEMM
- * for Intel Processor Graphics", 2015: where a broadcast is an operand's register region, it costs nothing.)
+/* C = alpha op(A) B on devices with sub-groups, without local memory and barriers: the items of a group compute the same ITEM_M
+ * rows, each of them VECTORS quads of columns. A sub-group reads its rows of A once, each item another step of k, and hands
+ * every value to all of its items by broadcast; B comes from memory in lines, each item its own columns. (cl_khr_subgroups; Kong
+ * and Ioffe, "SGEMM for Intel Processor Graphics", 2015: where a broadcast is an operand's register region, it costs nothing.)
  *
- * Right for sub-groups of every size, the last one of a group that is smaller among them. SUB_GROUP: a size that the kernel demands
- * (cl_intel_required_subgroup_size), so that the loop over a sub-group's steps is unrolled by AT_ONCE: on GPUs all of it, since lanes
- * with a constant number are register regions there; compilers for CPUs take minutes over that. */
+ * Right for sub-groups of every size, the last one of a group that is smaller among them. SUB_GROUP: a size that the kernel
+ * demands (cl_intel_required_subgroup_size), so that the loop over a sub-group's steps is unrolled by AT_ONCE: on GPUs all of
+ * it, since lanes with a constant number are register regions there; compilers for CPUs take minutes over that. */
 #include "gemm/results.cl"
 #ifndef SUB_GROUP
 #define SUB_GROUP 0
@@ -59,16 +59,16 @@ static inline float4 columns_of(__global const element *line, int column, int n)
 }
 
 /* Step `at` of those that the sub-group holds in x. */
-#define STEP(at)                                                                                                                  \
-    {                                                                                                                             \
-        float4 y[VECTORS];                                                                                                        \
-        UNROLL for (int j = 0; j < VECTORS; j++)                                                                                  \
-            y[j] = columns_of(b + (size_t)(first + (at)) * n, column + j * (ITEMS * 4), n);                                       \
-        UNROLL for (int i = 0; i < ITEM_M; i++) {                                                                                 \
-            const float4 factor = (float4)(BROADCAST(x[i], at));                                                                  \
-            UNROLL for (int j = 0; j < VECTORS; j++)                                                                              \
-                sum[i][j] = fma(factor, y[j], sum[i][j]);                                                                         \
-        }                                                                                                                         \
+#define STEP(at)                                                                                                        \
+    {                                                                                                                   \
+        float4 y[VECTORS];                                                                                              \
+        UNROLL for (int j = 0; j < VECTORS; j++)                                                                        \
+            y[j] = columns_of(b + (size_t)(first + (at)) * n, column + j * (ITEMS * 4), n);                             \
+        UNROLL for (int i = 0; i < ITEM_M; i++) {                                                                       \
+            const float4 factor = (float4)(BROADCAST(x[i], at));                                                        \
+            UNROLL for (int j = 0; j < VECTORS; j++)                                                                    \
+                sum[i][j] = fma(factor, y[j], sum[i][j]);                                                               \
+        }                                                                                                               \
     }
 
 /* Groups: (rows, columns, batches): those that run at the same time share columns of B. */

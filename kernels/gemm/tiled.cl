@@ -1,14 +1,14 @@
-/* C = alpha op(A) op(B) on GPU-shaped devices: a work-group computes TILE_M x TILE_N of C from tiles of A and B in local
- * memory, each work-item ITEM_M x ITEM_N of it in registers. Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra",
- * 2008; CUTLASS, "Efficient GEMM in CUDA".
+/* C = alpha op(A) op(B) on GPU-shaped devices: a work-group computes TILE_M x TILE_N of C from tiles of A and B in local memory,
+ * each work-item ITEM_M x ITEM_N of it in registers. Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra", 2008;
+ * CUTLASS, "Efficient GEMM in CUDA".
  *
  * Both tiles lie by k in local memory, so that an item reads its rows and columns as vectors of 4. There are two of each: while
- * one is multiplied, the next is fetched into registers, and it is written into the other without waiting for anybody, so that
- * a step has one barrier. Lines whose values come along k are padded by 4: with TILE_K of 8, the 32 scalar stores of neighbouring
+ * one is multiplied, the next is fetched into registers, and it is written into the other without waiting for anybody, so that a
+ * step has one barrier. Lines whose values come along k are padded by 4: with TILE_K of 8, the 32 scalar stores of neighbouring
  * items then fall into 32 banks.
  *
- * Steps of k are unrolled by 4: LLVM for AMD's GPUs moves all reads of local memory in front of an unrolled loop's sums, so that 8
- * steps of 8 x 8 results take 218 registers, 16 do not fit in 256, and 4 take 138 to 178: two groups or more at a time.
+ * Steps of k are unrolled by 4: LLVM for AMD's GPUs moves all reads of local memory in front of an unrolled loop's sums, so that
+ * 8 steps of 8 x 8 results take 218 registers, 16 do not fit in 256, and 4 take 138 to 178: two groups or more at a time.
  *
  * QUADS_x: the operand's contiguous extent and its batches are multiples of 4, so that it is read by the aligned quad; else
  * neighbouring items read neighbouring elements. SPLIT: k is split over groups, each writes its sums, which gemm/reduce adds. */
@@ -81,11 +81,11 @@ static inline void place(__local float *to, const float *next, bool along_k, boo
     }
 }
 
-#define FETCH(first)                                                                                                              \
-    fetch(next_a, a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_A, item, first, end, start.y, m, TRANSPOSE_A ? m : depth);              \
+#define FETCH(first)                                                                                                    \
+    fetch(next_a, a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_A, item, first, end, start.y, m, TRANSPOSE_A ? m : depth);    \
     fetch(next_b, b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_B, item, first, end, start.x, n, TRANSPOSE_B ? depth : n);
-#define PLACE(side)                                                                                                               \
-    place((__local float *)tiles_a[side], next_a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_A, item, LINE_A);                          \
+#define PLACE(side)                                                                                                     \
+    place((__local float *)tiles_a[side], next_a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_A, item, LINE_A);                \
     place((__local float *)tiles_b[side], next_b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_B, item, LINE_B);
 
 /* Groups: (tiles, splits, batches). split_depth: a multiple of TILE_K. */

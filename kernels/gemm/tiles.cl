@@ -5,9 +5,9 @@
  * "L2 cache optimizations").
  *
  * Items: neighbours form rectangles of at most 8 columns x 8 rows rather than lines, so that those that run in step (32 or 64 of
- * them) read the fewest values from local memory: 8 x 4 of 8 x 8 results need 96 values of a step of k, 16 x 2 need 144. (CUTLASS,
- * "Efficient GEMM in CUDA", warp-level tiles.) An item has rows and columns by the quad: neighbouring items' quads lie next to
- * each other, the next quads of an item behind those of all others. */
+ * them) read the fewest values from local memory: 8 x 4 of 8 x 8 results need 96 values of a step of k, 16 x 2 need 144.
+ * (CUTLASS, "Efficient GEMM in CUDA", warp-level tiles.) An item has rows and columns by the quad: neighbouring items' quads lie
+ * next to each other, the next quads of an item behind those of all others. */
 #ifndef TILE_M
 #define TILE_M 64
 #endif

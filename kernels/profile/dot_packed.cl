@@ -1,5 +1,5 @@
-/* Probes sums of four products of bytes as common/dot4.cl makes them, for every pair of signs: out[signs * items + item], a run over
- * `rounds` words of each operand. */
+/* Probes sums of four products of bytes as common/dot4.cl makes them, for every pair of signs: out[signs * items + item], a run
+ * over `rounds` words of each operand. */
 #include "common/dot4.cl"
 
 __kernel void dot_words(__global int *out, __global const uint *a, __global const uint *b, int rounds)
