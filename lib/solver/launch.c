@@ -142,3 +142,14 @@ int add_candidate(tuning *out, int count, int capacity, tuning t)
     out[count] = t;
     return count + 1;
 }
+
+int group_size_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    static const int items[] = {0, 64, 128, 512, 1024};
+    int count = 0;
+    (void)p;
+    for (size_t i = 0; i < COUNT_OF(items); i++)
+        if ((size_t)items[i] <= device->capabilities.max_work_group_size)
+            count = add_candidate(out, count, capacity, (tuning){{items[i]}});
+    return count;
+}

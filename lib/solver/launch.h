@@ -51,6 +51,8 @@ double estimate_s(const socle_device *device, double flops, double share, double
 
 /* `candidates` of ways with nothing to tune. */
 int one_candidate(const problem *p, const socle_device *device, tuning *out, int capacity);
+/* `candidates` of ways whose one parameter is the work-items of a group; 0: as many as the way thinks fit. */
+int group_size_candidates(const problem *p, const socle_device *device, tuning *out, int capacity);
 /* Appends a tuning unless it is there already or there is no room; returns the new count. */
 int add_candidate(tuning *out, int count, int capacity, tuning t);
 

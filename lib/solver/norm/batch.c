@@ -174,17 +174,6 @@ static bool group_applicable(const problem *p, const socle_device *device)
     return fits(p, device) && device_group_items(device, 2) == 2;
 }
 
-static int group_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
-{
-    static const int items[] = {0, 64, 128, 512, 1024};
-    int count = 0;
-    (void)p;
-    for (size_t i = 0; i < COUNT_OF(items); i++)
-        if ((size_t)items[i] <= device->capabilities.max_work_group_size)
-            count = add_candidate(out, count, capacity, (tuning){{items[i]}});
-    return count;
-}
-
 static double group_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const batch_way way = group_way(p, device, t);
@@ -248,9 +237,9 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
     }
 
 const solver solver_batch_norm_rows = BATCH_SOLVER("batch_norm/rows", PROBLEM_BATCH_NORM, rows, one_candidate);
-const solver solver_batch_norm_group = BATCH_SOLVER("batch_norm/group", PROBLEM_BATCH_NORM, group, group_candidates);
+const solver solver_batch_norm_group = BATCH_SOLVER("batch_norm/group", PROBLEM_BATCH_NORM, group, group_size_candidates);
 const solver solver_batch_norm_plain = BATCH_SOLVER("batch_norm/plain", PROBLEM_BATCH_NORM, plain, one_candidate);
 const solver solver_batch_norm_grad_rows = BATCH_SOLVER("batch_norm_grad/rows", PROBLEM_BATCH_NORM_GRAD, rows, one_candidate);
 const solver solver_batch_norm_grad_group =
-    BATCH_SOLVER("batch_norm_grad/group", PROBLEM_BATCH_NORM_GRAD, group, group_candidates);
+    BATCH_SOLVER("batch_norm_grad/group", PROBLEM_BATCH_NORM_GRAD, group, group_size_candidates);
 const solver solver_batch_norm_grad_plain = BATCH_SOLVER("batch_norm_grad/plain", PROBLEM_BATCH_NORM_GRAD, plain, one_candidate);

@@ -114,17 +114,6 @@ static bool group_applicable(const problem *p, const socle_device *device)
     return fits(p) && device_group_items(device, 2) == 2 && p->norm.row / 8 <= device_loop_turns(device);
 }
 
-static int group_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
-{
-    static const int items[] = {0, 64, 128, 512, 1024};
-    int count = 0;
-    (void)p;
-    for (size_t i = 0; i < COUNT_OF(items); i++)
-        if ((size_t)items[i] <= device->capabilities.max_work_group_size)
-            count = add_candidate(out, count, capacity, (tuning){{items[i]}});
-    return count;
-}
-
 static double group_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
@@ -142,7 +131,7 @@ const solver solver_norm_group = {
     .name = "norm/group",
     .kind = PROBLEM_NORM,
     .applicable = group_applicable,
-    .candidates = group_candidates,
+    .candidates = group_size_candidates,
     .estimate = group_estimate,
     .emit = group_emit,
 };
