@@ -45,6 +45,9 @@ fails 2 "socle: tune: --budget and --patience must be above 0: see socle tune --
 expect 0 socle bench gemm --shape 40x40x56 --json
 json 'all(not r["algorithm"].endswith("(tuned)") for r in d["rows"])'
 
+# Convolutions along one axis and along three.
+expect 0 socle tune conv --shape '1x4x20,8x3,p1 1x2x4x5x6,3x3x3x3,p1' --level fast --budget 4
+
 # A budget is kept, and what there was no time for is tuned by the next calls.
 start=$(date +%s%N)
 expect 0 socle tune gemm --shape '200x100x300 250x100x300 300x100x300 350x100x300' --level exhaustive --budget 4 --json

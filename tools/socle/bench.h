@@ -17,7 +17,8 @@ bool shape_list_read(const text_list *given, const char *what, shape_list *list)
 
 typedef struct bench_shape {
     int64_t m, n, k;    /* gemm */
-    int64_t x[4], w[3]; /* conv: N C H W, OC KH KW */
+    int axes;           /* conv: 1 to 3 */
+    int64_t x[5], w[4]; /* N C and extents, OC and the kernel's */
     int64_t stride, padding, dilation, groups;
     int64_t lanes; /* of blocks of channels in which images lie; 1: plain */
 } bench_shape;

@@ -51,7 +51,8 @@ static int read_numbers(const char **at, int64_t *numbers, int capacity)
 static bool read_conv(const char *text, bench_shape *s)
 {
     *s = (bench_shape){.stride = 1, .dilation = 1, .groups = 1, .lanes = 1};
-    if (read_numbers(&text, s->x, 4) != 4 || *text++ != ',' || read_numbers(&text, s->w, 3) != 3)
+    s->axes = read_numbers(&text, s->x, 5) - 2;
+    if (s->axes < 1 || *text++ != ',' || read_numbers(&text, s->w, 4) != s->axes + 1)
         return false;
     while (*text == ',') {
         const char kind = text[1];
@@ -101,18 +102,21 @@ static socle_value random_weights(socle_graph *graph, int rank, const int64_t *d
 
 static socle_status add_operator(socle_graph *graph, bool conv, const bench_shape *s, socle_value *y)
 {
-    const int64_t a[] = {s->m, s->k}, b[] = {s->k, s->n}, w[] = {s->w[0], conv ? s->x[1] / s->groups : 0, s->w[1], s->w[2]};
-    const int64_t strides[] = {s->stride, s->stride}, dilations[] = {s->dilation, s->dilation};
-    const int64_t pads[] = {s->padding, s->padding, s->padding, s->padding};
-    const socle_attribute attributes[] = {{.name = "strides", .kind = SOCLE_ATTRIBUTE_INTS, .ints = strides, .count = 2},
-                                          {.name = "dilations", .kind = SOCLE_ATTRIBUTE_INTS, .ints = dilations, .count = 2},
-                                          {.name = "pads", .kind = SOCLE_ATTRIBUTE_INTS, .ints = pads, .count = 4},
+    const int64_t a[] = {s->m, s->k}, b[] = {s->k, s->n}, p = s->padding;
+    const int64_t w[] = {s->w[0], conv ? s->x[1] / s->groups : 0, s->w[1], s->w[2], s->w[3]};
+    const int64_t strides[] = {s->stride, s->stride, s->stride}, dilations[] = {s->dilation, s->dilation, s->dilation};
+    const int64_t pads[] = {p, p, p, p, p, p};
+    const size_t axes = (size_t)s->axes;
+    const socle_attribute attributes[] = {{.name = "strides", .kind = SOCLE_ATTRIBUTE_INTS, .ints = strides, .count = axes},
+                                          {.name = "dilations", .kind = SOCLE_ATTRIBUTE_INTS, .ints = dilations, .count = axes},
+                                          {.name = "pads", .kind = SOCLE_ATTRIBUTE_INTS, .ints = pads, .count = 2 * axes},
                                           {.name = "group", .kind = SOCLE_ATTRIBUTE_INT, .i = s->groups}};
     socle_value inputs[2];
-    const socle_status status = socle_graph_input(graph, "x", SOCLE_FLOAT32, conv ? 4 : 2, conv ? s->x : a, NULL, &inputs[0]);
+    const socle_status status =
+        socle_graph_input(graph, "x", SOCLE_FLOAT32, conv ? s->axes + 2 : 2, conv ? s->x : a, NULL, &inputs[0]);
     if (status != SOCLE_OK)
         return status;
-    inputs[1] = conv ? random_weights(graph, 4, w) : random_weights(graph, 2, b);
+    inputs[1] = conv ? random_weights(graph, s->axes + 2, w) : random_weights(graph, 2, b);
     if (inputs[1] == SOCLE_NO_VALUE)
         return SOCLE_OUT_OF_MEMORY;
     return socle_graph_node(graph, conv ? "Conv" : "MatMul", NULL, "bench", inputs, 2, attributes, conv ? 4 : 0, y, 1);

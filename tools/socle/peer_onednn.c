@@ -115,14 +115,19 @@ static bool describe_convolution(void *library, memory_init init, const bench_sh
     int (*conv)(void *, int, int, const void *, const void *, const void *, const void *, const int64_t *, const int64_t *,
                 const int64_t *, const int64_t *);
     *(void **)&conv = dlsym(library, "dnnl_dilated_convolution_forward_desc_init");
-    const int64_t height = (s->x[2] + 2 * s->padding - s->dilation * (s->w[1] - 1) - 1) / s->stride + 1;
-    const int64_t width = (s->x[3] + 2 * s->padding - s->dilation * (s->w[2] - 1) - 1) / s->stride + 1;
-    const int64_t g = s->groups, y[] = {s->x[0], s->w[0], height, width}, w[] = {s->w[0], s->x[1], s->w[1], s->w[2]};
-    const int64_t grouped[] = {g, s->w[0] / g, s->x[1] / g, s->w[1], s->w[2]};
-    const int64_t strides[] = {s->stride, s->stride}, dilates[] = {s->dilation - 1, s->dilation - 1};
-    const int64_t pads[] = {s->padding, s->padding};
-    return conv != NULL && height > 0 && width > 0 && init(&d[0], 4, s->x, F32, ANY) == 0 &&
-           init(&d[1], g > 1 ? 5 : 4, g > 1 ? grouped : w, F32, ANY) == 0 && init(&d[2], 4, y, F32, ANY) == 0 &&
+    const int axes = s->axes, rank = axes + 2;
+    const int64_t g = s->groups, r = s->stride, e = s->dilation - 1, p = s->padding;
+    const int64_t w[] = {s->w[0], s->x[1], s->w[1], s->w[2], s->w[3]};
+    const int64_t grouped[] = {g, s->w[0] / g, s->x[1] / g, s->w[1], s->w[2], s->w[3]};
+    const int64_t strides[] = {r, r, r}, dilates[] = {e, e, e}, pads[] = {p, p, p};
+    int64_t y[5] = {s->x[0], s->w[0]};
+    bool fits = conv != NULL;
+    for (int i = 0; i < axes; i++) {
+        y[2 + i] = (s->x[2 + i] + 2 * p - s->dilation * (s->w[1 + i] - 1) - 1) / s->stride + 1;
+        fits = fits && y[2 + i] > 0;
+    }
+    return fits && init(&d[0], rank, s->x, F32, ANY) == 0 &&
+           init(&d[1], g > 1 ? rank + 1 : rank, g > 1 ? grouped : w, F32, ANY) == 0 && init(&d[2], rank, y, F32, ANY) == 0 &&
            conv(&d[3], FORWARD_INFERENCE, CONVOLUTION_AUTO, &d[0], &d[1], NULL, &d[2], strides, dilates, pads, pads) == 0;
 }
 
