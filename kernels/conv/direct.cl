@@ -2,11 +2,11 @@
  * read and written as it lies.
  *
  * A group computes ROWS rows x COLUMNS columns of one image for SLICE result channels. It stages the input rows it needs in
- * local memory, zero padded and split by phase: the plane of phase (a, b) holds the pixels whose padded row is a modulo the stride
- * and whose padded column is b. There every tap of the kernel, whatever stride and dilation are, is one constant offset, and a row
- * continues in the next one after PITCH pixels, so that vectors run over row ends (what they compute in the gaps is dropped) and
- * (of whole rows) the padding behind a row is the one in front of the next. A register tile holds MR channels x NV vectors of
- * sums; the weights were packed in the order in which it needs them.
+ * local memory, zero padded and split by phase: the plane of phase (a, b) holds the pixels whose padded row is a modulo the
+ * stride and whose padded column is b. There every tap of the kernel, whatever stride and dilation are, is one constant offset,
+ * and a row continues in the next one after PITCH pixels, so that vectors run over row ends (what they compute in the gaps is
+ * dropped) and (of whole rows) the padding behind a row is the one in front of the next. A register tile holds MR channels x NV
+ * vectors of sums; the weights were packed in the order in which it needs them.
  *
  * FROM: what is read; TO: what is computed, T of a row of results; the results lie in a tensor [.][Y_D][Y_H][Y_W] at multiples
  * of Y_STEP from Y_FIRST: the gradient of the data is computed phase by phase (tap_conv_phase), a forward pass has
