@@ -3,7 +3,7 @@
  * and dv of the block of keys at once, and to dq in float32 in the workspace, of which every split has a part of its own: nothing is
  * added up in an order that could change. attention_grad_start makes the totals, attention_grad_finish adds up dq.
  * All products run in register tiles of ROWS x 2 vectors. */
-#include "common/lanes.cl"
+#include "attention/lanes.cl"
 #include "common/transpose.cl"
 #include "attention/grad_common.cl"
 #ifndef ROWS
@@ -99,25 +99,6 @@ static inline void put(__local const real *from, int pad, int count, int size, r
         }
     }
 }
-
-#if MASK
-/* `count` lanes of the mask lie in memory. */
-static inline realv masked(realv score, __global const mask_element *mask, long stride, int count)
-{
-    real lanes[WIDTH];
-    if (stride == 1 && count >= WIDTH) {
-#if MASK == 1
-        return CONVERT_VECTOR(int)(VLOAD(mask)) != 0 ? score : (realv)(-INFINITY);
-#else
-        return score + LOADV(mask);
-#endif
-    }
-    VSTORE(score, lanes);
-    for (int i = 0; i < WIDTH && i < count; i++)
-        lanes[i] = MASKED1(lanes[i], mask + i * stride);
-    return VLOAD(lanes);
-}
-#endif
 
 /* totals[map][query] = the sum of dy y over the row */
 __attribute__((reqd_work_group_size(1, 1, 1)))

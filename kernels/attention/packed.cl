@@ -3,8 +3,7 @@
  * score so far, and the sums of values weighed by them, which are scaled down whenever a larger score turns up (Milakov and
  * Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al., "FlashAttention", 2022). Scores never reach memory
  * beyond the block. Keys come packed by attention/pack. */
-#include "common/lanes.cl"
-#include "attention/common.cl"
+#include "attention/lanes.cl"
 #ifndef HEAD
 #define HEAD 16
 #endif
@@ -25,25 +24,6 @@
 #define LANE_NUMBERS (int8)(0, 1, 2, 3, 4, 5, 6, 7)
 #else
 #define LANE_NUMBERS (int4)(0, 1, 2, 3)
-#endif
-
-#if MASK
-/* `count` lanes of the mask lie in memory. */
-static realv masked(realv score, __global const mask_element *mask, long stride, int count)
-{
-    real lanes[WIDTH];
-    if (stride == 1 && count >= WIDTH) {
-#if MASK == 1
-        return CONVERT_VECTOR(int)(VLOAD(mask)) != 0 ? score : (realv)(-INFINITY);
-#else
-        return score + LOADV(mask);
-#endif
-    }
-    VSTORE(score, lanes);
-    for (int i = 0; i < WIDTH && i < count; i++)
-        lanes[i] = MASKED1(lanes[i], mask + i * stride);
-    return VLOAD(lanes);
-}
 #endif
 
 /* ROWS x COLUMNS scores. queries: [head][ROWS], panel: [head][COLUMNS] */
