@@ -1,185 +1,178 @@
-/* Convolution as a product whose matrices are never stored, for GPUs: work-groups of WX x WY items compute BM rows (result
- * channels) x BN columns (pixels of the whole batch), TM x TN in the registers of each item. BK steps of the sum (input
- * channels x taps) at a time are gathered into local memory. The names of the geometry are those of conv/direct.cl, so the
- * gradient of the data runs here as well, phase by phase; conv_weight_implicit is the gradient of the weights: rows are dy's
- * channels, columns (x's channel, tap), the sum runs over pixels. */
-#include "conv/common.cl"
+/* Convolution as a product whose right matrix is never stored, for GPUs: rows are result channels, columns the pixels of the whole
+ * batch, the sum runs over input channels and taps. The names of the geometry are those of conv/direct.cl, so that the gradient
+ * of the data runs here as well, phase by phase. conv_implicit_pack puts the weights into the order in which they are read.
+ *
+ * Each item gathers the same columns in every step: where a column's pixel begins is computed once. With -DBLOCKS a step is one
+ * tap of BK channels, so that one check of the border serves all of a column's elements (blocks of channels outermost: a tap
+ * reads what the one before brought into the cache); else, for few channels, the sum runs through the taps of one channel after
+ * the other, and an item counts (channel, tap) on without a division. The same walk as CUTLASS, "Implicit GEMM Convolution",
+ * section on iterators, takes for channels-last. */
+#define PAD 0
+#define A_PITCH BM
+#define B_PITCH BN
+#include "conv/implicit_tiles.cl"
 
-#ifndef FROM_CHANNELS
-#define BATCH 2
-#define GROUPS 1
-#define FROM_CHANNELS 5
-#define TO_CHANNELS 11
-#define FROM_D 1
-#define FROM_H 9
-#define FROM_W 9
-#define TO_D 1
-#define TO_H 9
-#define TO_W 9
-#define KD 1
-#define KH 3
-#define KW 3
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
-#define PD 0
-#define PH 1
-#define PW 1
-#define Y_D 1
-#define Y_H 9
-#define Y_W 9
-#define Y_STEP_D 1
-#define Y_STEP_H 1
-#define Y_STEP_W 1
-#define Y_FIRST_D 0
-#define Y_FIRST_H 0
-#define Y_FIRST_W 0
-#define FULL_D 1
-#define FULL_H 3
-#define FULL_W 3
-#define TAP_FIRST_D 0
-#define TAP_FIRST_H 0
-#define TAP_FIRST_W 0
-#define TAP_STEP_D 1
-#define TAP_STEP_H 1
-#define TAP_STEP_W 1
+#ifndef BLOCKS
+#define BLOCKS 0
 #endif
-#ifndef WX
-#define WX 8
-#define WY 8
-#define TM 4
-#define TN 4
-#define BK 8
-#endif
-#ifndef CHUNKS
-#define CHUNKS 1
-#endif
+#define ROW_TILES ((TO_CHANNELS + BM - 1) / BM)
+#define CHANNEL_BLOCKS ((FROM_CHANNELS + BK - 1) / BK)
+#define STEPS (BLOCKS ? CHANNEL_BLOCKS * TAPS : (FROM_CHANNELS * TAPS + BK - 1) / BK)
+#define DEPTH (STEPS * BK)
+#define FROM_PLANES (GROUPS * FROM_CHANNELS)
+#define TO_PLANES (GROUPS * TO_CHANNELS)
+#define Y_IMAGE (Y_D * Y_H * Y_W)
 
-#define BM (WY * TM)
-#define BN (WX * TN)
-#define TAPS (KD * KH * KW)
-/* A phase of a gradient may have no taps: nothing is divided by these then. */
-#define SOME(count) ((count) > 0 ? (count) : 1)
-#define FROM_IMAGE (FROM_D * FROM_H * FROM_W)
-#define TO_IMAGE (TO_D * TO_H * TO_W)
-#define PIXELS (BATCH * TO_IMAGE)
+/* Loads of an item in a step: quads of weights, and LOADS_B elements, K_STEP apart in the sum, of each of ITEM_COLUMNS columns. */
+#define QUADS_A (BK * BM / 4)
+#define LOADS_A ((QUADS_A + ITEMS - 1) / ITEMS)
+#if ITEMS >= BN
+#define ITEM_COLUMNS 1
+#define K_STEP (ITEMS / BN)
+#else
+#define ITEM_COLUMNS (BN / ITEMS)
+#define K_STEP 1
+#endif
+#define LOADS_B (BK / K_STEP)
 
-/* x at the tap of result pixel `pixel` (numbered through the batch), 0 in the padding. */
-static inline real pixel_at(__global const element *x, int group, int pixel, int c, int tap)
+/* One work-item for each element of [GROUPS][ROW_TILES][DEPTH][BM], in global dimensions (ROW_TILES * DEPTH * BM, GROUPS). */
+__kernel void conv_implicit_pack(__global const element *restrict w, __global real *restrict packed, long offset)
 {
-    const int n = pixel / TO_IMAGE, p = pixel % TO_IMAGE;
-    const int d = p / (TO_H * TO_W) * SD + tap / SOME(KH * KW) * RD - PD;
-    const int h = p / TO_W % TO_H * SH + tap / SOME(KW) % SOME(KH) * RH - PH;
-    const int w = p % TO_W * SW + tap % SOME(KW) * RW - PW;
-    if (d < 0 || d >= FROM_D || h < 0 || h >= FROM_H || w < 0 || w >= FROM_W)
-        return 0;
-    return LOAD1(x + ((size_t)(n * GROUPS + group) * FROM_CHANNELS + c) * FROM_IMAGE + (d * FROM_H + h) * FROM_W + w);
-}
-
-#define MULTIPLY                                                                                                              \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                                             \
-    UNROLL for (int k = 0; k < BK; k++)                                                                                       \
-    {                                                                                                                         \
-        real left[TM], right[TN];                                                                                             \
-        UNROLL for (int i = 0; i < TM; i++) left[i] = a[k * BM + ly + i * WY];                                                \
-        UNROLL for (int j = 0; j < TN; j++) right[j] = b[k * BN + lx + j * WX];                                               \
-        UNROLL for (int i = 0; i < TM; i++) UNROLL for (int j = 0; j < TN; j++) sum[i][j] = fma(left[i], right[j], sum[i][j]); \
-    }                                                                                                                         \
-    barrier(CLK_LOCAL_MEM_FENCE);
-
-#define DECLARE                                                                                                               \
-    __local real a[BK * BM], b[BK * BN];                                                                                      \
-    const int lx = (int)get_local_id(0), ly = (int)get_local_id(1), item = ly * WX + lx;                                      \
-    const int column0 = (int)get_group_id(0) * BN, row0 = (int)get_group_id(1) * BM;                                          \
-    real sum[TM][TN];                                                                                                         \
-    UNROLL for (int i = 0; i < TM; i++) UNROLL for (int j = 0; j < TN; j++) sum[i][j] = 0;
-
-#ifndef WEIGHT
-static inline real weight_at(__global const element *w, int group, int from, int to, int tap)
-{
-    const int kd = TAP_FIRST_D + tap / SOME(KH * KW) * TAP_STEP_D, kh = TAP_FIRST_H + tap / SOME(KW) % SOME(KH) * TAP_STEP_H;
-    const int at = (kd * FULL_H + kh) * FULL_W + TAP_FIRST_W + tap % SOME(KW) * TAP_STEP_W;
+    const int i = (int)get_global_id(0), group = (int)get_global_id(1);
+    const int to = i / (DEPTH * BM) * BM + i % BM, k = i / BM % DEPTH;
+    const int from = BLOCKS ? k / (SOME(TAPS) * BK) * BK + k % BK : k / SOME(TAPS);
+    const int tap = BLOCKS ? k / BK % SOME(TAPS) : k % SOME(TAPS);
+    const int d = TAP_FIRST_D + tap / SOME(KH * KW) * TAP_STEP_D, h = TAP_FIRST_H + tap / SOME(KW) % SOME(KH) * TAP_STEP_H;
+    const int at = (d * FULL_H + h) * FULL_W + TAP_FIRST_W + tap % SOME(KW) * TAP_STEP_W;
 #ifdef TRANSPOSED
     const size_t filter = (size_t)(group * FROM_CHANNELS + from) * TO_CHANNELS + to;
 #else
     const size_t filter = (size_t)(group * TO_CHANNELS + to) * FROM_CHANNELS + from;
 #endif
-    return LOAD1(w + filter * (FULL_D * FULL_H * FULL_W) + at);
+    packed[offset + (size_t)group * (ROW_TILES * DEPTH * BM) + i] =
+        to < TO_CHANNELS && from < FROM_CHANNELS ? LOAD1(w + filter * (FULL_D * FULL_H * FULL_W) + at) : (real)0;
 }
 
-/* Groups of work: (columns, rows, GROUPS). */
-__attribute__((reqd_work_group_size(WX, WY, 1)))
-__kernel void conv_implicit(__global const element *restrict x, __global const element *restrict w, __global element *restrict y
-                            EPILOGUE_PARAMS)
-{
-    DECLARE
-    const int group = (int)get_group_id(2), depth = FROM_CHANNELS * TAPS;
-    for (int k0 = 0; k0 < depth; k0 += BK) {
-        for (int i = item; i < BK * BM; i += WX * WY) {
-            const int k = k0 + i % BK, row = row0 + i / BK;
-            const bool is_there = k < depth && row < TO_CHANNELS;
-            a[i % BK * BM + i / BK] = is_there ? weight_at(w, group, k / SOME(TAPS), row, k % SOME(TAPS)) : (real)0;
-        }
-        for (int i = item; i < BK * BN; i += WX * WY) {
-            const int k = k0 + i / BN, column = column0 + i % BN;
-            b[i] = k < depth && column < PIXELS ? pixel_at(x, group, column, k / SOME(TAPS), k % SOME(TAPS)) : (real)0;
-        }
-        MULTIPLY
-    }
-    for (int j = 0; j < TN; j++) {
-        const int pixel = column0 + lx + j * WX, n = pixel / TO_IMAGE, p = pixel % TO_IMAGE;
-        const int d = Y_FIRST_D + p / (TO_H * TO_W) * Y_STEP_D, h = Y_FIRST_H + p / TO_W % TO_H * Y_STEP_H;
-        const int at = (d * Y_H + h) * Y_W + Y_FIRST_W + p % TO_W * Y_STEP_W;
-        for (int i = 0; i < TM; i++) {
-            const int row = row0 + ly + i * WY, channel = group * TO_CHANNELS + row;
-            const size_t index = ((size_t)n * (GROUPS * TO_CHANNELS) + channel) * (Y_D * Y_H * Y_W) + at;
-            if (pixel < PIXELS && row < TO_CHANNELS)
-                STORE1(EPILOGUE1(sum[i][j], index, channel), y + index);
-        }
-    }
-}
-#else
-#define COLUMNS (FROM_CHANNELS * TAPS)
-#define CHUNK ((PIXELS + CHUNKS - 1) / CHUNKS)
+#define IS_INSIDE(d, h, w) ((uint)(d) < (uint)FROM_D && (uint)(h) < (uint)FROM_H && (uint)(w) < (uint)FROM_W)
+#define FETCH_WEIGHTS                                                                                                         \
+    UNROLL for (int l = 0; l < LOADS_A; l++)                                                                                  \
+        if (QUADS_A % ITEMS == 0 || item + l * ITEMS < QUADS_A)                                                               \
+            next_a[l] = weights[item + l * ITEMS];                                                                            \
+    weights += QUADS_A;
 
-/* Groups of work: (columns, rows, GROUPS * CHUNKS). dw: `element` with one chunk, else [CHUNKS] of `real`. */
-__attribute__((reqd_work_group_size(WX, WY, 1)))
-__kernel void conv_weight_implicit(__global const element *restrict dy, __global const element *restrict x,
-#if CHUNKS == 1
-                                   __global element *restrict dw)
-#else
-                                   __global real *restrict dw)
-#endif
-{
-    DECLARE
-    const int group = (int)get_group_id(2) % GROUPS, chunk = (int)get_group_id(2) / GROUPS;
-    const int end = min((chunk + 1) * CHUNK, PIXELS);
-    for (int k0 = chunk * CHUNK; k0 < end; k0 += BK) {
-        for (int i = item; i < BK * BM; i += WX * WY) {
-            const int k = k0 + i % BK, row = row0 + i / BK, n = k / TO_IMAGE;
-            const size_t at = ((size_t)(n * GROUPS + group) * TO_CHANNELS + row) * TO_IMAGE + k % TO_IMAGE;
-            a[i % BK * BM + i / BK] = k < end && row < TO_CHANNELS ? LOAD1(dy + at) : (real)0;
-        }
-        for (int i = item; i < BK * BN; i += WX * WY) {
-            const int k = k0 + i % BK, column = column0 + i / BK;
-            b[i % BK * BN + i / BK] = k < end && column < COLUMNS ? pixel_at(x, group, k, column / TAPS, column % TAPS) : (real)0;
-        }
-        MULTIPLY
+#if BLOCKS
+#define FETCH                                                                                                                 \
+    FETCH_WEIGHTS                                                                                                             \
+    UNROLL for (int j = 0; j < ITEM_COLUMNS; j++)                                                                             \
+    {                                                                                                                         \
+        const int d = first_d[j] + kd * RD, h = first_h[j] + kh * RH, w = first_w[j] + kw * RW;                               \
+        const bool is_inside = IS_INSIDE(d, h, w);                                                                            \
+        const int at = (c + k_first) * FROM_IMAGE + (d * FROM_H + h) * FROM_W + w;                                            \
+        UNROLL for (int l = 0; l < LOADS_B; l++)                                                                              \
+            next_b[l][j] = is_inside && (FROM_CHANNELS % BK == 0 || c + k_first + l * K_STEP < FROM_CHANNELS)                 \
+                               ? LOAD1(from[j] + at + l * K_STEP * FROM_IMAGE)                                                \
+                               : (real)0;                                                                                     \
+    }                                                                                                                         \
+    if (++kw == KW) {                                                                                                         \
+        kw = 0;                                                                                                               \
+        if (++kh == KH) {                                                                                                     \
+            kh = 0;                                                                                                           \
+            if (++kd == KD) {                                                                                                 \
+                kd = 0;                                                                                                       \
+                c += BK;                                                                                                      \
+            }                                                                                                                 \
+        }                                                                                                                     \
     }
-    for (int i = 0; i < TM; i++)
-        for (int j = 0; j < TN; j++) {
-            const int row = row0 + ly + i * WY, column = column0 + lx + j * WX;
-            const size_t index = (size_t)(group * TO_CHANNELS + row) * COLUMNS + column;
-            if (row >= TO_CHANNELS || column >= COLUMNS)
-                continue;
-#if CHUNKS == 1
-            STORE1(sum[i][j], dw + index);
 #else
-            dw[(size_t)chunk * (GROUPS * TO_CHANNELS * COLUMNS) + index] = sum[i][j];
+/* (c, kd, kh, kw) as a number of four digits: K_STEP further. */
+#define COUNT_ON                                                                                                              \
+    {                                                                                                                         \
+        kw += K_STEP % SOME(KW);                                                                                              \
+        const bool over_w = kw >= KW;                                                                                         \
+        kw -= over_w ? KW : 0;                                                                                                \
+        kh += K_STEP / SOME(KW) % SOME(KH) + over_w;                                                                          \
+        const bool over_h = kh >= KH;                                                                                         \
+        kh -= over_h ? KH : 0;                                                                                                \
+        kd += K_STEP / SOME(KH * KW) % SOME(KD) + over_h;                                                                     \
+        const bool over_d = kd >= KD;                                                                                         \
+        kd -= over_d ? KD : 0;                                                                                                \
+        c += K_STEP / SOME(TAPS) + over_d;                                                                                    \
+    }
+#define FETCH                                                                                                                 \
+    FETCH_WEIGHTS                                                                                                             \
+    UNROLL for (int l = 0; l < LOADS_B; l++)                                                                                  \
+    {                                                                                                                         \
+        UNROLL for (int j = 0; j < ITEM_COLUMNS; j++)                                                                         \
+        {                                                                                                                     \
+            const int d = first_d[j] + kd * RD, h = first_h[j] + kh * RH, w = first_w[j] + kw * RW;                           \
+            next_b[l][j] = c < FROM_CHANNELS && IS_INSIDE(d, h, w)                                                            \
+                               ? LOAD1(from[j] + c * FROM_IMAGE + (d * FROM_H + h) * FROM_W + w)                              \
+                               : (real)0;                                                                                     \
+        }                                                                                                                     \
+        COUNT_ON                                                                                                              \
+    }
 #endif
-        }
+#define KEEP(tile)                                                                                                            \
+    UNROLL for (int l = 0; l < LOADS_A; l++)                                                                                  \
+        if (QUADS_A % ITEMS == 0 || item + l * ITEMS < QUADS_A)                                                               \
+            a[tile][item + l * ITEMS] = next_a[l];                                                                            \
+    UNROLL for (int l = 0; l < LOADS_B; l++) UNROLL for (int j = 0; j < ITEM_COLUMNS; j++)                                    \
+        ((__local real *)b[tile])[(k_first + l * K_STEP) * BN + item % BN + j * ITEMS] = next_b[l][j];
+
+/* Where results of a pixel of the batch lie in the first plane of the group. */
+static inline size_t place_of(int pixel)
+{
+    const int n = pixel / TO_IMAGE, p = pixel % TO_IMAGE;
+    const int d = Y_FIRST_D + p / (TO_H * TO_W) * Y_STEP_D, h = Y_FIRST_H + p / TO_W % TO_H * Y_STEP_H;
+    return (size_t)n * TO_PLANES * Y_IMAGE + (d * Y_H + h) * Y_W + Y_FIRST_W + p % TO_W * Y_STEP_W;
 }
+
+/* Groups of work: (row tiles of all column tiles, GROUPS); x and packed begin at offsets in elements. */
+__attribute__((reqd_work_group_size(ITEMS, 1, 1)))
+__kernel void conv_implicit(__global const element *restrict x, __global const real *restrict packed, __global element *restrict y,
+                            long x_offset, long packed_offset EPILOGUE_PARAMS)
+{
+    DECLARE(ROW_TILES)
+    const int group = (int)get_group_id(1), k_first = item / BN;
+    __global const quad *weights =
+        (__global const quad *)(packed + packed_offset) + ((size_t)group * ROW_TILES + row0 / BM) * (DEPTH * BM / 4);
+    __global const element *from[ITEM_COLUMNS];
+    int first_d[ITEM_COLUMNS], first_h[ITEM_COLUMNS], first_w[ITEM_COLUMNS];
+    quad next_a[LOADS_A];
+    real next_b[LOADS_B][ITEM_COLUMNS];
+    UNROLL for (int j = 0; j < ITEM_COLUMNS; j++)
+    {
+        const int pixel = column0 + item % BN + j * ITEMS, n = pixel / TO_IMAGE, p = pixel % TO_IMAGE;
+        first_d[j] = p / (TO_H * TO_W) * SD - PD;
+        first_h[j] = p / TO_W % TO_H * SH - PH;
+        first_w[j] = pixel < PIXELS ? p % TO_W * SW - PW : NOWHERE;
+        from[j] = x + x_offset + ((size_t)n * FROM_PLANES + group * FROM_CHANNELS) * FROM_IMAGE;
+    }
+#if BLOCKS
+    int c = 0, kd = 0, kh = 0, kw = 0; /* of the step; an item's channels are c + k_first, K_STEP further, ... */
+#else
+    int c = k_first / SOME(TAPS), kd = k_first / SOME(KH * KW) % SOME(KD); /* of the item's next element */
+    int kh = k_first / SOME(KW) % SOME(KH), kw = k_first % SOME(KW);
 #endif
+    SUM_OF(STEPS)
+    UNROLL for (int j = 0; j < TN / 4; j++)
+    {
+        const int pixel = COLUMN_AT(j);
+        /* Four results that lie next to each other? */
+        const bool is_run = TO_D == Y_D && TO_H == Y_H && TO_W == Y_W && pixel + 4 <= PIXELS && pixel % TO_IMAGE + 4 <= TO_IMAGE;
+        const size_t place = place_of(pixel);
+        UNROLL for (int i = 0; i < TM; i++)
+        {
+            const int row = ROW_AT(i), channel = group * TO_CHANNELS + row;
+            if (row < TO_CHANNELS && is_run) {
+                const size_t index = place + (size_t)channel * Y_IMAGE;
+                STOREV(EPILOGUEV(sum[i][j], index, channel), y + index);
+            } else if (row < TO_CHANNELS) {
+                for (int lane = 0; lane < 4 && pixel + lane < PIXELS; lane++) {
+                    const size_t index = place_of(pixel + lane) + (size_t)channel * Y_IMAGE;
+                    STORE1(EPILOGUE1(lane_of(sum[i][j], lane), index, channel), y + index);
+                }
+            }
+        }
+    }
+}

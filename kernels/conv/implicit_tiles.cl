@@ -1,0 +1,126 @@
+/* What convolutions as products without stored matrices share, for GPUs: work-groups of WX x WY items compute BM rows x BN
+ * columns of results from BK steps of the sum at a time, which lie in local memory; TM x TN of them stand in the registers of
+ * each item, in quads: quads of neighbouring items lie next to each other, so that local memory is read 16 bytes at a time and
+ * without bank conflicts, and results are stored in runs. Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra",
+ * 2008; Nugteren, "Tutorial: OpenCL SGEMM tuning for Kepler", 2014 (prefetching, wider loads); NVIDIA, "CUDA C++ Best Practices
+ * Guide", chapter on memory optimizations (coalescing, 32 banks of 4 bytes). */
+#define WIDTH 4
+#include "common/storage.cl"
+#include "common/epilogue.cl"
+
+#ifndef FROM_CHANNELS
+#define BATCH 2
+#define GROUPS 1
+#define FROM_CHANNELS 5
+#define TO_CHANNELS 11
+#define FROM_D 1
+#define FROM_H 9
+#define FROM_W 9
+#define TO_D 1
+#define TO_H 9
+#define TO_W 9
+#define KD 1
+#define KH 3
+#define KW 3
+#define SD 1
+#define SH 1
+#define SW 1
+#define RD 1
+#define RH 1
+#define RW 1
+#define PD 0
+#define PH 1
+#define PW 1
+#define Y_D 1
+#define Y_H 9
+#define Y_W 9
+#define Y_STEP_D 1
+#define Y_STEP_H 1
+#define Y_STEP_W 1
+#define Y_FIRST_D 0
+#define Y_FIRST_H 0
+#define Y_FIRST_W 0
+#define FULL_D 1
+#define FULL_H 3
+#define FULL_W 3
+#define TAP_FIRST_D 0
+#define TAP_FIRST_H 0
+#define TAP_FIRST_W 0
+#define TAP_STEP_D 1
+#define TAP_STEP_H 1
+#define TAP_STEP_W 1
+#endif
+#ifndef WX
+#define WX 8
+#define WY 8
+#define TM 4 /* multiples of 4, as TN is */
+#define TN 4
+#define BK 8
+#endif
+
+#define BM (WY * TM)
+#define BN (WX * TN)
+#define ITEMS (WX * WY)
+#define TAPS (KD * KH * KW)
+/* A phase of a gradient may have no taps: nothing is divided by these then. */
+#define SOME(count) ((count) > 0 ? (count) : 1)
+#define FROM_IMAGE (FROM_D * FROM_H * FROM_W)
+#define TO_IMAGE (TO_D * TO_H * TO_W)
+#define PIXELS (BATCH * TO_IMAGE)
+#define NOWHERE (INT_MIN / 2) /* a position that no tap brings into the image */
+
+typedef realv quad;
+
+/* Neighbouring groups share their columns and take other rows: pixels come from memory once, weights stay in the cache. */
+#define DECLARE(row_tiles)                                                                                                    \
+    __local quad a[2][BK * A_PITCH / 4], b[2][BK * B_PITCH / 4];                                                              \
+    const int item = (int)get_local_id(0), lx = item % WX, ly = item / WX;                                                    \
+    const int row0 = (int)get_group_id(0) % (row_tiles) * BM, column0 = (int)get_group_id(0) / (row_tiles) * BN;              \
+    quad sum[TM][TN / 4];                                                                                                     \
+    UNROLL for (int i = 0; i < TM; i++) UNROLL for (int j = 0; j < TN / 4; j++) sum[i][j] = (quad)(0);
+
+/* Row i and quad j of an item's results. */
+#define ROW_AT(i) (row0 + ((i) / 4 * WY + ly) * 4 + (i) % 4)
+#define COLUMN_AT(j) (column0 + ((j) * WX + lx) * 4)
+
+#define MULTIPLY_ROW(row, factor, j) sum[row][j] = fma((quad)(factor), right[j], sum[row][j]);
+#define MULTIPLY(left_tile, right_tile)                                                                                       \
+    UNROLL for (int k = 0; k < BK; k++)                                                                                       \
+    {                                                                                                                         \
+        quad left[TM / 4], right[TN / 4];                                                                                     \
+        UNROLL for (int i = 0; i < TM / 4; i++) left[i] = (left_tile)[k * (A_PITCH / 4) + i * WY + ly];                       \
+        UNROLL for (int j = 0; j < TN / 4; j++) right[j] = (right_tile)[k * (B_PITCH / 4) + j * WX + lx];                     \
+        UNROLL for (int i = 0; i < TM / 4; i++) UNROLL for (int j = 0; j < TN / 4; j++)                                       \
+        {                                                                                                                     \
+            MULTIPLY_ROW(4 * i, left[i].s0, j)                                                                                \
+            MULTIPLY_ROW(4 * i + 1, left[i].s1, j)                                                                            \
+            MULTIPLY_ROW(4 * i + 2, left[i].s2, j)                                                                            \
+            MULTIPLY_ROW(4 * i + 3, left[i].s3, j)                                                                            \
+        }                                                                                                                     \
+    }
+
+/* The whole sum: FETCH loads a step's elements into registers, KEEP(tile) moves them to local memory. The next step's loads are
+ * under way while the present one multiplies, and what is read lies in another tile than what is written: one barrier a step. */
+#define SUM_OF(steps)                                                                                                         \
+    if ((steps) > 0) {                                                                                                        \
+        FETCH                                                                                                                 \
+        KEEP(0)                                                                                                               \
+    }                                                                                                                         \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                                                             \
+    for (int step = 0; step < (steps); step++) {                                                                              \
+        const int tile = step & 1;                                                                                            \
+        if (step + 1 < (steps)) {                                                                                             \
+            FETCH                                                                                                             \
+        }                                                                                                                     \
+        MULTIPLY(a[tile], b[tile])                                                                                            \
+        if (step + 1 < (steps)) {                                                                                             \
+            KEEP(1 - tile)                                                                                                    \
+        }                                                                                                                     \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                                         \
+    }
+
+/* A lane that is not known at compile time, without an array that would have to lie in memory. */
+static inline real lane_of(quad v, int lane)
+{
+    return lane < 2 ? (lane == 0 ? v.s0 : v.s1) : lane == 2 ? v.s2 : v.s3;
+}
