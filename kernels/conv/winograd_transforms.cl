@@ -1,8 +1,11 @@
-/* The one-dimensional transforms of F(F, 3): B^T of pixels, G of weights, A^T of sums, on vectors; d(i) reads element i, o(i)
- * is where result i goes. Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016, section 4; points 0, 1,
- * -1, 2, -2, 1/2, -1/2. */
-#include "conv/common.cl"
+/* The one-dimensional transforms of F(F, 3): B^T of pixels, G of weights, A^T of sums, on vectors or, with LANES, on something
+ * else; d(i) reads element i, o(i) is where result i goes. Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
+ * 2016, section 4; points 0, 1, -1, 2, -2, 1/2, -1/2. */
+#include "common/storage.cl"
 
+#ifndef LANES
+#define LANES realv
+#endif
 #ifndef F
 #define F 4
 #endif
@@ -17,87 +20,87 @@
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 even = (d(0) + d(2)) * 0.5f, odd = d(1);                                                                 \
+        const LANES even = (d(0) + d(2)) * 0.5f, odd = d(1);                                                                  \
         o(0) = d(0);                                                                                                          \
-        o(1) = fma(odd, (real16)(0.5f), even);                                                                                \
-        o(2) = fma(odd, (real16)(-0.5f), even);                                                                               \
+        o(1) = fma(odd, (LANES)(0.5f), even);                                                                                 \
+        o(2) = fma(odd, (LANES)(-0.5f), even);                                                                                \
         o(3) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 sum = d(1) + d(2), difference = d(1) - d(2);                                                             \
+        const LANES sum = d(1) + d(2), difference = d(1) - d(2);                                                              \
         o(0) = d(0) + sum;                                                                                                    \
         o(1) = difference - d(3);                                                                                             \
     }
 #elif F == 4
 #define INPUT_TRANSFORM(d, o)                                                                                                 \
     {                                                                                                                         \
-        const real16 d0 = d(0), d1 = d(1), d2 = d(2), d3 = d(3), d4 = d(4), d5 = d(5);                                        \
-        const real16 a = fma(d2, (real16)(-4.f), d4), b = fma(d1, (real16)(-4.f), d3), e = d4 - d2, f = d3 - d1;              \
-        o(0) = fma(d0, (real16)(4.f), fma(d2, (real16)(-5.f), d4));                                                           \
+        const LANES d0 = d(0), d1 = d(1), d2 = d(2), d3 = d(3), d4 = d(4), d5 = d(5);                                         \
+        const LANES a = fma(d2, (LANES)(-4.f), d4), b = fma(d1, (LANES)(-4.f), d3), e = d4 - d2, f = d3 - d1;                 \
+        o(0) = fma(d0, (LANES)(4.f), fma(d2, (LANES)(-5.f), d4));                                                             \
         o(1) = a + b;                                                                                                         \
         o(2) = a - b;                                                                                                         \
-        o(3) = fma(f, (real16)(2.f), e);                                                                                      \
-        o(4) = fma(f, (real16)(-2.f), e);                                                                                     \
-        o(5) = fma(d1, (real16)(4.f), fma(d3, (real16)(-5.f), d5));                                                           \
+        o(3) = fma(f, (LANES)(2.f), e);                                                                                       \
+        o(4) = fma(f, (LANES)(-2.f), e);                                                                                      \
+        o(5) = fma(d1, (LANES)(4.f), fma(d3, (LANES)(-5.f), d5));                                                             \
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 odd = d(1), even = (d(0) + d(2)) * (-1.f / 6), wide = fma(d(0), (real16)(1.f / 24), d(2) * (1.f / 6));   \
+        const LANES odd = d(1), even = (d(0) + d(2)) * (-1.f / 6), wide = fma(d(0), (LANES)(1.f / 24), d(2) * (1.f / 6));     \
         o(0) = d(0) * 0.25f;                                                                                                  \
-        o(1) = fma(odd, (real16)(-1.f / 6), even);                                                                            \
-        o(2) = fma(odd, (real16)(1.f / 6), even);                                                                             \
-        o(3) = fma(odd, (real16)(1.f / 12), wide);                                                                            \
-        o(4) = fma(odd, (real16)(-1.f / 12), wide);                                                                           \
+        o(1) = fma(odd, (LANES)(-1.f / 6), even);                                                                             \
+        o(2) = fma(odd, (LANES)(1.f / 6), even);                                                                              \
+        o(3) = fma(odd, (LANES)(1.f / 12), wide);                                                                             \
+        o(4) = fma(odd, (LANES)(-1.f / 12), wide);                                                                            \
         o(5) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 s1 = d(1) + d(2), t1 = d(1) - d(2), s2 = d(3) + d(4), t2 = d(3) - d(4);                                  \
+        const LANES s1 = d(1) + d(2), t1 = d(1) - d(2), s2 = d(3) + d(4), t2 = d(3) - d(4);                                   \
         o(0) = d(0) + s1 + s2;                                                                                                \
-        o(1) = fma(t2, (real16)(2.f), t1);                                                                                    \
-        o(2) = fma(s2, (real16)(4.f), s1);                                                                                    \
-        o(3) = fma(t2, (real16)(8.f), t1) + d(5);                                                                             \
+        o(1) = fma(t2, (LANES)(2.f), t1);                                                                                     \
+        o(2) = fma(s2, (LANES)(4.f), s1);                                                                                     \
+        o(3) = fma(t2, (LANES)(8.f), t1) + d(5);                                                                              \
     }
 #else
 #define INPUT_TRANSFORM(d, o)                                                                                                 \
     {                                                                                                                         \
-        const real16 d0 = d(0), d1 = d(1), d2 = d(2), d3 = d(3), d4 = d(4), d5 = d(5), d6 = d(6), d7 = d(7);                  \
-        real16 a = fma(d4, (real16)(-4.25f), d2 + d6), b = fma(d3, (real16)(-4.25f), d1 + d5);                                \
-        o(0) = fma(d4 - d2, (real16)(5.25f), d0 - d6);                                                                        \
-        o(7) = fma(d3 - d5, (real16)(5.25f), d7 - d1);                                                                        \
+        const LANES d0 = d(0), d1 = d(1), d2 = d(2), d3 = d(3), d4 = d(4), d5 = d(5), d6 = d(6), d7 = d(7);                   \
+        LANES a = fma(d4, (LANES)(-4.25f), d2 + d6), b = fma(d3, (LANES)(-4.25f), d1 + d5);                                   \
+        o(0) = fma(d4 - d2, (LANES)(5.25f), d0 - d6);                                                                         \
+        o(7) = fma(d3 - d5, (LANES)(5.25f), d7 - d1);                                                                         \
         o(1) = a + b;                                                                                                         \
         o(2) = a - b;                                                                                                         \
-        a = fma(d2, (real16)(0.25f), fma(d4, (real16)(-1.25f), d6));                                                          \
-        b = fma(d1, (real16)(0.5f), fma(d3, (real16)(-2.5f), d5 * 2.f));                                                      \
+        a = fma(d2, (LANES)(0.25f), fma(d4, (LANES)(-1.25f), d6));                                                            \
+        b = fma(d1, (LANES)(0.5f), fma(d3, (LANES)(-2.5f), d5 * 2.f));                                                        \
         o(3) = a + b;                                                                                                         \
         o(4) = a - b;                                                                                                         \
-        a = fma(d2, (real16)(4.f), fma(d4, (real16)(-5.f), d6));                                                              \
-        b = fma(d1, (real16)(2.f), fma(d3, (real16)(-2.5f), d5 * 0.5f));                                                      \
+        a = fma(d2, (LANES)(4.f), fma(d4, (LANES)(-5.f), d6));                                                                \
+        b = fma(d1, (LANES)(2.f), fma(d3, (LANES)(-2.5f), d5 * 0.5f));                                                        \
         o(5) = a + b;                                                                                                         \
         o(6) = a - b;                                                                                                         \
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 odd = d(1), even = (d(0) + d(2)) * (-2.f / 9);                                                           \
-        const real16 wide = fma(d(0), (real16)(1.f / 90), d(2) * (2.f / 45)), near = fma(d(0), (real16)(32.f / 45), d(2) * (8.f / 45)); \
+        const LANES odd = d(1), even = (d(0) + d(2)) * (-2.f / 9);                                                            \
+        const LANES wide = fma(d(0), (LANES)(1.f / 90), d(2) * (2.f / 45)), near = fma(d(0), (LANES)(32.f / 45), d(2) * (8.f / 45)); \
         o(0) = d(0);                                                                                                          \
-        o(1) = fma(odd, (real16)(-2.f / 9), even);                                                                            \
-        o(2) = fma(odd, (real16)(2.f / 9), even);                                                                             \
-        o(3) = fma(odd, (real16)(1.f / 45), wide);                                                                            \
-        o(4) = fma(odd, (real16)(-1.f / 45), wide);                                                                           \
-        o(5) = fma(odd, (real16)(16.f / 45), near);                                                                           \
-        o(6) = fma(odd, (real16)(-16.f / 45), near);                                                                          \
+        o(1) = fma(odd, (LANES)(-2.f / 9), even);                                                                             \
+        o(2) = fma(odd, (LANES)(2.f / 9), even);                                                                              \
+        o(3) = fma(odd, (LANES)(1.f / 45), wide);                                                                             \
+        o(4) = fma(odd, (LANES)(-1.f / 45), wide);                                                                            \
+        o(5) = fma(odd, (LANES)(16.f / 45), near);                                                                            \
+        o(6) = fma(odd, (LANES)(-16.f / 45), near);                                                                           \
         o(7) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const real16 s1 = d(1) + d(2), t1 = d(1) - d(2), s2 = d(3) + d(4), t2 = d(3) - d(4), s3 = d(5) + d(6), t3 = d(5) - d(6); \
+        const LANES s1 = d(1) + d(2), t1 = d(1) - d(2), s2 = d(3) + d(4), t2 = d(3) - d(4), s3 = d(5) + d(6), t3 = d(5) - d(6); \
         o(0) = d(0) + s1 + s2 + s3;                                                                                           \
-        o(1) = fma(t2, (real16)(2.f), fma(t3, (real16)(0.5f), t1));                                                           \
-        o(2) = fma(s2, (real16)(4.f), fma(s3, (real16)(0.25f), s1));                                                          \
-        o(3) = fma(t2, (real16)(8.f), fma(t3, (real16)(0.125f), t1));                                                         \
-        o(4) = fma(s2, (real16)(16.f), fma(s3, (real16)(0.0625f), s1));                                                       \
-        o(5) = fma(t2, (real16)(32.f), fma(t3, (real16)(0.03125f), t1)) + d(7);                                               \
+        o(1) = fma(t2, (LANES)(2.f), fma(t3, (LANES)(0.5f), t1));                                                             \
+        o(2) = fma(s2, (LANES)(4.f), fma(s3, (LANES)(0.25f), s1));                                                            \
+        o(3) = fma(t2, (LANES)(8.f), fma(t3, (LANES)(0.125f), t1));                                                           \
+        o(4) = fma(s2, (LANES)(16.f), fma(s3, (LANES)(0.0625f), s1));                                                         \
+        o(5) = fma(t2, (LANES)(32.f), fma(t3, (LANES)(0.03125f), t1)) + d(7);                                                 \
     }
 #endif

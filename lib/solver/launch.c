@@ -153,3 +153,19 @@ int group_size_candidates(const problem *p, const socle_device *device, tuning *
             count = add_candidate(out, count, capacity, (tuning){{items[i]}});
     return count;
 }
+
+int rank_candidate(tuning *out, double *costs, int count, int capacity, tuning t, double cost)
+{
+    int at = count < capacity ? count++ : capacity;
+    for (; at > 0 && costs[at - 1] > cost; at--) {
+        if (at < capacity) {
+            out[at] = out[at - 1];
+            costs[at] = costs[at - 1];
+        }
+    }
+    if (at < capacity) {
+        out[at] = t;
+        costs[at] = cost;
+    }
+    return count;
+}

@@ -55,5 +55,7 @@ int one_candidate(const problem *p, const socle_device *device, tuning *out, int
 int group_size_candidates(const problem *p, const socle_device *device, tuning *out, int capacity);
 /* Appends a tuning unless it is there already or there is no room; returns the new count. */
 int add_candidate(tuning *out, int count, int capacity, tuning t);
+/* Puts a tuning among those ranked by costs[], the cheapest first, of which at most capacity are kept; returns the new count. */
+int rank_candidate(tuning *out, double *costs, int count, int capacity, tuning t, double cost);
 
 #endif

@@ -36,6 +36,8 @@ const solver *const solver_table[] = {
     &solver_conv_input_direct,
     &solver_conv_weight_blocks,
     &solver_conv_weight_direct,
+    &solver_conv_winograd_tiled,
+    &solver_conv_input_winograd_tiled,
     &solver_conv_implicit,
     &solver_conv_input_implicit,
     &solver_conv_weight_implicit,

@@ -28,6 +28,8 @@ extern const solver solver_conv_depthwise;
 extern const solver solver_conv_input_direct;
 extern const solver solver_conv_weight_blocks;
 extern const solver solver_conv_weight_direct;
+extern const solver solver_conv_winograd_tiled;
+extern const solver solver_conv_input_winograd_tiled;
 extern const solver solver_conv_implicit;
 extern const solver solver_conv_input_implicit;
 extern const solver solver_conv_weight_implicit;

@@ -71,6 +71,29 @@ Test(conv, tiles_of_3x3_kernels_match_the_reference)
     check(uneven, SOCLE_FLOAT16, false, 103);
 }
 
+/* One solver's tunings. */
+static void check_tunings(problem_kind kind, const char *solver, conv_geometry g, int tunings, uint64_t seed)
+{
+    const problem p = {.kind = kind, .dtype = SOCLE_FLOAT32, .conv = {g, seed % 2}};
+    const solver_case c = {.p = &p, .reference = conv_case_reference, .seed = seed, .tunings = tunings, .solver = solver};
+    solver_case_check(&c);
+}
+
+/* Tiles of both sizes, all images at once and one after the other. */
+Test(conv, winograd_tiles_of_images_in_passes_match_the_reference)
+{
+    check_tunings(PROBLEM_CONV, "conv/winograd_tiled", conv_case_square(3, 9, 17, 6, 3, 1, 0), 4, 104);
+    check_tunings(PROBLEM_CONV_INPUT, "conv_input/winograd_tiled", conv_case_square(3, 20, 10, 7, 3, 1, 1), 2, 105);
+}
+
+/* More and fewer channels than a tile, a step of the sum that is one tap or several, sums in chunks. */
+Test(conv, implicit_tiles_match_the_reference)
+{
+    check_tunings(PROBLEM_CONV, "conv/implicit", conv_case_square(3, 20, 140, 11, 3, 1, 1), 6, 106);
+    check_tunings(PROBLEM_CONV, "conv/implicit", conv_case_square(2, 3, 20, 17, 3, 2, 1), 2, 107);
+    check_tunings(PROBLEM_CONV_WEIGHT, "conv_weight/implicit", conv_case_square(3, 20, 70, 14, 3, 1, 1), 4, 108);
+}
+
 Test(conv, depthwise_matches_the_reference)
 {
     const int64_t strides[] = {1, 2}, kernels[] = {3, 5};

@@ -135,15 +135,18 @@ static void check_strict_accuracy(socle_device *device)
     strict.strict_accuracy = true;
     const int count = solver_candidates(&p, device, solvers, 16);
     for (int i = 0; i < count; i++) {
-        if (strcmp(solvers[i]->name, "conv/winograd") != 0)
+        const int size = strcmp(solvers[i]->name, "conv/winograd") == 0         ? 0
+                         : strcmp(solvers[i]->name, "conv/winograd_tiled") == 0 ? 6
+                                                                                : -1; /* where the tiles' size stands */
+        if (size < 0)
             continue;
         for (int k = solvers[i]->candidates(&p, device, offered, 32) - 1; k >= 0; k--)
-            if (offered[k].value[0] > 2) {
+            if (offered[k].value[size] > 2) {
                 record.best = (way){solvers[i], offered[k]};
                 large++;
             }
         for (int k = solvers[i]->candidates(&strict, device, offered, 32) - 1; k >= 0; k--)
-            large_when_strict += offered[k].value[0] > 2;
+            large_when_strict += offered[k].value[size] > 2;
     }
     cr_assert_eq(large_when_strict, 0);
     if (large == 0)

@@ -65,7 +65,7 @@ Test(conv, long_rows)
     check(PROBLEM_CONV_WEIGHT, conv_case_row(8, 9, 130, 3, 1, 1));
 }
 
-/* Several tunings: weights that are transformed beforehand, and such that groups transform. */
+/* Several tunings: weights that are transformed beforehand, and such that groups transform; for GPUs tiles of both sizes. */
 Test(conv, winograd_tiles_over_the_border)
 {
     problem p = {

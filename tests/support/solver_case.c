@@ -297,7 +297,7 @@ static void run_device(const case_data *d, socle_device *device)
     const int count = solver_candidates(d->c->p, device, solvers, MAX_SOLVERS);
     cr_assert_gt(count, 0, "%s: %s", d->text, socle_error_message());
     for (int i = 0; i < count; i++) {
-        if (only && strcmp(only, solvers[i]->name) != 0)
+        if ((only && strcmp(only, solvers[i]->name) != 0) || (d->c->solver && strcmp(d->c->solver, solvers[i]->name) != 0))
             continue;
         const int wanted = d->c->tunings > 0 ? d->c->tunings : 1;
         const int tuning_count = solvers[i]->candidates(d->c->p, device, tunings, wanted);

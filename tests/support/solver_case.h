@@ -22,6 +22,7 @@ typedef struct solver_case {
     int specials;       /* that many elements of each input are infinite or NaN */
     double tolerance;   /* share of the largest result; 0: by type */
     int tunings;        /* tried of each solver; 0: the default alone */
+    const char *solver; /* only this one; NULL: every one */
     const char *repeat; /* the command that runs this case alone, shown where it fails; may be NULL */
 } solver_case;
 

@@ -79,6 +79,16 @@ bool conv_supported_in_blocks(const problem *p, const socle_device *device)
            types_run(p, device) && indices_fit(p);
 }
 
+bool conv_is_3x3(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    bool is = g.groups == 1 && g.kernel[0] == 1 && g.input[0] == 1 && g.output[0] == 1 && g.pad_begin[0] == 0 &&
+              g.channels >= 8 && g.out_channels >= 8;
+    for (int i = 1; i < 3; i++)
+        is = is && g.kernel[i] == 3 && g.stride[i] == 1 && g.dilation[i] == 1 && g.input[i] >= 1;
+    return is;
+}
+
 /* ---- compile options ---- */
 
 void conv_add_triple(text *options, const char *name, const int64_t values[3])

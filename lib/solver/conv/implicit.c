@@ -155,18 +155,7 @@ static int implicit_candidates(const problem *p, const socle_device *device, tun
         while (is_weight(p) && t.value[IMPLICIT_CHUNKS] < 64 && steps_of(p, &c, &t) * t.value[IMPLICIT_BK] > 512 &&
                group_count(p, &c, &t) < 4 * device_units(device))
             t.value[IMPLICIT_CHUNKS] *= 2;
-        const double price = cost(p, &c, &t, device);
-        int at = count < capacity ? count++ : capacity;
-        for (; at > 0 && costs[at - 1] > price; at--) {
-            if (at < capacity) {
-                out[at] = out[at - 1];
-                costs[at] = costs[at - 1];
-            }
-        }
-        if (at < capacity) {
-            out[at] = t;
-            costs[at] = price;
-        }
+        count = rank_candidate(out, costs, count, capacity, t, cost(p, &c, &t, device));
     }
     return count;
 }

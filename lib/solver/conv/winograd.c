@@ -195,17 +195,9 @@ static int winograd_candidates(const problem *p, const socle_device *device, tun
 
 static bool winograd_applicable(const problem *p, const socle_device *device)
 {
-    const conv_geometry g = conv_geometry_3d(p);
     tuning t;
-    if ((!conv_supported(p, device) && !conv_supported_in_blocks(p, device)) || !storage_is_real32(p->dtype) ||
-        device_has_quirk(device, QUIRK_LOOP_LIMIT) || g.groups != 1 || g.kernel[0] != 1 || g.input[0] != 1 || g.output[0] != 1 ||
-        g.pad_begin[0] != 0 || g.kernel[1] != 3 || g.kernel[2] != 3 || g.channels < 8 || g.out_channels < 8 ||
-        problem_flops(p) <= 0)
-        return false;
-    for (int i = 1; i < 3; i++)
-        if (g.stride[i] != 1 || g.dilation[i] != 1 || g.input[i] < 1)
-            return false;
-    return winograd_candidates(p, device, &t, 1) > 0;
+    return (conv_supported(p, device) || conv_supported_in_blocks(p, device)) && storage_is_real32(p->dtype) && conv_is_3x3(p) &&
+           !device_has_quirk(device, QUIRK_LOOP_LIMIT) && problem_flops(p) > 0 && winograd_candidates(p, device, &t, 1) > 0;
 }
 
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
