@@ -1,12 +1,12 @@
-/* Convolution as a product whose right matrix is never stored, for GPUs: rows are result channels, columns the pixels of the whole
- * batch, the sum runs over input channels and taps. The names of the geometry are those of conv/direct.cl, so that the gradient
- * of the data runs here as well, phase by phase. conv_implicit_pack puts the weights into the order in which they are read.
+/* Convolution as a product whose right matrix is never stored, for GPUs: rows are result channels, columns the pixels of the
+ * batch, the sum runs over input channels and taps. The names of the geometry are those of conv/direct.cl, so that the gradient of
+ * the data runs here as well, phase by phase. conv_implicit_pack puts the weights into the order in which they are read.
  *
  * Each item gathers the same columns in every step: where a column's pixel begins is computed once. With -DBLOCKS a step is one
- * tap of BK channels, so that one check of the border serves all of a column's elements (blocks of channels outermost: a tap
- * reads what the one before brought into the cache); else, for few channels, the sum runs through the taps of one channel after
- * the other, and an item counts (channel, tap) on without a division. The same walk as CUTLASS, "Implicit GEMM Convolution",
- * section on iterators, takes for channels-last. */
+ * tap of BK channels, so that one check of the border serves all of a column's elements (blocks of channels outermost: a tap reads
+ * what the one before brought into the cache); else, for few channels, the sum runs through the taps of one channel after the
+ * other, and an item counts (channel, tap) on without a division. NVIDIA, CUTLASS documentation, "Implicit GEMM Convolution",
+ * walks channels-last images in the same way. */
 #define PAD 0
 #define A_PITCH BM
 #define B_PITCH BN
@@ -19,11 +19,13 @@
 #define CHANNEL_BLOCKS ((FROM_CHANNELS + BK - 1) / BK)
 #define STEPS (BLOCKS ? CHANNEL_BLOCKS * TAPS : (FROM_CHANNELS * TAPS + BK - 1) / BK)
 #define DEPTH (STEPS * BK)
+#define CHUNK ((STEPS + CHUNKS - 1) / CHUNKS) /* steps of a part */
 #define FROM_PLANES (GROUPS * FROM_CHANNELS)
 #define TO_PLANES (GROUPS * TO_CHANNELS)
 #define Y_IMAGE (Y_D * Y_H * Y_W)
+#define RESULTS ((size_t)BATCH * TO_PLANES * Y_IMAGE)
 
-/* Loads of an item in a step: quads of weights, and LOADS_B elements, K_STEP apart in the sum, of each of ITEM_COLUMNS columns. */
+/* Loads of an item in a step: quads of weights, and of each of ITEM_COLUMNS columns LOADS_B elements, K_STEP apart in the sum. */
 #define QUADS_A (BK * BM / 4)
 #define LOADS_A ((QUADS_A + ITEMS - 1) / ITEMS)
 #if ITEMS >= BN
@@ -127,15 +129,29 @@ static inline size_t place_of(int pixel)
     return (size_t)n * TO_PLANES * Y_IMAGE + (d * Y_H + h) * Y_W + Y_FIRST_W + p % TO_W * Y_STEP_W;
 }
 
-/* Groups of work: (row tiles of all column tiles, GROUPS); x and packed begin at offsets in elements. */
+/* y = the sum of CHUNKS parts, always in the same order. One work-item for each element; more have nothing to do. */
+__kernel void conv_implicit_add(__global const real *restrict parts, __global element *restrict y EPILOGUE_PARAMS)
+{
+    const size_t i = get_global_id(0);
+    if (i >= RESULTS)
+        return;
+    real sum = parts[i];
+    for (int chunk = 1; chunk < CHUNKS; chunk++)
+        sum += parts[chunk * RESULTS + i];
+    STORE1(EPILOGUE1(sum, i, (int)(i / Y_IMAGE % TO_PLANES)), y + i);
+}
+
+/* Groups of work: (row tiles of all column tiles, GROUPS, CHUNKS); x and packed begin at offsets in elements. y: [CHUNKS]
+ * results. */
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
-__kernel void conv_implicit(__global const element *restrict x, __global const real *restrict packed, __global element *restrict y,
+__kernel void conv_implicit(__global const element *restrict x, __global const real *restrict packed, __global result *restrict y,
                             long x_offset, long packed_offset EPILOGUE_PARAMS)
 {
     DECLARE(ROW_TILES)
-    const int group = (int)get_group_id(1), k_first = item / BN;
-    __global const quad *weights =
-        (__global const quad *)(packed + packed_offset) + ((size_t)group * ROW_TILES + row0 / BM) * (DEPTH * BM / 4);
+    const int group = (int)get_group_id(1), chunk = (int)get_group_id(2), k_first = item / BN;
+    const int first_step = CHUNKS == 1 ? 0 : chunk * CHUNK, steps = CHUNKS == 1 ? STEPS : min(CHUNK, STEPS - first_step);
+    __global const quad *weights = (__global const quad *)(packed + packed_offset) +
+                                   ((size_t)group * ROW_TILES + row0 / BM) * (DEPTH * BM / 4) + first_step * QUADS_A;
     __global const element *from[ITEM_COLUMNS];
     int first_d[ITEM_COLUMNS], first_h[ITEM_COLUMNS], first_w[ITEM_COLUMNS];
     quad next_a[LOADS_A];
@@ -148,13 +164,16 @@ __kernel void conv_implicit(__global const element *restrict x, __global const r
         first_w[j] = pixel < PIXELS ? p % TO_W * SW - PW : NOWHERE;
         from[j] = x + x_offset + ((size_t)n * FROM_PLANES + group * FROM_CHANNELS) * FROM_IMAGE;
     }
-#if BLOCKS
-    int c = 0, kd = 0, kh = 0, kw = 0; /* of the step; an item's channels are c + k_first, K_STEP further, ... */
-#else
-    int c = k_first / SOME(TAPS), kd = k_first / SOME(KH * KW) % SOME(KD); /* of the item's next element */
-    int kh = k_first / SOME(KW) % SOME(KH), kw = k_first % SOME(KW);
+#if BLOCKS /* of the step: an item's channels are c + k_first, K_STEP further, ... */
+    const int tap = first_step % SOME(TAPS);
+    int c = first_step / SOME(TAPS) * BK;
+#else /* of the item's next element */
+    const int tap = (first_step * BK + k_first) % SOME(TAPS);
+    int c = (first_step * BK + k_first) / SOME(TAPS);
 #endif
-    SUM_OF(STEPS)
+    int kd = tap / SOME(KH * KW), kh = tap / SOME(KW) % SOME(KH), kw = tap % SOME(KW);
+    y += chunk * RESULTS;
+    SUM_OF(steps)
     UNROLL for (int j = 0; j < TN / 4; j++)
     {
         const int pixel = COLUMN_AT(j);
@@ -166,11 +185,11 @@ __kernel void conv_implicit(__global const element *restrict x, __global const r
             const int row = ROW_AT(i), channel = group * TO_CHANNELS + row;
             if (row < TO_CHANNELS && is_run) {
                 const size_t index = place + (size_t)channel * Y_IMAGE;
-                STOREV(EPILOGUEV(sum[i][j], index, channel), y + index);
+                STORE_RESULTS(EPILOGUEV(sum[i][j], index, channel), y + index);
             } else if (row < TO_CHANNELS) {
                 for (int lane = 0; lane < 4 && pixel + lane < PIXELS; lane++) {
                     const size_t index = place_of(pixel + lane) + (size_t)channel * Y_IMAGE;
-                    STORE1(EPILOGUE1(lane_of(sum[i][j], lane), index, channel), y + index);
+                    STORE_RESULT(EPILOGUE1(lane_of(sum[i][j], lane), index, channel), y + index);
                 }
             }
         }

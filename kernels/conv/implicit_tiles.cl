@@ -58,6 +58,10 @@
 #define BK 8
 #endif
 
+#ifndef CHUNKS
+#define CHUNKS 1 /* parts of the sum, which are added up afterwards */
+#endif
+
 #define BM (WY * TM)
 #define BN (WX * TN)
 #define ITEMS (WX * WY)
@@ -70,6 +74,16 @@
 #define NOWHERE (INT_MIN / 2) /* a position that no tap brings into the image */
 
 typedef realv quad;
+
+#if CHUNKS == 1
+typedef element result;
+#define STORE_RESULT(v, p) STORE1(v, p)
+#define STORE_RESULTS(v, p) STOREV(v, p)
+#else
+typedef real result;
+#define STORE_RESULT(v, p) (*(p) = (v))
+#define STORE_RESULTS(v, p) VSTORE(v, p)
+#endif
 
 /* Neighbouring groups share their columns and take other rows: pixels come from memory once, weights stay in the cache. */
 #define DECLARE(row_tiles)                                                                                                    \

@@ -8,9 +8,6 @@
 #define B_PITCH (BN + PAD)
 #include "conv/implicit_tiles.cl"
 
-#ifndef CHUNKS
-#define CHUNKS 1
-#endif
 #define COLUMNS (FROM_CHANNELS * TAPS)
 #define CHUNK ((PIXELS + CHUNKS - 1) / CHUNKS)
 #define APART (ITEMS / BK) /* rows, and columns, from one load of an item to the next */
@@ -53,16 +50,6 @@
         ((__local real *)a[tile])[item % BK * A_PITCH + first + l * APART] = next_a[l];                                       \
     UNROLL for (int l = 0; l < LOADS_B; l++)                                                                                  \
         ((__local real *)b[tile])[item % BK * B_PITCH + first + l * APART] = next_b[l];
-
-#if CHUNKS == 1
-typedef element result;
-#define STORE_RESULT(v, p) STORE1(v, p)
-#define STORE_RESULTS(v, p) STOREV(v, p)
-#else
-typedef real result;
-#define STORE_RESULT(v, p) (*(p) = (v))
-#define STORE_RESULTS(v, p) VSTORE(v, p)
-#endif
 
 /* Groups of work: (row tiles of all column tiles, GROUPS, CHUNKS). dw: [CHUNKS] gradients. */
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))

@@ -1,7 +1,7 @@
 /* 3x3 convolution of stride 1 through F(F x F, 3 x 3) tiles with F of 2 or 4, for GPUs. Lavin and Gray, "Fast Algorithms for
  * Convolutional Neural Networks", 2016, section 4: transformed weights U and tiles V lie in memory, their product for each of the
- * A * A points, M = U V, is that of conv/implicit with a group for each point. One work-item transforms one filter, or one tile of
- * one channel; neighbours take neighbouring tiles, so that V and M are written and read in runs.
+ * A * A points, M = U V, is that of conv/implicit with a group for each point. One work-item transforms one filter, or one tile
+ * of one channel; neighbours take neighbouring tiles, so that V and M are written and read in runs.
  *
  * U: [points][row tiles][DEPTH][BM], as conv/implicit packs weights; V: [points][FROM_CHANNELS][TILES], M: [points][TO_CHANNELS]
  * [TILES], with the tiles of IMAGES images. Names of the geometry as in conv/direct.cl. */
@@ -71,7 +71,7 @@ __kernel void winograd_tiled_weights(__global const element *restrict w, __globa
 #undef FROM_ACROSS
 }
 
-/* Work-items: (TILES, FROM_CHANNELS), of the images from first_image on. */
+/* Work-items: (TILES or more, FROM_CHANNELS), of the images from first_image on. */
 __kernel void winograd_tiled_input(__global const element *restrict x, __global real *restrict v, long offset, int first_image)
 {
     const int tile = (int)get_global_id(0), c = (int)get_global_id(1), image = first_image + tile / IMAGE_TILES;
@@ -79,6 +79,8 @@ __kernel void winograd_tiled_input(__global const element *restrict x, __global 
     __global const element *plane = x + ((size_t)min(image, BATCH - 1) * FROM_CHANNELS + c) * (FROM_H * FROM_W);
     __global real *to = v + offset + (size_t)c * TILES + tile;
     real across[A * A], column[A], row[A];
+    if (tile >= TILES)
+        return;
 #define TO_ACROSS(y) across[(y) * A + i]
 #define FROM_ACROSS(i) across[y * A + (i)]
     UNROLL for (int i = 0; i < A; i++)
@@ -98,14 +100,15 @@ __kernel void winograd_tiled_input(__global const element *restrict x, __global 
 #undef FROM_ACROSS
 }
 
-/* Work-items: (TILES, TO_CHANNELS), of the images from first_image on. */
-__kernel void winograd_tiled_output(__global const real *restrict m, __global element *restrict y, int first_image EPILOGUE_PARAMS)
+/* Work-items: (TILES or more, TO_CHANNELS), of the images from first_image on. */
+__kernel void winograd_tiled_output(__global const real *restrict m, __global element *restrict y,
+                                    int first_image EPILOGUE_PARAMS)
 {
     const int tile = (int)get_global_id(0), channel = (int)get_global_id(1), image = first_image + tile / IMAGE_TILES;
     const int top = tile % IMAGE_TILES / TILES_W * F, left = tile % TILES_W * F;
     __global const real *from = m + (size_t)channel * TILES + tile;
     real across[F * A], column[A], pixel[F];
-    if (image >= BATCH)
+    if (tile >= TILES || image >= BATCH)
         return;
 #define TO_ACROSS(i) across[(i) * A + x]
 #define FROM_ACROSS(x) across[i * A + (x)]

@@ -86,12 +86,15 @@ Test(conv, winograd_tiles_of_images_in_passes_match_the_reference)
     check_tunings(PROBLEM_CONV_INPUT, "conv_input/winograd_tiled", conv_case_square(3, 20, 10, 7, 3, 1, 1), 2, 105);
 }
 
-/* More and fewer channels than a tile, a step of the sum that is one tap or several, sums in chunks. */
+/* More and fewer channels than a tile, a step of the sum that is one tap or several, sums in parts where there are few results.
+ */
 Test(conv, implicit_tiles_match_the_reference)
 {
     check_tunings(PROBLEM_CONV, "conv/implicit", conv_case_square(3, 20, 140, 11, 3, 1, 1), 6, 106);
     check_tunings(PROBLEM_CONV, "conv/implicit", conv_case_square(2, 3, 20, 17, 3, 2, 1), 2, 107);
-    check_tunings(PROBLEM_CONV_WEIGHT, "conv_weight/implicit", conv_case_square(3, 20, 70, 14, 3, 1, 1), 4, 108);
+    check_tunings(PROBLEM_CONV, "conv/implicit", conv_case_square(1, 700, 10, 3, 3, 1, 0), 1, 109);
+    check_tunings(PROBLEM_CONV_INPUT, "conv_input/implicit", conv_case_square(1, 6, 700, 5, 3, 2, 1), 1, 110);
+    check_tunings(PROBLEM_CONV_WEIGHT, "conv_weight/implicit", conv_case_square(2, 9, 70, 40, 3, 1, 1), 3, 108);
 }
 
 Test(conv, depthwise_matches_the_reference)

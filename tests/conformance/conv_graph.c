@@ -149,6 +149,7 @@ Test(conv_graph, epilogues_of_convolutions_are_applied_once_to_every_element, .t
     check_layer(conv_case_square(2, 16, 33, 9, 3, 1, 1), PROBLEM_CONV, SOCLE_FLOAT32);
     check_layer(conv_case_square(1, 3, 10, 40, 5, 2, 2), PROBLEM_CONV, SOCLE_FLOAT32);
     check_layer(conv_case_square(2, 9, 12, 6, 1, 1, 0), PROBLEM_CONV, SOCLE_FLOAT16);
+    check_layer(conv_case_square(1, 200, 6, 4, 3, 1, 1), PROBLEM_CONV, SOCLE_FLOAT32); /* long sums: in parts */
 }
 
 Test(conv_graph, epilogues_of_transposed_convolutions_are_applied_once_to_every_element, .timeout = 300)

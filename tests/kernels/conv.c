@@ -73,6 +73,20 @@ Test(conv, winograd_tiles_over_the_border)
     conv_case_check(&p, 6, 5);
 }
 
+Test(conv, gradient_through_winograd_tiles)
+{
+    check(PROBLEM_CONV_INPUT, conv_case_square(1, 9, 8, 5, 3, 1, 1));
+}
+
+/* Few results of long sums: groups of GPUs compute parts of them. */
+Test(conv, sums_in_parts)
+{
+    const problem p = {
+        .kind = PROBLEM_CONV, .dtype = SOCLE_FLOAT32, .conv = {.g = conv_case_square(1, 300, 5, 3, 3, 1, 0), .w_constant = true}};
+    const solver_case c = {.p = &p, .reference = conv_case_reference, .seed = 5, .solver = "conv/implicit"};
+    solver_case_check(&c);
+}
+
 Test(conv, gradient_of_weights_of_more_channels_than_a_block)
 {
     conv_geometry planes = conv_case_square(1, 9, 8, 3, 2, 1, 0);

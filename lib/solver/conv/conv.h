@@ -13,8 +13,8 @@ int64_t conv_volume(const int64_t dims[3]);
 bool conv_supported(const problem *p, const socle_device *device);
 /* The same for images of two dimensions in blocks of 16 channels. */
 bool conv_supported_in_blocks(const problem *p, const socle_device *device);
-/* Is it of two dimensions and one group, 3x3 with stride and dilation 1, and at least 8 channels on both sides: what Winograd's tiles
- * are made for? */
+/* Is it of two dimensions and one group, 3x3 with stride and dilation 1, and at least 8 channels on both sides: what Winograd's
+ * tiles are made for? */
 bool conv_is_3x3(const problem *p);
 /* Only the indices and the layout. */
 bool conv_fits(const problem *p);

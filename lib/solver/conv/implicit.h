@@ -1,18 +1,69 @@
-/* The product inside of conv/implicit, for ways that need one on GPU-shaped devices between steps of their own. */
+/* Convolution as a product that is gathered into local memory: what its solvers share (implicit_model.c says what a tuning costs,
+ * implicit.c makes the steps), and the product for ways that need one on GPU-shaped devices between steps of their own. */
 #ifndef SOCLE_LIB_SOLVER_CONV_IMPLICIT_H
 #define SOCLE_LIB_SOLVER_CONV_IMPLICIT_H
 
 #include "taps.h"
 
-/* value[] of its tunings: a group's items, an item's results, the steps of the sum that lie in local memory, and for gradients of
- * weights the parts of the sum. All 0: the default; values behind these are not read. */
+/* value[] of its tunings: a group's items, an item's results, the steps of the sum that lie in local memory, and the parts of the
+ * sum that groups of their own compute. All 0: the default; values behind these are not read. */
 enum { IMPLICIT_WX, IMPLICIT_WY, IMPLICIT_TM, IMPLICIT_TN, IMPLICIT_BK, IMPLICIT_CHUNKS, IMPLICIT_VALUES };
+
+static inline bool implicit_is_weight(const problem *p)
+{
+    return p->kind == PROBLEM_CONV_WEIGHT;
+}
+
+static inline size_t implicit_real_bytes(const problem *p)
+{
+    return p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float);
+}
+
+static inline int implicit_tile_rows(const tuning *t)
+{
+    return t->value[IMPLICIT_WY] * t->value[IMPLICIT_TM];
+}
+
+static inline int implicit_tile_columns(const tuning *t)
+{
+    return t->value[IMPLICIT_WX] * t->value[IMPLICIT_TN];
+}
+
+static inline int implicit_items(const tuning *t)
+{
+    return t->value[IMPLICIT_WX] * t->value[IMPLICIT_WY];
+}
+
+/* ---- implicit_model.c ---- */
+
+typedef struct implicit_extents {
+    int64_t rows, columns, groups;
+    int64_t depth; /* of the sum */
+} implicit_extents;
+implicit_extents implicit_extents_of(const problem *p, const tap_conv *c);
+
+/* Elements of the forward pass's, or gradient's, result. */
+int64_t implicit_result_count(const problem *p);
+
+/* A step of the sum is one tap of BK channels. */
+bool implicit_by_blocks(const tap_conv *c, const tuning *t);
 
 /* Weights as the product reads them: [groups][row tiles][depth][rows of a tile], zero where there are none. */
 typedef struct implicit_packing {
     int64_t tile_rows, row_tiles, depth;
 } implicit_packing;
 implicit_packing implicit_packing_of(const tap_conv *c, const tuning *t);
+int64_t implicit_packed_count(const tap_conv *c, const tuning *t); /* elements */
+
+/* The tuning itself, or the default. */
+tuning implicit_resolve(const problem *p, const socle_device *device, const tuning *t);
+
+/* The solvers' functions of these names. */
+bool implicit_applicable(const problem *p, const socle_device *device);
+int implicit_candidates(const problem *p, const socle_device *device, tuning *out, int capacity);
+double implicit_estimate(const problem *p, const socle_device *device, const tuning *t);
+
+/* ---- implicit.c ---- */
 
 /* Operands and where in them, in elements, x and the packed weights begin (the latter a multiple of 4). */
 typedef struct implicit_operands {
@@ -20,7 +71,8 @@ typedef struct implicit_operands {
     int64_t x_offset, packed_offset;
 } implicit_operands;
 
-/* The product's step, with p's epilogue; t: no default. operands: the epilogue's. */
+/* The product's step, with p's epilogue; t: no default. With several parts y gets the sums of each, without the epilogue.
+ * operands: the epilogue's. */
 socle_status implicit_emit_product(const problem *p, const tap_conv *c, const tuning *t, const char *algorithm,
                                    const implicit_operands *at, const solver_operands *operands, step_list *steps);
 

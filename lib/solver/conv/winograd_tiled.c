@@ -92,7 +92,7 @@ static double estimate_of(const problem *p, const tap_conv *c, const tuning *t, 
         estimate_s(device, flops, device_is_cpu_shaped(device) ? 0.02 : 0.3, plain + (stays ? 0.25 : 1) * transformed, 2, 0);
     const double weights =
         p->conv.w_constant ? 0 : estimate_s(device, 0, 1, 4 * (double)(c->to_channels * c->from_channels * (9 + s.points)), 1, 0);
-    return weights + (double)s.passes * (transforms + solver_conv_implicit.estimate(&product, device, &inner));
+    return weights + (double)s.passes * (transforms + implicit_estimate(&product, device, &inner));
 }
 
 /* Images of a pass whose transformed tiles have that many bytes, spread evenly over the passes; 0: not even one. */
@@ -122,9 +122,10 @@ static int winograd_candidates(const problem *p, const socle_device *device, tun
     }
     for (int i = 0; i < cut_count; i++) {
         const problem product = product_of(&c, &cuts[i]);
-        product_counts[i] = solver_conv_implicit.applicable(&product, device)
-                                ? solver_conv_implicit.candidates(&product, device, products[i], PRODUCTS)
-                                : 0;
+        product_counts[i] =
+            implicit_applicable(&product, device) ? implicit_candidates(&product, device, products[i], PRODUCTS) : 0;
+        for (int k = 0; k < product_counts[i]; k++)
+            products[i][k].value[IMPLICIT_CHUNKS] = 1; /* parts would have to be added up by a step of their own */
     }
     for (int round = 0; round < PRODUCTS && count < capacity; round++) {
         double seconds[COUNT_OF(cuts)];
@@ -224,12 +225,21 @@ static socle_status winograd_prepare(const problem *p, const socle_device *devic
     return emit_weights(p, &c, &resolved, operands, operands->prepared, 0, steps);
 }
 
-static socle_status emit_input(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands, int pass,
-                               step_list *steps)
+/* Neighbouring work-items of a group take neighbouring tiles, whatever their number; the kernels leave out those behind the last.
+ */
+static void set_extents(solver_launch *launch, const socle_device *device, int64_t tiles, int64_t channels)
+{
+    launch->local[0] = (size_t)device_group_items(device, 128);
+    launch->local[1] = 1;
+    launch->global[0] = (size_t)round_up(tiles, (int64_t)launch->local[0]);
+    launch->global[1] = (size_t)channels;
+}
+
+static socle_status emit_input(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                               const solver_operands *operands, int pass, step_list *steps)
 {
     solver_launch launch = launch_of(p, c, t, "winograd_tiled_input");
-    launch.global[0] = (size_t)sizes_of(c, t).tiles;
-    launch.global[1] = (size_t)c->from_channels;
+    set_extents(&launch, device, sizes_of(c, t).tiles, c->from_channels);
     launch.bytes = 8.0 * (double)pixel_floats(c, t);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->workspace));
@@ -252,13 +262,12 @@ static socle_status emit_product(const problem *p, const tap_conv *c, const tuni
     return implicit_emit_product(&product, &product_taps, t, algorithm_of(p), &at, operands, steps);
 }
 
-static socle_status emit_output(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands, int pass,
-                                step_list *steps)
+static socle_status emit_output(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                                const solver_operands *operands, int pass, step_list *steps)
 {
     solver_launch launch = launch_of(p, c, t, "winograd_tiled_output");
     launch.epilogue = launch.channel_uniform = true;
-    launch.global[0] = (size_t)sizes_of(c, t).tiles;
-    launch.global[1] = (size_t)c->to_channels;
+    set_extents(&launch, device, sizes_of(c, t).tiles, c->to_channels);
     launch.bytes = 8.0 * (double)sum_floats(c, t);
     launch_arg(&launch, ARG_OPERAND(operands->workspace));
     launch_arg(&launch, ARG_OPERAND(operands->data[2]));
@@ -277,11 +286,11 @@ static socle_status winograd_emit(const problem *p, const socle_device *device, 
         status = emit_weights(p, &c, &resolved, operands, operands->workspace,
                               sum_floats(&c, &resolved) + pixel_floats(&c, &resolved), steps);
     for (int pass = 0; pass < passes && status == SOCLE_OK; pass++) {
-        status = emit_input(p, &c, &resolved, operands, pass, steps);
+        status = emit_input(p, device, &c, &resolved, operands, pass, steps);
         if (status == SOCLE_OK)
             status = emit_product(p, &c, &resolved, operands, steps);
         if (status == SOCLE_OK)
-            status = emit_output(p, &c, &resolved, operands, pass, steps);
+            status = emit_output(p, device, &c, &resolved, operands, pass, steps);
     }
     return status;
 }
