@@ -1,11 +1,11 @@
 /* Convolution as a product whose right matrix is never stored, for GPUs: rows are result channels, columns the pixels of the
- * batch, the sum runs over input channels and taps. The names of the geometry are those of conv/direct.cl, so that the gradient of
- * the data runs here as well, phase by phase. conv_implicit_pack puts the weights into the order in which they are read.
+ * batch, the sum runs over input channels and taps. The names of the geometry are those of conv/direct.cl, so that the gradient
+ * of the data runs here as well, phase by phase. conv_implicit_pack puts the weights into the order in which they are read.
  *
  * Each item gathers the same columns in every step: where a column's pixel begins is computed once. With -DBLOCKS a step is one
- * tap of BK channels, so that one check of the border serves all of a column's elements (blocks of channels outermost: a tap reads
- * what the one before brought into the cache); else, for few channels, the sum runs through the taps of one channel after the
- * other, and an item counts (channel, tap) on without a division. NVIDIA, CUTLASS documentation, "Implicit GEMM Convolution",
+ * tap of BK channels, so that one check of the border serves all of a column's elements (blocks of channels outermost: a tap
+ * reads what the one before brought into the cache); else, for few channels, the sum runs through the taps of one channel after
+ * the other, and an item counts (channel, tap) on without a division. NVIDIA, CUTLASS documentation, "Implicit GEMM Convolution",
  * walks channels-last images in the same way. */
 #define PAD 0
 #define A_PITCH BM
