@@ -177,8 +177,11 @@ __kernel void conv_implicit(__global const element *restrict x, __global const r
     UNROLL for (int j = 0; j < TN / 4; j++)
     {
         const int pixel = COLUMN_AT(j);
-        /* Four results that lie next to each other? */
-        const bool is_run = TO_D == Y_D && TO_H == Y_H && TO_W == Y_W && pixel + 4 <= PIXELS && pixel % TO_IMAGE + 4 <= TO_IMAGE;
+#if TO_D == Y_D && TO_H == Y_H && TO_W == Y_W
+        const bool is_run = pixel + 4 <= PIXELS && pixel % TO_IMAGE + 4 <= TO_IMAGE; /* four results next to each other */
+#else
+        const bool is_run = false;
+#endif
         const size_t place = place_of(pixel);
         UNROLL for (int i = 0; i < TM; i++)
         {
