@@ -133,20 +133,30 @@ static double adding_cost(const problem *p, const tuning *t, const socle_device 
     return device_units(device) * launch + 80.0 * (double)implicit_result_count(p) * t->value[IMPLICIT_CHUNKS];
 }
 
-/* Cuts the sum into parts where groups are too few for the units, as long as parts stay long and memory suffices. Returns the
- * cost. */
+/* Turns of a work-item's loops, those that compilers may unroll among them. */
+static int64_t turns(const problem *p, const tap_conv *c, const tuning *t)
+{
+    const int bk = t->value[IMPLICIT_BK], rows = t->value[IMPLICIT_TM] / 4, columns = t->value[IMPLICIT_TN] / 4;
+    const int64_t loads = ceil_div(bk * (implicit_tile_rows(t) + implicit_tile_columns(t)), implicit_items(t)) + 2;
+    const int64_t results = 1024; /* and what stands in front of the sum */
+    return (steps_of(p, c, t) + 1) * (1 + 3 * loads + bk * (1 + rows + columns + rows * (1 + columns))) + results;
+}
+
+/* Cuts the sum into parts where groups are too few for the units, or loops too long for the driver, as long as parts stay long
+ * and memory suffices. Returns the cost, infinite where the device does not run the tuning. */
 static double choose_chunks(const problem *p, const tap_conv *c, const socle_device *device, tuning *t)
 {
     const int64_t shortest = implicit_is_weight(p) ? 256 : 128, most = implicit_is_weight(p) ? 64 : 16;
     const double part_bytes = (double)implicit_result_count(p) * (double)implicit_real_bytes(p);
     tuning more = *t;
-    double least = cost(p, c, t, device);
+    const int64_t limit = device_loop_turns(device);
+    double least = turns(p, c, t) <= limit ? cost(p, c, t, device) : INFINITY;
     for (int chunks = 2; chunks <= most; chunks *= 2) {
         more.value[IMPLICIT_CHUNKS] = chunks;
         if (steps_of(p, c, &more) * t->value[IMPLICIT_BK] < shortest ||
             part_bytes * chunks > (double)device->capabilities.max_allocation_bytes / 8)
             break;
-        const double price = cost(p, c, &more, device) + adding_cost(p, &more, device);
+        const double price = turns(p, c, &more) <= limit ? cost(p, c, &more, device) + adding_cost(p, &more, device) : INFINITY;
         if (price < least)
             *t = more;
         least = fmin(least, price);
@@ -164,7 +174,8 @@ int implicit_candidates(const problem *p, const socle_device *device, tuning *ou
         if (!fits(&t, p, device))
             continue;
         const double price = choose_chunks(p, &c, device, &t);
-        count = rank_candidate(out, costs, count, capacity, t, price);
+        if (price < INFINITY)
+            count = rank_candidate(out, costs, count, capacity, t, price);
     }
     return count;
 }
@@ -175,13 +186,6 @@ tuning implicit_resolve(const problem *p, const socle_device *device, const tuni
     if (t->value[IMPLICIT_WX] == 0)
         implicit_candidates(p, device, &resolved, 1);
     return resolved;
-}
-
-/* Turns of a work-item's loops. */
-static int64_t turns(const problem *p, const tap_conv *c, const tuning *t)
-{
-    const int loads = t->value[IMPLICIT_BK] * (implicit_tile_rows(t) + implicit_tile_columns(t)) / implicit_items(t);
-    return (steps_of(p, c, t) + 1) * (1 + 2 * loads + t->value[IMPLICIT_BK]) + 1024; /* its results, too */
 }
 
 /* Kernels number the pixels of the batch, the elements of a group's image, and its packed weights, with 32 bits. */
@@ -209,11 +213,8 @@ static bool offsets_fit(const problem *p, const tuning *t)
 bool implicit_applicable(const problem *p, const socle_device *device)
 {
     tuning t;
-    if (!conv_supported(p, device) || problem_flops(p) <= 0 || tap_conv_phases(p) > MOST_PHASES ||
-        implicit_candidates(p, device, &t, 1) == 0)
-        return false;
-    const tap_conv c = largest_phase(p);
-    return offsets_fit(p, &t) && turns(p, &c, &t) <= device_loop_turns(device);
+    return conv_supported(p, device) && problem_flops(p) > 0 && tap_conv_phases(p) <= MOST_PHASES &&
+           implicit_candidates(p, device, &t, 1) > 0 && offsets_fit(p, &t);
 }
 
 double implicit_estimate(const problem *p, const socle_device *device, const tuning *t)

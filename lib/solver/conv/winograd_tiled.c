@@ -122,10 +122,16 @@ static int winograd_candidates(const problem *p, const socle_device *device, tun
     }
     for (int i = 0; i < cut_count; i++) {
         const problem product = product_of(&c, &cuts[i]);
-        product_counts[i] =
+        const int found =
             implicit_applicable(&product, device) ? implicit_candidates(&product, device, products[i], PRODUCTS) : 0;
-        for (int k = 0; k < product_counts[i]; k++)
-            products[i][k].value[IMPLICIT_CHUNKS] = 1; /* parts would have to be added up by a step of their own */
+        product_counts[i] = 0;
+        for (int k = 0; k < found; k++) {
+            tuning whole = products[i][k];
+            if (whole.value[IMPLICIT_CHUNKS] > 1 && device_has_quirk(device, QUIRK_LOOP_LIMIT))
+                continue;                     /* it may be the parts that make the loops short enough */
+            whole.value[IMPLICIT_CHUNKS] = 1; /* parts would have to be added up by a step of their own */
+            products[i][product_counts[i]++] = whole;
+        }
     }
     for (int round = 0; round < PRODUCTS && count < capacity; round++) {
         double seconds[COUNT_OF(cuts)];
