@@ -83,7 +83,8 @@
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
         const LANES odd = d(1), even = (d(0) + d(2)) * (-2.f / 9);                                                            \
-        const LANES wide = fma(d(0), (LANES)(1.f / 90), d(2) * (2.f / 45)), near = fma(d(0), (LANES)(32.f / 45), d(2) * (8.f / 45)); \
+        const LANES wide = fma(d(0), (LANES)(1.f / 90), d(2) * (2.f / 45));                                                   \
+        const LANES near = fma(d(0), (LANES)(32.f / 45), d(2) * (8.f / 45));                                                  \
         o(0) = d(0);                                                                                                          \
         o(1) = fma(odd, (LANES)(-2.f / 9), even);                                                                             \
         o(2) = fma(odd, (LANES)(2.f / 9), even);                                                                              \
