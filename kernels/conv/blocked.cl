@@ -7,27 +7,15 @@
  * in the order in which it needs them (blocked_weights).
  *
  * LANES 16: x is in blocks; 1: x is plain [batch][channels][height][width], as the first convolution of a network finds it. Names
- * of the geometry as in conv/direct.cl. */
+ * of the geometry: conv/taps.cl. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
-#define BATCH 2
-#define GROUPS 1
-#define FROM_CHANNELS 32 /* of a group */
-#define TO_CHANNELS 48   /* of a group */
-#define FROM_H 9
-#define FROM_W 9
-#define TO_H 9
-#define TO_W 9
-#define KH 3
-#define KW 3
-#define SH 1
-#define SW 1
-#define RH 1
-#define RW 1
-#define PH 1
-#define PW 1
+#define FROM_CHANNELS 32
+#define TO_CHANNELS 48
 #endif
+#include "conv/taps.cl"
+
 #ifndef LANES
 #define LANES 16
 #endif

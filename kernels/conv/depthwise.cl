@@ -4,22 +4,11 @@
  * they need not look. */
 #include "conv/common.cl"
 
-#ifndef FROM_H
-#define BATCH 2
+#ifndef GROUPS
 #define GROUPS 32
-#define FROM_H 9
-#define FROM_W 9
-#define TO_H 9
-#define TO_W 9
-#define KH 3
-#define KW 3
-#define SH 1
-#define SW 1
-#define RH 1
-#define RW 1
-#define PH 1
-#define PW 1
 #endif
+#include "conv/taps.cl"
+
 #ifndef TILE
 #define TILE 7
 #endif

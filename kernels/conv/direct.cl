@@ -13,44 +13,9 @@
  * step 1. JOINED phases of columns (tap_conv_joined) are computed one after the other from the same staged rows, each with
  * weights of its own, and written together: their results lie side by side. */
 #include "conv/common.cl"
+#include "conv/taps.cl"
 
-#ifndef FROM_CHANNELS
-#define BATCH 2
-#define GROUPS 1
-#define FROM_CHANNELS 5 /* of a group */
-#define TO_CHANNELS 11  /* of a group */
-#define FROM_D 1
-#define FROM_H 9
-#define FROM_W 9
-#define TO_D 1
-#define TO_H 9
-#define TO_W 9
-#define KD 1
-#define KH 3
-#define KW 3
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
-#define PD 0
-#define PH 1
-#define PW 1
-#define PHASES_H 1 /* phases that taps use: PHASE_H apart */
-#define PHASES_W 1
-#define PHASE_H 1
-#define PHASE_W 1
-#define Y_D 1
-#define Y_H 9
-#define Y_W 9
-#define Y_STEP_D 1
-#define Y_STEP_H 1
-#define Y_STEP_W 1
-#define Y_FIRST_D 0
-#define Y_FIRST_H 0
-#define Y_FIRST_W 0
-#define PITCH 10
+#ifndef ROWS
 #define ROWS 4
 #endif
 #ifndef MR

@@ -7,49 +7,8 @@
 #define WIDTH 4
 #include "common/storage.cl"
 #include "common/epilogue.cl"
+#include "conv/taps.cl"
 
-#ifndef FROM_CHANNELS
-#define BATCH 2
-#define GROUPS 1
-#define FROM_CHANNELS 5
-#define TO_CHANNELS 11
-#define FROM_D 1
-#define FROM_H 9
-#define FROM_W 9
-#define TO_D 1
-#define TO_H 9
-#define TO_W 9
-#define KD 1
-#define KH 3
-#define KW 3
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
-#define PD 0
-#define PH 1
-#define PW 1
-#define Y_D 1
-#define Y_H 9
-#define Y_W 9
-#define Y_STEP_D 1
-#define Y_STEP_H 1
-#define Y_STEP_W 1
-#define Y_FIRST_D 0
-#define Y_FIRST_H 0
-#define Y_FIRST_W 0
-#define FULL_D 1
-#define FULL_H 3
-#define FULL_W 3
-#define TAP_FIRST_D 0
-#define TAP_FIRST_H 0
-#define TAP_FIRST_W 0
-#define TAP_STEP_D 1
-#define TAP_STEP_H 1
-#define TAP_STEP_W 1
-#endif
 #ifndef WX
 #define WX 8
 #define WY 8

@@ -3,24 +3,8 @@
  * forward pass, those of one phase backwards for the gradient of the data (-DTRANSPOSED), where w's first two axes change their
  * roles. */
 #include "conv/common.cl"
+#include "conv/taps.cl"
 
-#ifndef FROM_CHANNELS
-#define GROUPS 1
-#define FROM_CHANNELS 5
-#define TO_CHANNELS 11
-#define KD 1
-#define KH 3
-#define KW 3
-#define FULL_D 1 /* the whole kernel */
-#define FULL_H 3
-#define FULL_W 3
-#define TAP_FIRST_D 0
-#define TAP_FIRST_H 0
-#define TAP_FIRST_W 0
-#define TAP_STEP_D 1
-#define TAP_STEP_H 1
-#define TAP_STEP_W 1
-#endif
 #ifndef MR
 #define MR 8
 #endif

@@ -6,35 +6,9 @@
  * sums MR channels x NC columns (a column is an input channel and a tap); its lanes are added up before it leaves the registers.
  * Chunks are added by conv_weight_reduce, always in the same order. */
 #include "conv/common.cl"
+#include "conv/taps.cl"
 
-#ifndef FROM_CHANNELS
-#define GROUPS 1
-#define BATCH 2
-#define FROM_CHANNELS 5 /* of a group: of x */
-#define TO_CHANNELS 11  /* of a group: of dy */
-#define FROM_D 1
-#define FROM_H 9
-#define FROM_W 9
-#define TO_D 1
-#define TO_H 9
-#define TO_W 9
-#define KD 1
-#define KH 3
-#define KW 3
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
-#define PD 0
-#define PH 1
-#define PW 1
-#define PHASES_H 1
-#define PHASES_W 1
-#define PHASE_H 1
-#define PHASE_W 1
-#define PITCH 10
+#ifndef ROWS
 #define ROWS 4
 #endif
 #ifndef MR

@@ -4,34 +4,11 @@
  * COLUMNS results of one plane of an image. It turns the unit's images into [pixels][16 channels] in local memory, x with its
  * padding, one plane for each of the KD that the unit reads; then each pixel of x is broadcast to the vectors of dy that read it:
  * a register tile sums MR channels of x x NV vectors of channels of dy over the unit's pixels. Chunks are added by
- * conv_weight_reduce, always in the same order. Names of the geometry as in conv/direct.cl. */
+ * conv_weight_reduce, always in the same order. Names of the geometry: conv/taps.cl. */
 #include "conv/common.cl"
 #include "common/transpose.cl"
+#include "conv/taps.cl"
 
-#ifndef FROM_CHANNELS
-#define GROUPS 1
-#define BATCH 2
-#define FROM_CHANNELS 20 /* of a group: of x */
-#define TO_CHANNELS 35   /* of a group: of dy */
-#define FROM_D 1
-#define FROM_H 9
-#define FROM_W 9
-#define TO_D 1
-#define TO_H 9
-#define TO_W 9
-#define KD 1
-#define KH 3
-#define KW 3
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
-#define PD 0
-#define PH 1
-#define PW 1
-#endif
 #ifndef MR
 #define MR 8 /* channels of x of a register tile: divides 16 */
 #endif

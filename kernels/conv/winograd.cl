@@ -8,26 +8,12 @@
  * weights come from memory they are 1.8 to 7 times fewer.
  *
  * A block is TILE_ROWS rows of TILE_COLUMNS tiles of IMAGES images; in plain images its results are whole rows, one run of memory per
- * channel. Names of the geometry as in conv/direct.cl. Images are plain NCHW, or with X_LANES, Y_LANES of 16 in blocks of 16 channels
+ * channel. Names of the geometry: conv/taps.cl. Images are plain NCHW, or with X_LANES, Y_LANES of 16 in blocks of 16 channels
  * (conv/blocked.cl), where nothing has to be turned. */
 #include "conv/common.cl"
 #include "common/transpose.cl"
+#include "conv/taps.cl"
 
-#ifndef FROM_CHANNELS
-#define BATCH 2
-#define FROM_CHANNELS 20
-#define TO_CHANNELS 35
-#define FROM_H 9
-#define FROM_W 9
-#define TO_H 9
-#define TO_W 9
-#define PH 1
-#define PW 1
-#define TAP_FIRST_H 0
-#define TAP_FIRST_W 0
-#define TAP_STEP_H 1
-#define TAP_STEP_W 1
-#endif
 #ifndef X_LANES
 #define X_LANES 1
 #endif

@@ -4,26 +4,12 @@
  * of one channel; neighbours take neighbouring tiles, so that V and M are written and read in runs.
  *
  * U: [points][row tiles][DEPTH][BM], as conv/implicit packs weights; V: [points][FROM_CHANNELS][TILES], M: [points][TO_CHANNELS]
- * [TILES], with the tiles of IMAGES images. Names of the geometry as in conv/direct.cl. */
+ * [TILES], with the tiles of IMAGES images. Names of the geometry: conv/taps.cl. */
 #define WIDTH 4
 #include "common/storage.cl"
 #include "common/epilogue.cl"
+#include "conv/taps.cl"
 
-#ifndef FROM_CHANNELS
-#define BATCH 2
-#define FROM_CHANNELS 20
-#define TO_CHANNELS 35
-#define FROM_H 9
-#define FROM_W 9
-#define TO_H 9
-#define TO_W 9
-#define PH 1
-#define PW 1
-#define TAP_FIRST_H 0
-#define TAP_FIRST_W 0
-#define TAP_STEP_H 1
-#define TAP_STEP_W 1
-#endif
 #ifndef IMAGES
 #define IMAGES 1
 #endif
