@@ -17,13 +17,6 @@
 #endif
 #define HEAD_PAD ((HEAD + WIDTH - 1) / WIDTH * WIDTH)
 #define VALUE_PAD ((VALUE + WIDTH - 1) / WIDTH * WIDTH)
-#if WIDTH == 16
-#define LANE_NUMBERS (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-#elif WIDTH == 8
-#define LANE_NUMBERS (int8)(0, 1, 2, 3, 4, 5, 6, 7)
-#else
-#define LANE_NUMBERS (int4)(0, 1, 2, 3)
-#endif
 
 /* c[ROWS][vectors] = (add ? c : 0) + sum over i of a[row * a_row + i * a_step] b[i * b_step + column] */
 #define TILE(vectors)                                                                                                 \

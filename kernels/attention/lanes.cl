@@ -1,6 +1,14 @@
-/* The mask on vectors of scores, for the ways of attention on CPU-shaped devices. */
+/* Vectors of scores: their lanes, and the mask on them, for the ways of attention on CPU-shaped devices. */
 #include "common/lanes.cl"
 #include "attention/common.cl"
+
+#if WIDTH == 16
+#define LANE_NUMBERS (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
+#elif WIDTH == 8
+#define LANE_NUMBERS (int8)(0, 1, 2, 3, 4, 5, 6, 7)
+#else
+#define LANE_NUMBERS (int4)(0, 1, 2, 3)
+#endif
 
 #if MASK
 /* `count` lanes of the mask lie in memory. */

@@ -18,13 +18,6 @@
 #endif
 #define COLUMNS (2 * WIDTH)
 #define VALUE_PAD ((VALUE + WIDTH - 1) / WIDTH * WIDTH)
-#if WIDTH == 16
-#define LANE_NUMBERS (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-#elif WIDTH == 8
-#define LANE_NUMBERS (int8)(0, 1, 2, 3, 4, 5, 6, 7)
-#else
-#define LANE_NUMBERS (int4)(0, 1, 2, 3)
-#endif
 
 /* ROWS x COLUMNS scores. queries: [head][ROWS], panel: [head][COLUMNS] */
 static void score_panel(__local const real *queries, __global const real *panel, __local real *scores)

@@ -1,4 +1,6 @@
 /* What the windows of pooling make of their pixels: -DMAXIMUM: the largest (a NaN wins), else the sum, of which an average is taken. */
+#include "conv/common.cl"
+
 #ifdef MAXIMUM
 #define EMPTY (-INFINITY)
 #define COMBINE(a, x) ((x) > (a) || (x) != (x) ? (x) : (a))

@@ -1,5 +1,7 @@
 /* Keys in whose order elements are ranked: unsigned, the larger the better; equal for 0 and -0; a NaN above all numbers, below
  * them all where the smallest are wanted. */
+#include "common/storage.cl"
+
 #ifndef SMALLEST
 #define SMALLEST 0
 #endif
