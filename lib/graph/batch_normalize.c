@@ -11,12 +11,6 @@
 #include "lower.h"
 #include "operators.h"
 
-/* Of statistics: what sums are made in. */
-static socle_dtype real_of(socle_dtype dtype)
-{
-    return dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
-}
-
 /* ---- making them ---- */
 
 value_id graph_batch_normalize(socle_graph *graph, value_id x, value_id scale, value_id bias, double epsilon)
@@ -43,7 +37,7 @@ static value_id output_of(const socle_graph *graph, value_id first, int output)
 
 static socle_status infer_normalized(graph_infer *infer, const graph_type *x, int first_statistic, int outputs)
 {
-    const graph_type real = {real_of(x->dtype), 1, {x->rank < 2 ? DIM_UNKNOWN : x->dims[1]}};
+    const graph_type real = {graph_sum_dtype(x->dtype), 1, {x->rank < 2 ? DIM_UNKNOWN : x->dims[1]}};
     if (x->rank >= 0 && x->rank < 2)
         return infer_fail(infer, SOCLE_SHAPE_MISMATCH, "it takes [N, C, ...], not %s", infer_type_text(infer, x));
     infer->outputs[0] = *x;
@@ -114,7 +108,7 @@ socle_status define_batch_normalize(socle_graph *graph, node_id node)
     const lowering l = lower_start(graph, node);
     const value_id x = lower_input(&l, 0), scale = lower_input(&l, 1), bias = lower_input(&l, 2);
     const channels c = channels_of(graph, x);
-    const socle_dtype real = real_of(c.type.dtype);
+    const socle_dtype real = graph_sum_dtype(c.type.dtype);
     const double epsilon = node_float(&graph->nodes[node], "epsilon", 1e-5);
     const value_id mean = over_channel(&c, "ReduceMean", x);
     /* from the centered values: x * factor + shift would lose what x and mean have in common */
@@ -134,7 +128,7 @@ socle_status define_batch_normalize_grad(socle_graph *graph, node_id node)
     const lowering l = lower_start(graph, node);
     const value_id dy = lower_input(&l, 0), x = lower_input(&l, 1), scale = lower_input(&l, 2);
     const channels c = channels_of(graph, x);
-    const socle_dtype real = real_of(c.type.dtype);
+    const socle_dtype real = graph_sum_dtype(c.type.dtype);
     const value_id mean = spread(&c, lower_input(&l, 3)), inverse = spread(&c, lower_input(&l, 4));
     const value_id hat = compose_binary(graph, "Mul", compose_binary(graph, "Sub", x, mean), inverse);
     const value_id dbias = over_channel(&c, "ReduceSum", dy);

@@ -170,7 +170,12 @@ socle_status graph_infer_all(socle_graph *graph);
 
 /* NumPy broadcasting of two types' dims into `out`; false when they do not fit. */
 bool graph_broadcast(const graph_type *a, const graph_type *b, graph_type *out);
-bool graph_type_known(const graph_type *type);    /* rank and every dimension known */
+bool graph_type_known(const graph_type *type); /* rank and every dimension known */
+/* The type that sums of numbers of a floating-point type are made in. */
+static inline socle_dtype graph_sum_dtype(socle_dtype dtype)
+{
+    return dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
+}
 int64_t graph_type_count(const graph_type *type); /* elements; needs graph_type_known */
 size_t graph_type_bytes(const graph_type *type);
 

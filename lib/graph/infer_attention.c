@@ -75,12 +75,6 @@ static void set_output(graph_infer *infer, const heads *q, int64_t size)
     }
 }
 
-/* What sums are made in. */
-static socle_dtype sums_dtype(socle_dtype dtype)
-{
-    return dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
-}
-
 socle_status infer_scaled_attention(graph_infer *infer)
 {
     heads q = {0}, k, v;
@@ -88,7 +82,7 @@ socle_status infer_scaled_attention(graph_infer *infer)
         if (infer_input(infer, i)->rank >= 0)
             continue;
         infer_nothing(infer, infer_input(infer, 0)->dtype);
-        infer->outputs[1].dtype = sums_dtype(infer_input(infer, 0)->dtype);
+        infer->outputs[1].dtype = graph_sum_dtype(infer_input(infer, 0)->dtype);
         return SOCLE_OK;
     }
     socle_status status = read_heads(infer, 0, "q_num_heads", &q);
@@ -102,7 +96,7 @@ socle_status infer_scaled_attention(graph_infer *infer)
         status = check_mask(infer, &q, k.length);
     if (status == SOCLE_OK)
         set_output(infer, &q, v.size);
-    infer->outputs[1] = (graph_type){sums_dtype(infer_input(infer, 0)->dtype), 3, {q.batch, q.heads, q.length}};
+    infer->outputs[1] = (graph_type){graph_sum_dtype(infer_input(infer, 0)->dtype), 3, {q.batch, q.heads, q.length}};
     return status;
 }
 

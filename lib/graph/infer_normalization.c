@@ -85,7 +85,7 @@ socle_status infer_layer_normalization(graph_infer *infer)
     infer->outputs[0] = *x;
     for (int i = 1; i < 3; i++) { /* mean and inverse standard deviation */
         infer->outputs[i] = *x;
-        infer->outputs[i].dtype = x->dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
+        infer->outputs[i].dtype = graph_sum_dtype(x->dtype);
         for (int d = status == SOCLE_OK ? axis : x->rank; d < x->rank; d++)
             infer->outputs[i].dims[d] = 1;
     }

@@ -118,7 +118,7 @@ static void batch_norm_operands(const problem *p, operand_list *list)
 {
     const batch_norm_problem *n = &p->batch_norm;
     const bool forward = p->kind == PROBLEM_BATCH_NORM;
-    const socle_dtype real = p->dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
+    const socle_dtype real = graph_sum_dtype(p->dtype);
     const int64_t elements = n->batch * n->channels * n->pixels;
     add(list, p->dtype, elements, false);
     add(list, p->dtype, forward ? n->channels : elements, false);
@@ -150,7 +150,7 @@ static void attention_operands(const problem *p, operand_list *list)
 {
     const attention_problem *a = &p->attention;
     const bool forward = p->kind == PROBLEM_ATTENTION;
-    const socle_dtype real = p->dtype == SOCLE_FLOAT64 ? SOCLE_FLOAT64 : SOCLE_FLOAT32;
+    const socle_dtype real = graph_sum_dtype(p->dtype);
     const int64_t queries = a->batch * a->heads * a->queries, keys = a->batch * a->kv_heads * a->keys;
     if (!forward)
         add(list, p->dtype, queries * a->value, false);
