@@ -271,17 +271,13 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
                             .epilogue = true,
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
-    text_addf(&launch.options, "-DSTORAGE=%s -DA_SIGNED=%d -DB_SIGNED=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
-              storage_name(problem_result_dtype(p)), p->dtype == SOCLE_INT8, problem_weight_dtype(p) == SOCLE_INT8,
-              g->transpose_a, g->transpose_b);
-    gemm_add_batch_offsets(&launch, g);
+    gemm_add_bytes_options(&launch, p);
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
     launch_arg(&launch, ARG_LONG(g->m));
     launch_arg(&launch, ARG_LONG(g->n));
     launch_arg(&launch, ARG_LONG(g->k));
-    launch_arg(&launch, ARG_LONG(g->batch_rank == 1 ? g->stride_a[0] : 0));
-    launch_arg(&launch, ARG_LONG(g->batch_rank == 1 ? g->stride_b[0] : 0));
+    gemm_add_batch_strides(&launch, g);
     launch.global[0] = (size_t)g->n;
     launch.global[1] = (size_t)g->m;
     launch.global[2] = (size_t)gemm_batches(g);

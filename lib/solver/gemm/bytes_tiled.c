@@ -78,9 +78,7 @@ static socle_status bytes_tiled_emit(const problem *p, const socle_device *devic
                             .epilogue = true,
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
-    text_addf(&launch.options, "-DSTORAGE=%s -DA_SIGNED=%d -DB_SIGNED=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
-              storage_name(problem_result_dtype(p)), p->dtype == SOCLE_INT8, problem_weight_dtype(p) == SOCLE_INT8,
-              g->transpose_a, g->transpose_b);
+    gemm_add_bytes_options(&launch, p);
     text_addf(&launch.options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d", v[TILE_M], v[TILE_N],
               4 * v[TILE_K], v[ITEM_M], v[ITEM_N]);
     text_addf(&launch.options, " -DWORDS_A=%d -DWORDS_B=%d -DQUADS_C=%d",
@@ -88,14 +86,12 @@ static socle_status bytes_tiled_emit(const problem *p, const socle_device *devic
               comes_in_words(p, g->transpose_b ? g->k : g->n, g->stride_b), gemm_in_quads(p, device, g->n, NULL));
     if (device->byte_dot == DOT_PACKED)
         text_addf(&launch.options, " -DDOT=2%s", device_newest_language(device));
-    gemm_add_batch_offsets(&launch, g);
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
     launch_arg(&launch, ARG_INT(g->m));
     launch_arg(&launch, ARG_INT(g->n));
     launch_arg(&launch, ARG_INT(g->k));
-    launch_arg(&launch, ARG_LONG(g->batch_rank == 1 ? g->stride_a[0] : 0));
-    launch_arg(&launch, ARG_LONG(g->batch_rank == 1 ? g->stride_b[0] : 0));
+    gemm_add_batch_strides(&launch, g);
     launch.local[0] = (size_t)tile_items(&r);
     launch.local[1] = launch.local[2] = 1;
     launch.global[0] = (size_t)(ceil_div(g->m, v[TILE_M]) * ceil_div(g->n, v[TILE_N])) * launch.local[0];

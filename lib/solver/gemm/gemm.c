@@ -49,10 +49,23 @@ void gemm_add_options(solver_launch *launch, const problem *p)
     gemm_add_batch_offsets(launch, &p->gemm);
 }
 
-void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g)
+void gemm_add_batch_strides(solver_launch *launch, const gemm_problem *g)
 {
     launch_arg(launch, ARG_LONG(g->batch_rank == 1 ? g->stride_a[0] : 0));
     launch_arg(launch, ARG_LONG(g->batch_rank == 1 ? g->stride_b[0] : 0));
+}
+
+void gemm_add_bytes_options(solver_launch *launch, const problem *p)
+{
+    text_addf(&launch->options, "-DSTORAGE=%s -DA_SIGNED=%d -DB_SIGNED=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
+              storage_name(problem_result_dtype(p)), p->dtype == SOCLE_INT8, problem_weight_dtype(p) == SOCLE_INT8,
+              p->gemm.transpose_a, p->gemm.transpose_b);
+    gemm_add_batch_offsets(launch, &p->gemm);
+}
+
+void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g)
+{
+    gemm_add_batch_strides(launch, g);
     launch_arg(launch, ARG_FLOAT(g->alpha));
 }
 

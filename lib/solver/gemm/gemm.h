@@ -15,7 +15,10 @@ bool gemm_vectorizable(const problem *p);
 void gemm_add_options(solver_launch *launch, const problem *p);
 /* Only the latter. */
 void gemm_add_batch_offsets(solver_launch *launch, const gemm_problem *g);
-/* The last arguments of every kernel: strides of the batches, alpha. */
+/* Compile options of kernels that take products of bytes as they lie: types, transposes, and offsets of batches. */
+void gemm_add_bytes_options(solver_launch *launch, const problem *p);
+void gemm_add_batch_strides(solver_launch *launch, const gemm_problem *g);
+/* The last arguments of every kernel but those for bytes: strides of the batches, alpha. */
 void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g);
 
 /* An operand with so many elements next to each other, and such strides of its batches (NULL: C's), can be moved by four at
