@@ -135,8 +135,8 @@ socle_status steps_bind(socle_device *device, const step_list *list, const socle
                         bound_steps **out);
 /* Enqueues all in order on `queue` (NULL: the device's) without waiting. Overhead per step: one driver call. */
 socle_status steps_enqueue(bound_steps *steps, cl_command_queue queue);
-/* The same; *end: the event of the last command, which the caller releases; NULL: there is none (nothing to do, or a library's call
- * comes last). */
+/* The same; *end: the event of the last command, which the caller releases; NULL: there is none (nothing to do, or a library's
+ * call comes last). */
 socle_status steps_enqueue_to_event(bound_steps *steps, cl_command_queue queue, cl_event *end);
 /* Enqueues only [first, first + count). */
 socle_status steps_enqueue_range(bound_steps *steps, cl_command_queue queue, int first, int count);

@@ -23,8 +23,8 @@ typedef struct executor {
     bound_steps *steps;
     cl_command_queue queue; /* its own */
     exchange_kind exchange;
-    bool polls;   /* a wait looks for the end before it sleeps */
-    cl_event end; /* of what was started last; NULL: unknown */
+    bool polls;                    /* a wait looks for the end before it sleeps */
+    cl_event end;                  /* of what was started last; NULL: unknown */
     const struct executor *lender; /* whose states and queue it shares; NULL: its own */
     double load_ms, compile_ms;
 } executor;
@@ -39,8 +39,8 @@ void executor_destroy(executor *e);
 /* Inputs in, all steps, outputs out; then waits. inputs/outputs by position; NULL entries are left as they are. What was started
  * before must have been waited for. */
 socle_status executor_run(executor *e, const void *const *inputs, void *const *outputs);
-/* Measures which queue, exchange and way of waiting is fastest for runs of microseconds, and keeps it; called once while the executor
- * is made. */
+/* Measures which queue, exchange and way of waiting is fastest for runs of microseconds, and keeps it; called once while the
+ * executor is made. */
 socle_status executor_choose_exchange(executor *e);
 /* The parts of it, for overlapping several devices: each returns without waiting. */
 socle_status executor_start(executor *e, const void *const *inputs);

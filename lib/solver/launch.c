@@ -47,6 +47,12 @@ int64_t device_loop_turns(const socle_device *device)
     return device_has_quirk(device, QUIRK_LOOP_LIMIT) ? 60000 : INT64_MAX;
 }
 
+int64_t device_cached_local_bytes(const socle_device *device)
+{
+    const int64_t there = (int64_t)device->capabilities.local_memory_bytes, cached = 256 * 1024;
+    return (there < cached ? there : cached) * 9 / 10;
+}
+
 int device_group_items(const socle_device *device, int wanted)
 {
     int items = 1;
@@ -156,6 +162,9 @@ int group_size_candidates(const problem *p, const socle_device *device, tuning *
 
 int rank_candidate(tuning *out, double *costs, int count, int capacity, tuning t, double cost)
 {
+    for (int i = 0; i < count; i++)
+        if (memcmp(&out[i], &t, sizeof(t)) == 0)
+            return count;
     int at = count < capacity ? count++ : capacity;
     for (; at > 0 && costs[at - 1] > cost; at--) {
         if (at < capacity) {

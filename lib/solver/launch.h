@@ -15,6 +15,9 @@ bool storage_runs(socle_dtype dtype, const socle_device *device); /* the device 
 bool device_is_cpu_shaped(const socle_device *device);
 int device_lanes(const socle_device *device); /* floats of a vector: 16, 8 or 4 */
 int device_units(const socle_device *device); /* compute units, at least 1 */
+/* Of local memory, for ways on CPUs: some of it is the driver's own, and what is larger than a core's second-level cache would
+ * not help. */
+int64_t device_cached_local_bytes(const socle_device *device);
 /* Turns of all loops of a work-item together that the device runs: Mesa's llvmpipe silently ends loops after 65,535. */
 int64_t device_loop_turns(const socle_device *device);
 /* Kernels whose work-items run through long loops, made for CPUs, can run on it. */
@@ -55,7 +58,8 @@ int one_candidate(const problem *p, const socle_device *device, tuning *out, int
 int group_size_candidates(const problem *p, const socle_device *device, tuning *out, int capacity);
 /* Appends a tuning unless it is there already or there is no room; returns the new count. */
 int add_candidate(tuning *out, int count, int capacity, tuning t);
-/* Puts a tuning among those ranked by costs[], the cheapest first, of which at most capacity are kept; returns the new count. */
+/* Puts a tuning among those ranked by costs[], the cheapest first, of which at most capacity are kept, unless it is one of them;
+ * returns the new count. */
 int rank_candidate(tuning *out, double *costs, int count, int capacity, tuning t, double cost);
 
 #endif

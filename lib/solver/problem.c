@@ -66,6 +66,11 @@ double problem_flops(const problem *p)
     }
 }
 
+size_t problem_real_bytes(const problem *p)
+{
+    return p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float);
+}
+
 double problem_bytes(const problem *p)
 {
     problem_operand operands[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];

@@ -178,6 +178,7 @@ static inline bool problem_is_bytes(const problem *p)
 /* Bytes and floating-point operations that the problem must move and do at least. */
 double problem_flops(const problem *p);
 double problem_bytes(const problem *p);
+size_t problem_real_bytes(const problem *p); /* of a number in which sums are made */
 /* Text that names the problem, for the store's keys and for people: "gemm 32x128x64 nt f32 relu". out: at least 256 bytes. */
 void problem_text(const problem *p, char *out, size_t capacity);
 

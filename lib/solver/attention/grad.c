@@ -268,7 +268,7 @@ static bool plain_applicable(const problem *p, const socle_device *device)
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     (void)t;
-    return items_estimate(p, device, device_is_cpu_shaped(device) ? 0.01 : 0.01);
+    return items_estimate(p, device, 0.01);
 }
 
 static socle_status plain_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,

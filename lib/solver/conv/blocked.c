@@ -4,7 +4,6 @@
 #include "taps.h"
 
 #include <math.h>
-#include <string.h>
 
 /* value[] of its tunings: a tile's pixels and vectors, then what a group computes, channels staged at a time in blocks */
 enum { BLOCKED_PIXELS, BLOCKED_VECTORS, BLOCKED_ROWS, BLOCKED_COLUMNS, BLOCKED_CHUNK, BLOCKED_SLICE };
@@ -117,32 +116,18 @@ typedef struct ranking {
     const problem *p;
     const socle_device *device;
     view view;
-    tuning tunings[48];
+    tuning *tunings;
     double cycles[48];
     int count, capacity;
 } ranking;
 
 static void rank(ranking *r, const tuning *t)
 {
-    const int64_t bytes = smaller((int64_t)r->device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
     const int64_t floats = staged_floats(&r->view, t) + sum_floats(&r->view, t) + 64;
-    if (floats * (r->p->dtype == SOCLE_FLOAT64 ? 8 : 4) > bytes)
+    if (floats * (int64_t)problem_real_bytes(r->p) > device_cached_local_bytes(r->device))
         return;
-    for (int i = 0; i < r->count; i++)
-        if (memcmp(&r->tunings[i], t, sizeof(*t)) == 0)
-            return;
     const double cycles = model_cycles(&r->view, t, device_units(r->device));
-    int at = r->count < r->capacity ? r->count++ : r->capacity;
-    for (; at > 0 && r->cycles[at - 1] > cycles; at--) {
-        if (at < r->capacity) {
-            r->tunings[at] = r->tunings[at - 1];
-            r->cycles[at] = r->cycles[at - 1];
-        }
-    }
-    if (at < r->capacity) {
-        r->tunings[at] = *t;
-        r->cycles[at] = cycles;
-    }
+    r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, *t, cycles);
 }
 
 static void rank_slices(ranking *r, tuning t)
@@ -201,14 +186,13 @@ static int blocked_candidates(const problem *p, const socle_device *device, tuni
     const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
     const int(*tiles)[2] = is_wide ? wide : narrow;
     const int count = is_wide ? (int)COUNT_OF(wide) : (int)COUNT_OF(narrow);
-    ranking r = {.p = p, .device = device, .view = view_of(p), .capacity = (int)smaller(capacity, COUNT_OF(r.tunings))};
+    ranking r = {
+        .p = p, .device = device, .view = view_of(p), .tunings = out, .capacity = (int)smaller(capacity, COUNT_OF(r.cycles))};
     for (int i = 0; i < count; i++)
         rank_shapes(&r, tiles[i][0], tiles[i][1]);
     if (r.count == 0 && capacity > 0) { /* little local memory: one row, a block of channels at a time */
         r.tunings[r.count++] = (tuning){{(int)smaller(7, r.view.c.to[2]), 1, 1, (int)r.view.c.to[2], 1, 16}};
     }
-    for (int i = 0; i < r.count; i++)
-        out[i] = r.tunings[i];
     return r.count;
 }
 
@@ -237,8 +221,7 @@ static double blocked_estimate(const problem *p, const socle_device *device, con
 static size_t packed_bytes(const problem *p)
 {
     const tap_conv c = tap_conv_forward(p);
-    return (size_t)(c.groups * c.to_channels * c.from_channels * tap_conv_taps(&c)) *
-           (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float));
+    return (size_t)(c.groups * c.to_channels * c.from_channels * tap_conv_taps(&c)) * problem_real_bytes(p);
 }
 
 static size_t blocked_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)

@@ -180,8 +180,7 @@ static tuning with_tile(const staging *s, const socle_device *device, const tuni
 /* Words that can be staged at once; 0: not even one. */
 static int64_t words_that_fit(const problem *p, const socle_device *device, const staging *s, const tuning *r)
 {
-    const int64_t local_bytes = smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
-    const int64_t room = local_bytes - kept_bytes(p, s, r);
+    const int64_t room = device_cached_local_bytes(device) - kept_bytes(p, s, r);
     tuning chunked = *r;
     if (s->words * word_bytes(s, r) + (int64_t)sizeof(int32_t) <= room)
         return s->words;

@@ -122,7 +122,7 @@ static int64_t weight_count(const problem *p)
 
 size_t conv_weight_partial_bytes(const problem *p, int chunks)
 {
-    return chunks > 1 ? (size_t)(chunks * weight_count(p)) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float)) : 0;
+    return chunks > 1 ? (size_t)(chunks * weight_count(p)) * problem_real_bytes(p) : 0;
 }
 
 socle_status conv_weight_reduce(const problem *p, const socle_device *device, const char *algorithm,

@@ -66,7 +66,7 @@ static double depthwise_estimate(const problem *p, const socle_device *device, c
 static size_t packed_bytes(const problem *p)
 {
     const tap_conv c = tap_conv_forward(p);
-    return (size_t)(c.groups * tap_conv_taps(&c)) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float));
+    return (size_t)(c.groups * tap_conv_taps(&c)) * problem_real_bytes(p);
 }
 
 static size_t depthwise_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)

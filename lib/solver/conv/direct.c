@@ -1,7 +1,6 @@
 /* conv/direct and conv_input/direct: convolution on CPUs with register tiles of channels x neighbouring pixels
  * (kernels/conv/direct.cl). The gradient of the data runs the same kernel once for each phase of the stride (of rows: phases of
- * columns are joined). Weights are packed
- * once when they are constant, else in front of every run. */
+ * columns are joined). Weights are packed once when they are constant, else in front of every run. */
 #include "direct.h"
 
 /* Launches that a gradient of the data may be cut into. */
@@ -40,7 +39,7 @@ static size_t packed_bytes(const problem *p, const socle_device *device, const t
         const tap_conv c = tap_conv_part(p, i);
         count += tap_conv_packed_count(&c, resolved.value[DIRECT_CHANNELS]);
     }
-    return (size_t)(count > 0 ? count : 1) * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float));
+    return (size_t)(count > 0 ? count : 1) * problem_real_bytes(p);
 }
 
 static size_t direct_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)

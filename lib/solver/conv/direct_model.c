@@ -3,7 +3,6 @@
 #include "direct.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct model {
     const socle_device *device;
@@ -27,9 +26,7 @@ static model model_of(const problem *p, const socle_device *device, int64_t numb
     m.shift = tap_conv_shift(&m.c, 1);
     m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
     m.units = device_units(device);
-    /* Some of it is the driver's own; what is larger than a core's second-level cache would not help. */
-    const int64_t bytes = smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
-    m.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
+    m.local_floats = device_cached_local_bytes(device) / (int64_t)problem_real_bytes(p);
     return m;
 }
 
@@ -110,31 +107,13 @@ static double model_cycles(const model *m, const tuning *t)
 
 /* ---- choice ---- */
 
-typedef struct ranked {
-    tuning tuning;
-    double cycles;
-} ranked;
+#define MOST_TUNINGS 64
 
 typedef struct ranking {
-    ranked items[64];
+    tuning *tunings;
+    double cycles[MOST_TUNINGS];
     int count, capacity;
 } ranking;
-
-static void rank(ranking *r, const tuning *t, double cycles)
-{
-    int at = r->count;
-    for (int i = 0; i < r->count; i++)
-        if (!memcmp(&r->items[i].tuning, t, sizeof(*t)))
-            return;
-    while (at > 0 && r->items[at - 1].cycles > cycles)
-        at--;
-    if (at >= r->capacity)
-        return;
-    const int moved = (r->count < r->capacity ? r->count : r->capacity - 1) - at;
-    memmove(&r->items[at + 1], &r->items[at], (size_t)moved * sizeof(*r->items));
-    r->items[at] = (ranked){*t, cycles};
-    r->count = r->count < r->capacity ? r->count + 1 : r->capacity;
-}
 
 /* Slices of channels, and channels staged at a time, for a tile shape and what a group computes of an image. */
 static void rank_slices(const model *m, const tuning *shape, ranking *r)
@@ -153,7 +132,7 @@ static void rank_slices(const model *m, const tuning *shape, ranking *r)
             t.value[DIRECT_BLOCK] = (int)smaller(m->c.from_channels, most > 0 ? most : 1);
             t.value[DIRECT_SLICE] = (int)slice;
             if (used_floats(m, &t) <= m->local_floats)
-                rank(r, &t, model_cycles(m, &t));
+                r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, t, model_cycles(m, &t));
         }
     }
 }
@@ -214,12 +193,10 @@ static int64_t heaviest_part(const problem *p)
 int direct_tunings(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
     const model m = model_of(p, device, heaviest_part(p));
-    ranking r = {.capacity = capacity < (int)COUNT_OF(r.items) ? capacity : (int)COUNT_OF(r.items)};
+    ranking r = {.tunings = out, .capacity = (int)smaller(capacity, MOST_TUNINGS)};
     if (m.c.from_channels < 1 || m.c.to_channels < 1 || conv_volume(m.c.to) < 1 || m.c.from[2] < 1)
         return 0;
     rank_tiles(&m, &r);
-    for (int i = 0; i < r.count; i++)
-        out[i] = r.items[i].tuning;
     return r.count;
 }
 

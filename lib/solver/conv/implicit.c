@@ -11,7 +11,7 @@ static size_t part_bytes(const problem *p, const tuning *t)
     const int chunks = t->value[IMPLICIT_CHUNKS];
     if (implicit_is_weight(p))
         return conv_weight_partial_bytes(p, chunks);
-    return chunks > 1 ? (size_t)round_up(implicit_result_count(p) * chunks, 4) * implicit_real_bytes(p) : 0;
+    return chunks > 1 ? (size_t)round_up(implicit_result_count(p) * chunks, 4) * problem_real_bytes(p) : 0;
 }
 
 /* Elements of all phases' packed weights in front of phase `number`; that of the last and one: all. */
@@ -27,7 +27,7 @@ static int64_t packed_offset(const problem *p, const tuning *t, int64_t number)
 
 static size_t packed_bytes(const problem *p, const tuning *t)
 {
-    return implicit_is_weight(p) ? 0 : (size_t)packed_offset(p, t, tap_conv_phases(p)) * implicit_real_bytes(p);
+    return implicit_is_weight(p) ? 0 : (size_t)packed_offset(p, t, tap_conv_phases(p)) * problem_real_bytes(p);
 }
 
 static size_t implicit_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
@@ -109,7 +109,7 @@ static socle_status emit_packing(const problem *p, const tuning *t, const solver
                                 .kernel = "conv_implicit_pack",
                                 .dims = 2,
                                 .global = {(size_t)(count / c.groups), (size_t)c.groups},
-                                .bytes = 2.0 * (double)implicit_real_bytes(p) * (double)count};
+                                .bytes = 2.0 * (double)problem_real_bytes(p) * (double)count};
         add_options(&launch.options, p, &c, t);
         launch_arg(&launch, ARG_OPERAND(operands->data[1]));
         launch_arg(&launch, ARG_OPERAND(to));
@@ -154,7 +154,7 @@ static socle_status implicit_emit(const problem *p, const socle_device *device, 
 {
     const tuning resolved = implicit_resolve(p, device, t);
     const bool is_cut = resolved.value[IMPLICIT_CHUNKS] > 1, is_packed = packed_bytes(p, &resolved) > 0;
-    const int64_t offset = p->conv.w_constant ? 0 : (int64_t)(part_bytes(p, &resolved) / implicit_real_bytes(p));
+    const int64_t offset = p->conv.w_constant ? 0 : (int64_t)(part_bytes(p, &resolved) / problem_real_bytes(p));
     socle_status status = SOCLE_OK;
     implicit_operands at = {operands->data[0], p->conv.w_constant ? operands->prepared : operands->workspace,
                             is_cut ? operands->workspace : operands->data[2], 0, 0};

@@ -14,11 +14,6 @@ static inline bool implicit_is_weight(const problem *p)
     return p->kind == PROBLEM_CONV_WEIGHT;
 }
 
-static inline size_t implicit_real_bytes(const problem *p)
-{
-    return p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float);
-}
-
 static inline int implicit_tile_rows(const tuning *t)
 {
     return t->value[IMPLICIT_WY] * t->value[IMPLICIT_TM];

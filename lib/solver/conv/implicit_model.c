@@ -81,7 +81,7 @@ static size_t local_bytes(const problem *p, const tuning *t)
     const size_t padding = implicit_is_weight(p) ? 8 : 0,
                  table = implicit_is_weight(p) ? (size_t)implicit_tile_columns(t) * 4 * sizeof(cl_int) : 0;
     return 2 * (size_t)t->value[IMPLICIT_BK] * ((size_t)(implicit_tile_rows(t) + implicit_tile_columns(t)) + padding) *
-               implicit_real_bytes(p) +
+               problem_real_bytes(p) +
            table;
 }
 
@@ -147,7 +147,7 @@ static int64_t turns(const problem *p, const tap_conv *c, const tuning *t)
 static double choose_chunks(const problem *p, const tap_conv *c, const socle_device *device, tuning *t)
 {
     const int64_t shortest = implicit_is_weight(p) ? 256 : 128, most = implicit_is_weight(p) ? 64 : 16;
-    const double part_bytes = (double)implicit_result_count(p) * (double)implicit_real_bytes(p);
+    const double part_bytes = (double)implicit_result_count(p) * (double)problem_real_bytes(p);
     tuning more = *t;
     const int64_t limit = device_loop_turns(device);
     double least = turns(p, c, t) <= limit ? cost(p, c, t, device) : INFINITY;
@@ -227,6 +227,6 @@ double implicit_estimate(const problem *p, const socle_device *device, const tun
     const int products = (int)tap_conv_phases(p), chunks = resolved.value[IMPLICIT_CHUNKS];
     const int packings = implicit_is_weight(p) || p->conv.w_constant ? 0 : products;
     const double product = estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), products + packings, 0);
-    const double parts = 2.0 * (double)implicit_real_bytes(p) * (double)implicit_result_count(p) * chunks; /* written, read */
+    const double parts = 2.0 * (double)problem_real_bytes(p) * (double)implicit_result_count(p) * chunks; /* written, read */
     return product + (chunks > 1 ? estimate_s(device, 0, 1, parts, 1, 0) : 0);
 }

@@ -64,7 +64,7 @@ static size_t plain_workspace_bytes(const problem *p, const socle_device *device
     const plain_sum s = sum_of(p);
     if (s.outer <= chunk_of(&s, device))
         return 0;
-    return (size_t)s.results * (p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float));
+    return (size_t)s.results * problem_real_bytes(p);
 }
 
 static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)

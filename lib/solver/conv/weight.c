@@ -4,7 +4,6 @@
 #include "taps.h"
 
 #include <math.h>
-#include <string.h>
 
 /* value[] of its tunings */
 enum { WEIGHT_CHANNELS, WEIGHT_COLUMNS, WEIGHT_ROWS, WEIGHT_UNITS, WEIGHT_TO, WEIGHT_FROM, WEIGHT_CHUNKS };
@@ -32,8 +31,7 @@ static model model_of(const problem *p, const socle_device *device)
     m.read_phases = tap_conv_read_phases(&m.c, 1, &apart) * tap_conv_read_phases(&m.c, 2, &apart);
     m.taps = tap_conv_taps(&m.c);
     m.units = device_units(device);
-    const int64_t bytes = smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
-    m.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
+    m.local_floats = device_cached_local_bytes(device) / (int64_t)problem_real_bytes(p);
     return m;
 }
 
@@ -101,30 +99,10 @@ static double model_cycles(const model *m, const tuning *t)
 #define MOST_TUNINGS 64
 
 typedef struct ranking {
-    tuning tunings[MOST_TUNINGS];
+    tuning *tunings;
     double cycles[MOST_TUNINGS];
     int count, capacity;
 } ranking;
-
-static void rank(ranking *r, const model *m, const tuning *t)
-{
-    for (int i = 0; i < r->count; i++)
-        if (memcmp(&r->tunings[i], t, sizeof(*t)) == 0)
-            return;
-    const double cycles = model_cycles(m, t);
-    int at = r->count < r->capacity ? r->count++ : r->capacity;
-    while (at > 0 && r->cycles[at - 1] > cycles) {
-        if (at < r->capacity) {
-            r->tunings[at] = r->tunings[at - 1];
-            r->cycles[at] = r->cycles[at - 1];
-        }
-        at--;
-    }
-    if (at < r->capacity) {
-        r->tunings[at] = *t;
-        r->cycles[at] = cycles;
-    }
-}
 
 /* The most units that fit behind one another in the cache and the chunk. */
 static void choose_units(const model *m, tuning *t, int64_t chunk)
@@ -154,7 +132,7 @@ static void rank_slices(ranking *r, const model *m, tuning t, bool few)
             t.value[WEIGHT_CHUNKS] = (int)chunks;
             choose_units(m, &t, ceil_div(available, chunks));
             if (used_floats(m, &t) <= m->local_floats)
-                rank(r, m, &t);
+                r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, t, model_cycles(m, &t));
             if (groups * chunks >= 8 * m->units)
                 break;
         }
@@ -187,12 +165,10 @@ static int weight_candidates(const problem *p, const socle_device *device, tunin
 {
     const model m = model_of(p, device);
     const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
-    ranking r = {.capacity = (int)smaller(capacity, MOST_TUNINGS)};
+    ranking r = {.tunings = out, .capacity = (int)smaller(capacity, MOST_TUNINGS)};
     rank_all(&r, &m, is_wide, false);
     if (r.count == 0)
         rank_all(&r, &m, is_wide, true);
-    for (int i = 0; i < r.count; i++)
-        out[i] = r.tunings[i];
     return r.count;
 }
 

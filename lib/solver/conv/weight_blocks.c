@@ -67,16 +67,7 @@ static void rank(ranking *r, const tuning *t)
     if (local_floats(&r->c, t) > r->local_floats || t->value[BLOCKS_CHUNKS] > all_units(&r->c, t))
         return;
     const double cycles = model_cycles(&r->c, t, r->units);
-    int at = r->count < r->capacity ? r->count++ : r->capacity;
-    for (; at > 0 && r->cycles[at - 1] > cycles; at--)
-        if (at < r->capacity) {
-            r->cycles[at] = r->cycles[at - 1];
-            r->tunings[at] = r->tunings[at - 1];
-        }
-    if (at < r->capacity) {
-        r->cycles[at] = cycles;
-        r->tunings[at] = *t;
-    }
+    r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, *t, cycles);
 }
 
 static void rank_slices(ranking *r, tuning t, int64_t rows, int64_t columns)
@@ -95,11 +86,9 @@ static void rank_slices(ranking *r, tuning t, int64_t rows, int64_t columns)
 static int blocks_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
     const bool is_wide = device->capabilities.vector_width_float >= 16 || !device_is_cpu_shaped(device);
-    const int64_t there = (int64_t)device->capabilities.local_memory_bytes;
-    const int64_t bytes = (there < 256 * 1024 ? there : 256 * 1024) * 9 / 10;
     ranking r = {.c = tap_conv_forward(p), .units = device_units(device), .tunings = out};
     const tuning tile = {{is_wide ? 8 : 4, is_wide ? 2 : 1}};
-    r.local_floats = bytes / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
+    r.local_floats = device_cached_local_bytes(device) / (int64_t)problem_real_bytes(p);
     r.capacity = capacity < (int)COUNT_OF(r.cycles) ? capacity : (int)COUNT_OF(r.cycles);
     for (int64_t parts = 1; parts <= r.c.to[1] && parts <= 64; parts = parts < 4 ? parts + 1 : parts * 2)
         rank_slices(&r, tile, ceil_div(r.c.to[1], parts), r.c.to[2]);

@@ -6,7 +6,6 @@
 #include "taps.h"
 
 #include <math.h>
-#include <string.h>
 
 /* value[] of its tunings */
 enum {
@@ -115,7 +114,7 @@ static double model_cycles(const problem *p, const socle_device *device, const t
 static bool fits(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
 {
     const sizes s = sizes_of(c, t);
-    return local_floats(p, c, t, &s) * 4 <= smaller((int64_t)device->capabilities.local_memory_bytes, 256 * 1024) * 9 / 10;
+    return local_floats(p, c, t, &s) * 4 <= device_cached_local_bytes(device);
 }
 
 /* The largest register tile of at most `most` rows that leaves few over. */
@@ -129,28 +128,10 @@ static int64_t register_rows(int64_t tiles, int64_t most)
 }
 
 typedef struct ranking {
-    tuning tunings[32];
+    tuning *tunings;
     double cycles[32];
     int count, capacity;
 } ranking;
-
-static void rank(ranking *r, const tuning *t, double cycles)
-{
-    for (int i = 0; i < r->count; i++)
-        if (memcmp(&r->tunings[i], t, sizeof(*t)) == 0)
-            return;
-    int at = r->count < r->capacity ? r->count++ : r->capacity;
-    for (; at > 0 && r->cycles[at - 1] > cycles; at--) {
-        if (at < r->capacity) {
-            r->tunings[at] = r->tunings[at - 1];
-            r->cycles[at] = r->cycles[at - 1];
-        }
-    }
-    if (at < r->capacity) {
-        r->tunings[at] = *t;
-        r->cycles[at] = cycles;
-    }
-}
 
 static void rank_slices(ranking *r, const problem *p, const socle_device *device, const tap_conv *c, tuning t)
 {
@@ -160,7 +141,7 @@ static void rank_slices(ranking *r, const problem *p, const socle_device *device
         for (int chunk = 0; chunk <= 16; chunk += 16) {
             t.value[WINOGRAD_CHUNK] = chunk;
             if (fits(p, device, c, &t))
-                rank(r, &t, model_cycles(p, device, c, &t));
+                r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, t, model_cycles(p, device, c, &t));
         }
     }
 }
@@ -185,11 +166,9 @@ static void rank_blocks(ranking *r, const problem *p, const socle_device *device
 static int winograd_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
     const tap_conv c = tap_conv_at(p, 0);
-    ranking r = {.capacity = (int)smaller(capacity, 32)};
+    ranking r = {.tunings = out, .capacity = (int)smaller(capacity, COUNT_OF(r.cycles))};
     for (int f = 2; f <= (p->strict_accuracy ? 2 : 6); f += 2)
         rank_blocks(&r, p, device, &c, f);
-    for (int i = 0; i < r.count; i++)
-        out[i] = r.tunings[i];
     return r.count;
 }
 

@@ -45,13 +45,6 @@ static problem product_of(const tap_conv *c, const tuning *t)
     return product;
 }
 
-static tuning product_tuning(const tuning *t)
-{
-    tuning product = *t;
-    product.value[WINOGRAD_F] = product.value[WINOGRAD_IMAGES] = 0;
-    return product;
-}
-
 static implicit_packing packing_of(const tap_conv *c, const tuning *t)
 {
     const problem product = product_of(c, t);
@@ -84,7 +77,6 @@ static double estimate_of(const problem *p, const tap_conv *c, const tuning *t, 
 {
     const sizes s = sizes_of(c, t);
     const problem product = product_of(c, t);
-    const tuning inner = product_tuning(t);
     const double transformed = 4 * (double)(pixel_floats(c, t) + sum_floats(c, t)), plain = problem_bytes(p) / (double)s.passes;
     const bool stays = transformed < (double)device->capabilities.cache_bytes;
     const double flops = 4.0 * transformed; /* about 16 for each transformed number of 4 bytes */
@@ -92,7 +84,7 @@ static double estimate_of(const problem *p, const tap_conv *c, const tuning *t, 
         estimate_s(device, flops, device_is_cpu_shaped(device) ? 0.02 : 0.3, plain + (stays ? 0.25 : 1) * transformed, 2, 0);
     const double weights =
         p->conv.w_constant ? 0 : estimate_s(device, 0, 1, 4 * (double)(c->to_channels * c->from_channels * (9 + s.points)), 1, 0);
-    return weights + (double)s.passes * (transforms + implicit_estimate(&product, device, &inner));
+    return weights + (double)s.passes * (transforms + implicit_estimate(&product, device, t));
 }
 
 /* Images of a pass whose transformed tiles have that many bytes, spread evenly over the passes; 0: not even one. */

@@ -51,22 +51,12 @@ int tile_candidates(const problem *p, const socle_device *device, const tuning *
                     tuning *out, int capacity)
 {
     double prices[MOST_SHAPES];
-    tuning sorted[MOST_SHAPES];
-    int found = 0, count = 0;
+    int count = 0;
     for (int i = 0; i < shape_count && i < MOST_SHAPES; i++) {
         tuning t = shapes[i];
         const double price = tile_fits(device, &t) ? price_of(p, device, &shapes[i], &t) : INFINITY;
-        if (price == INFINITY)
-            continue;
-        int at = found++;
-        for (; at > 0 && prices[at - 1] > price; at--) {
-            prices[at] = prices[at - 1];
-            sorted[at] = sorted[at - 1];
-        }
-        prices[at] = price;
-        sorted[at] = t;
+        if (price < INFINITY)
+            count = rank_candidate(out, prices, count, capacity, t, price);
     }
-    for (int i = 0; i < found; i++)
-        count = add_candidate(out, count, capacity, sorted[i]);
     return count;
 }

@@ -47,8 +47,7 @@ static int64_t groups_of(const problem *p, const socle_device *device, int64_t w
 
 static size_t workspace_of(const problem *p, const batch_way *way)
 {
-    const size_t real_bytes = p->dtype == SOCLE_FLOAT64 ? sizeof(double) : sizeof(float);
-    return way->groups > 1 ? (size_t)(p->batch_norm.channels * way->groups) * 2 * real_bytes : 0;
+    return way->groups > 1 ? (size_t)(p->batch_norm.channels * way->groups) * 2 * problem_real_bytes(p) : 0;
 }
 
 static solver_launch begin(const problem *p, const socle_device *device, const batch_way *way, const char *kernel)

@@ -19,12 +19,10 @@ typedef struct staging {
 static staging staging_of(const problem *p, const socle_device *device)
 {
     staging s = {.g = conv_geometry_3d(p), .c = tap_conv_forward(p)};
-    const int64_t bytes =
-        device->capabilities.local_memory_bytes < 256 * 1024 ? (int64_t)device->capabilities.local_memory_bytes : 256 * 1024;
     s.pitch = tap_conv_pitch(&s.c);
     s.phases_h = tap_conv_read_phases(&s.c, 1, &s.phase_h);
     s.phases_w = tap_conv_read_phases(&s.c, 2, &s.phase_w);
-    s.local_floats = bytes * 9 / 10 / (p->dtype == SOCLE_FLOAT64 ? 8 : 4);
+    s.local_floats = device_cached_local_bytes(device) / (int64_t)problem_real_bytes(p);
     return s;
 }
 
