@@ -31,7 +31,7 @@ typedef struct socle_context_options {
 
 #define SOCLE_CONTEXT_OPTIONS_INIT                                                                                               \
     {                                                                                                                            \
-        sizeof(socle_context_options), 0, 0, 0, 0, 0, 0, SOCLE_LOG_WARN, 0                                                        \
+        sizeof(socle_context_options), 0, 0, 0, 0, 0, 0, SOCLE_LOG_WARN, 0                                                       \
     }
 
 /* Finds all devices of all platforms and opens the store. options may be NULL (defaults). A platform that fails is
