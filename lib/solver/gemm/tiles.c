@@ -9,7 +9,7 @@ int tile_items(const tuning *t)
     return t->value[TILE_M] / t->value[ITEM_M] * (t->value[TILE_N] / t->value[ITEM_N]);
 }
 
-bool tile_fits(const socle_device *device, const tuning *t)
+static bool fits(const socle_device *device, const tuning *t)
 {
     const device_capabilities *c = &device->capabilities;
     const size_t lines_bytes = (size_t)(t->value[TILE_M] + t->value[TILE_N] + 8) * sizeof(float);
@@ -17,7 +17,7 @@ bool tile_fits(const socle_device *device, const tuning *t)
            2 * lines_bytes * (size_t)t->value[TILE_K] <= c->local_memory_bytes;
 }
 
-int64_t tile_groups(const problem *p, const tuning *t)
+static int64_t group_count(const problem *p, const tuning *t)
 {
     return ceil_div(p->gemm.m, t->value[TILE_M]) * ceil_div(p->gemm.n, t->value[TILE_N]) * gemm_batches(&p->gemm) *
            t->value[SPLITS];
@@ -31,7 +31,7 @@ double tile_cost(const problem *p, const socle_device *device, const tuning *t, 
 {
     const int *v = t->value;
     const int units = device_units(device), quad_m = v[ITEM_M] < 4 ? v[ITEM_M] : 4;
-    const double rounds = (double)ceil_div(tile_groups(p, t), units);
+    const double rounds = (double)ceil_div(group_count(p, t), units);
     const double local = 2.0 * (v[ITEM_M] / quad_m + v[ITEM_N] / 4) / (v[ITEM_M] * v[ITEM_N]);
     const double cache = 8.0 / v[TILE_M] + 8.0 / v[TILE_N], barrier = 1000.0 / (v[TILE_M] * v[TILE_N] * v[TILE_K]);
     const double resident = fmin(rounds, 4) * tile_items(t), busy = fmin(1, resident / 256);
@@ -54,7 +54,7 @@ int tile_candidates(const problem *p, const socle_device *device, const tuning *
     int count = 0;
     for (int i = 0; i < shape_count && i < MOST_SHAPES; i++) {
         tuning t = shapes[i];
-        const double price = tile_fits(device, &t) ? price_of(p, device, &shapes[i], &t) : INFINITY;
+        const double price = fits(device, &t) ? price_of(p, device, &shapes[i], &t) : INFINITY;
         if (price < INFINITY)
             count = rank_candidate(out, prices, count, capacity, t, price);
     }

@@ -9,8 +9,6 @@
 enum { TILE_M, TILE_N, TILE_K, ITEM_M, ITEM_N, SPLITS };
 
 int tile_items(const tuning *t); /* work-items of a group */
-bool tile_fits(const socle_device *device, const tuning *t);
-int64_t tile_groups(const problem *p, const tuning *t);
 /* Multiply-adds that a compute unit could have done in the time of all groups, each with `depth` steps of k. */
 double tile_cost(const problem *p, const socle_device *device, const tuning *t, int64_t depth);
 /* Turns of all of a work-item's loops while TILE_K steps are in local memory, none of them unrolled (rusticl unrolls none): for
