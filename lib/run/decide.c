@@ -105,6 +105,12 @@ static socle_status measure_best(const placement_work *work, socle_plan *plan, d
 
 /* ---- the winner, and why ---- */
 
+/* Other work on the machine shifts a few long runs by this much, for as long as it goes on: a device of which half the cores are
+ * busy then looks like its own half, and the decision is kept. Runs of less than WORTH_DOUBTING_MS are many when they are
+ * measured. */
+#define DISTURBANCE 1.25
+#define WORTH_DOUBTING_MS 1.0
+
 static double figure_ms(const placement *c)
 {
     return c->measured_ms >= 0 ? c->measured_ms : c->estimated_ms;
@@ -118,30 +124,65 @@ static bool better(const placement *a, const placement *b)
     return figure_ms(a) < figure_ms(b);
 }
 
-static int find_winner(const socle_plan *plan)
+/* a was measured slower than b by no more than what a disturbance makes, and its estimate is further ahead than that. */
+static bool better_undisturbed(const placement *a, const placement *b)
 {
-    int winner = -1;
-    for (int i = 0; i < plan->candidate_count; i++)
-        if (!plan->candidates[i].ruled_out && (winner < 0 || better(&plan->candidates[i], &plan->candidates[winner])))
-            winner = i;
-    return winner;
+    return b->measured_ms >= WORTH_DOUBTING_MS && a->measured_ms >= 0 && a->measured_ms <= DISTURBANCE * b->measured_ms &&
+           a->estimated_ms * DISTURBANCE < b->estimated_ms;
 }
 
-static void explain(socle_plan *plan)
+static int find_fastest(const socle_plan *plan)
+{
+    int fastest = -1;
+    for (int i = 0; i < plan->candidate_count; i++)
+        if (!plan->candidates[i].ruled_out && (fastest < 0 || better(&plan->candidates[i], &plan->candidates[fastest])))
+            fastest = i;
+    return fastest;
+}
+
+/* Candidates stand in the order of their estimates. */
+static int find_winner(const socle_plan *plan, int fastest)
+{
+    for (int i = 0; i < plan->candidate_count; i++)
+        if (!plan->candidates[i].ruled_out && better_undisturbed(&plan->candidates[i], &plan->candidates[fastest]))
+            return i;
+    return fastest;
+}
+
+static void explain(socle_plan *plan, const placement *fastest)
 {
     placement *winner = &plan->candidates[plan->chosen];
     winner->chosen = true;
-    set_reason(winner, winner->measured_ms >= 0 ? "chosen: measured fastest" : "chosen: least estimated time, not measured");
+    if (winner != fastest)
+        set_reason(
+            winner,
+            "chosen: measured %.2f times slower than %s, which other work on the machine can cause, estimated %.2f times faster",
+            winner->measured_ms / fastest->measured_ms, fastest->text, fastest->estimated_ms / winner->estimated_ms);
+    else
+        set_reason(winner, winner->measured_ms >= 0 ? "chosen: measured fastest" : "chosen: least estimated time, not measured");
     for (int i = 0; i < plan->candidate_count; i++) {
         placement *c = &plan->candidates[i];
         if (c == winner || c->ruled_out)
             continue;
-        if (c->measured_ms >= 0)
+        if (c->measured_ms >= winner->measured_ms && c->measured_ms >= 0)
             set_reason(c, "measured %.2f times slower", c->measured_ms / winner->measured_ms);
+        else if (c->measured_ms >= 0)
+            set_reason(c, "measured %.2f times faster, estimated %.2f times slower", winner->measured_ms / c->measured_ms,
+                       c->estimated_ms / winner->estimated_ms);
         else
             set_reason(c, "estimated %.2f times slower than the chosen one's estimate; not measured",
                        c->estimated_ms / winner->estimated_ms);
     }
+}
+
+bool placement_choose(socle_plan *plan)
+{
+    const int fastest = find_fastest(plan);
+    if (fastest < 0)
+        return false;
+    plan->chosen = find_winner(plan, fastest);
+    explain(plan, &plan->candidates[fastest]);
+    return true;
 }
 
 socle_status placement_decide(const placement_work *work, socle_plan *plan)
@@ -163,10 +204,8 @@ socle_status placement_decide(const placement_work *work, socle_plan *plan)
         status = measure_best(work, plan, budget_s);
     if (status != SOCLE_OK)
         return status;
-    plan->chosen = find_winner(plan);
-    if (plan->chosen < 0)
+    if (!placement_choose(plan))
         return socle_fail(plan->candidates[0].failure, "%s: %s", plan->candidates[0].text, plan->candidates[0].reason);
-    explain(plan);
     decision_keep(work, plan);
     return SOCLE_OK;
 }

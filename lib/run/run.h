@@ -91,6 +91,9 @@ void decision_keep(const placement_work *work, const socle_plan *plan);
 socle_status placement_decide(const placement_work *work, socle_plan *plan);
 /* The same for training, whose candidates are measured with their exchange of gradients (trainer_measure.c). */
 socle_status trainer_decide(const placement_work *work, socle_plan *plan);
+/* Marks the winner among a plan's candidates and gives every one its reason: the one measured fastest, or one with a far better
+ * estimate whose longer measurement other work on the machine can explain. False when all are ruled out. */
+bool placement_choose(socle_plan *plan);
 /* Makes an executor of one part; when the device's memory does not suffice, first trims its pool, then plans without prepacking,
  * then fails with the bytes needed and there. */
 socle_status placement_executor(const placement_work *work, socle_device *device, int64_t rows, executor **out);
