@@ -232,14 +232,15 @@ class Bench:
                 sys.stdout.flush()
 
     def low(self):
-        """Low precision on one device, operands resident: against ONNX Runtime, oneDNN's product of bytes, and our own float32."""
+        """Low precision on one device, operands resident: against ONNX Runtime, for products oneDNN (bytes) or PyTorch (bfloat16),
+        and our own float32."""
         import low_precision_models
 
         only = os.environ.get("SOCLE_BENCH_ONLY", "")
         for device in self.args.devices:
             print(f"\n## Low precision, {device}\n")
-            print("| work | by | socle, ms | Gop/s | times our float32 | onnxruntime, ms | onnxruntime / socle | oneDNN, ms | oneDNN / socle |")
-            print("|---|---|---|---|---|---|---|---|---|")
+            print("| work | by | socle, ms | Gop/s | times our float32 | onnxruntime, ms | onnxruntime / socle | product by | ms | ms / socle |")
+            print("|---|---|---|---|---|---|---|---|---|---|")
             for row in low_precision_models.rows():
                 path, base, taken, steps = self.folder / "low.onnx", self.folder / "base.onnx", {}, []
                 row.save(path)
@@ -248,12 +249,13 @@ class Bench:
                 if only not in row.name:
                     continue
                 seconds = self.args.seconds / 10
-                calls = {"socle": lambda: self.ours(self.args.build / "bench_resident", path, device, seconds),
-                         "onnxruntime": lambda: self.peer("onnxruntime_infer.py", path, 1, seconds)}
+                calls = {"socle": lambda: self.ours(self.args.build / "bench_resident", path, device, seconds)}
+                if row.onnxruntime:
+                    calls["onnxruntime"] = lambda: self.peer("onnxruntime_infer.py", path, 1, seconds)
                 if row.base is not None:
                     calls["float32"] = lambda: self.ours(self.args.build / "bench_resident", base, device, seconds)
-                if row.product is not None:
-                    calls["oneDNN"] = lambda: self.peer("onednn_bytes.py", *row.product, seconds)
+                if row.peer is not None:
+                    calls[row.peer[0]] = lambda: self.peer(*row.peer[1:], seconds)
                 for turn in range(self.args.turns):
                     for name in list(calls) if turn % 2 == 0 else reversed(list(calls)):
                         result = calls[name]()
@@ -261,8 +263,10 @@ class Bench:
                         steps = result["steps"] if name == "socle" else steps
                 a = statistics.median(taken["socle"])
                 cells = [f"{statistics.median(taken['float32']) / a:.2f}" if "float32" in taken else "-"]
-                for name in ("onnxruntime", "oneDNN"):
+                other = row.peer[0] if row.peer is not None else "-"
+                for name in ("onnxruntime", other):
                     b = statistics.median(taken[name]) if name in taken else None
+                    cells += [name] if name == other else []
                     cells += [f"{b:.4f}", f"{b / a:.2f}"] if b else ["-", "-"]
                 print(f"| {row.name} | {', '.join(dict.fromkeys(steps))} | {a:.4f} | {row.operations / a / 1e6:.0f} | " + " | ".join(cells) + " |")
                 sys.stdout.flush()

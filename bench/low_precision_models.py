@@ -1,23 +1,24 @@
-"""Models of one operator in low precision, for the section `low` of bench/compare.py: products and convolutions of bytes, products with
-weights in few bits, and the same in float32, which they are compared with."""
+"""Models of one operator in low precision, for the section `low` of bench/compare.py: products and convolutions of bytes, products of
+bfloat16 and with weights in few bits, and the same in float32, which they are compared with."""
 
 import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 GENERATOR = numpy.random.default_rng(1)
-KINDS = {"f32": TensorProto.FLOAT, "u8": TensorProto.UINT8, "i32": TensorProto.INT32}
+KINDS = {"f32": TensorProto.FLOAT, "bf16": TensorProto.BFLOAT16, "u8": TensorProto.UINT8, "i32": TensorProto.INT32}
 
 
 class Row:
-    """`base`: the name of the row in float32; `product`: (m, n, k) where oneDNN's product of bytes is a peer."""
+    """`base`: the name of the row in float32; `peer`: name, script and arguments of a peer beside ONNX Runtime, which has no products
+    of bfloat16 on processors."""
 
-    def __init__(self, name, nodes, x, y, constants, operations, base=None, product=None):
-        self.name, self.operations, self.base, self.product = name, operations, base, product
+    def __init__(self, name, nodes, x, y, constants, operations, base=None, peer=None):
+        self.name, self.operations, self.base, self.peer, self.onnxruntime = name, operations, base, peer, x[0] != "bf16"
         graph = helper.make_graph(
             [helper.make_node(op, ins, outs, name=f"{op}_{i}", **attributes) for i, (op, ins, outs, attributes) in enumerate(nodes)], "bench",
             [helper.make_tensor_value_info("x", KINDS[x[0]], x[1])], [helper.make_tensor_value_info("y", KINDS[y[0]], y[1])],
-            [numpy_helper.from_array(numpy.asarray(value), n) for n, value in constants])
+            [value if isinstance(value, TensorProto) else numpy_helper.from_array(numpy.asarray(value), n) for n, value in constants])
         self.model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
 
     def save(self, path):
@@ -32,20 +33,27 @@ def signed(*shape):
     return GENERATOR.integers(-127, 127, shape).astype(numpy.int8)
 
 
+def bfloat16(name, values):
+    return helper.make_tensor(name, TensorProto.BFLOAT16, values.shape, (values.view(numpy.uint32) >> 16).astype(numpy.uint16).tobytes(),
+                              raw=True)
+
+
 def scales(values):
     return numpy.asarray(values, numpy.float32)
 
 
 def products(m, n, k):
     shape, operations = f"{m}x{n}x{k}", 2 * m * n * k
-    base = f"MatMul {shape}"
+    base, onednn = f"MatMul {shape}", ("oneDNN", "onednn_bytes.py", m, n, k)
     yield Row(base, [("MatMul", ["x", "w"], ["y"], {})], ("f32", [m, k]), ("f32", [m, n]), [("w", floats(k, n))], operations)
+    yield Row(f"{base}, bfloat16", [("MatMul", ["x", "w"], ["y"], {})], ("bf16", [m, k]), ("bf16", [m, n]),
+              [("w", bfloat16("w", floats(k, n)))], operations, base, ("PyTorch", "torch_product.py", m, n, k, "bfloat16"))
     yield Row(f"MatMulInteger {shape}, uint8 int8", [("MatMulInteger", ["x", "w"], ["y"], {})], ("u8", [m, k]), ("i32", [m, n]),
-              [("w", signed(k, n))], operations, base, (m, n, k))
+              [("w", signed(k, n))], operations, base, onednn)
     constants = [("xs", scales(0.02)), ("xz", numpy.uint8(128)), ("w", signed(k, n)), ("ws", scales(numpy.full(n, 0.01))),
                  ("wz", numpy.zeros(n, numpy.int8)), ("ys", scales(0.5)), ("yz", numpy.uint8(120))]
     yield Row(f"QLinearMatMul {shape}, uint8 int8", [("QLinearMatMul", ["x", "xs", "xz", "w", "ws", "wz", "ys", "yz"], ["y"], {})],
-              ("u8", [m, k]), ("u8", [m, n]), constants, operations, base, (m, n, k))
+              ("u8", [m, k]), ("u8", [m, n]), constants, operations, base, onednn)
 
 
 def rows_of_weights(m, n, k):

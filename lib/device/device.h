@@ -45,13 +45,13 @@ typedef enum device_quirk {
     QUIRK_SPLIT_VECTORS = 1 << 9 /* vloadn and vstoren move parts: programs get kernels/common/vectors.cl instead (PoCL) */
 } device_quirk;
 
-/* The instruction for sums of products of bytes that kernels may use: probed when the device is profiled, never assumed. */
-typedef enum byte_dot {
-    DOT_UNKNOWN,
-    DOT_NONE,
-    DOT_VPDPBUSD, /* x86 with AVX-512 VNNI, by inline assembly */
-    DOT_PACKED    /* dot_4x8packed of cl_khr_integer_dot_product, every pair of signs */
-} byte_dot;
+/* Instructions of its processor that a device's kernels may use: each is tried when the device is profiled, never assumed. */
+typedef enum device_instruction {
+    INSTRUCTIONS_PROBED = 1 << 0,    /* each was tried */
+    INSTRUCTION_VPDPBUSD = 1 << 1,   /* sums of products of bytes: x86 with AVX-512 VNNI, by inline assembly */
+    INSTRUCTION_DOT_PACKED = 1 << 2, /* the same by dot_4x8packed of cl_khr_integer_dot_product, every pair of signs */
+    INSTRUCTION_VDPBF16PS = 1 << 3   /* sums of products of bfloat16: x86 with AVX512_BF16, by inline assembly */
+} device_instruction;
 
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;
 
@@ -90,7 +90,7 @@ struct socle_device {
     struct device_pool *pool;
     uint64_t allocated_bytes;
     struct program_cache *programs; /* program.h: compiled programs of this device */
-    byte_dot byte_dot;              /* set once, by profile_get */
+    unsigned instructions;          /* device_instruction bits, set once by profile_get */
     void *profile;                  /* profile.h: kept once read; memory_free with the device */
     void *tunings;                  /* profile.h: shapes with a known fastest way, once asked; memory_free with the device */
     pthread_mutex_t health_lock;    /* of info.status and info.reason, which a lost device changes */
@@ -110,6 +110,7 @@ char *device_model(const socle_device *device);
 /* Creates the OpenCL context and queue on first use. Every function below calls it. */
 socle_status device_open(socle_device *device);
 bool device_has_quirk(const socle_device *device, device_quirk quirk);
+bool device_has_instruction(const socle_device *device, device_instruction instruction);
 /* Compile option (a space in front) for the newest OpenCL C of the device, where functions of sub-groups and the integer dot
  * product are; "" for 1.2, the compilers' own choice. */
 const char *device_newest_language(const socle_device *device);

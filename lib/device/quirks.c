@@ -73,3 +73,8 @@ bool device_has_quirk(const socle_device *device, device_quirk quirk)
 {
     return (device->quirks & quirk) != 0;
 }
+
+bool device_has_instruction(const socle_device *device, device_instruction instruction)
+{
+    return (__atomic_load_n(&device->instructions, __ATOMIC_ACQUIRE) & (unsigned)instruction) != 0;
+}

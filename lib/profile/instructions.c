@@ -1,8 +1,8 @@
-/* Instructions for sums of products of bytes, tried once per device and driver: inline assembly in OpenCL C, which no capability
- * announces, and the integer dot product, whose announcement is not believed without a trial. Careful order: for assembly the
- * processor must have the instruction, the device must be that processor; a note in the store is written before the driver's
- * compiler sees the instruction, so that a driver which takes the process down is not asked again; then results are compared with
- * the host's. Only what comes out exactly is ever used. */
+/* Instructions for sums of products of bytes and of bfloat16, tried once per device and driver: inline assembly in OpenCL C,
+ * which no capability announces, and the integer dot product, whose announcement is not believed without a trial. Careful order:
+ * for assembly the processor must have the instruction, the device must be that processor; a note in the store is written before
+ * the driver's compiler sees the instruction, so that a driver which takes the process down is not asked again; then results are
+ * compared with the host's. Only what comes out exactly is ever used. */
 #include "profile.h"
 
 #include <stdio.h>
@@ -13,45 +13,93 @@
 #define SUMS (4 * LANES)
 #define MOST_WORDS (ROUNDS * LANES)
 
-/* Operands as words of four bytes, and what their sums should be. */
+/* Operands as words, and the words that should come out. */
 typedef struct trial {
     const char *source, *options, *kernel;
     bool newest_language;
     size_t items;
     int a_words;
-    int32_t (*expected)(const uint32_t *a, const uint32_t *b, int i);
+    void (*fill)(uint32_t *words, int count, uint32_t seed);
+    uint32_t (*expected)(const uint32_t *a, const uint32_t *b, int i);
 } trial;
 
 typedef struct instruction {
     const char *name;
-    byte_dot dot;
+    device_instruction bit;
     bool (*possible)(const socle_device *device);
     trial trial;
 } instruction;
 
-/* ---- x86: unsigned bytes times signed ones, a lane of 16 for each word of b ---- */
+/* ---- operands: bytes of all signs, the extremes among them; pairs of bfloat16, the same as whole numbers ---- */
+
+static uint32_t next_random(uint32_t *seed)
+{
+    *seed = *seed * 1664525u + 1013904223u;
+    return *seed ^ (*seed >> 15);
+}
+
+static void fill_with_bytes(uint32_t *words, int count, uint32_t seed)
+{
+    for (int i = 0; i < count; i++) {
+        const uint32_t random = next_random(&seed);
+        words[i] = i % 5 == 0 ? 0xff807f00u : random;
+    }
+}
+
+static void fill_with_pairs(uint32_t *words, int count, uint32_t seed)
+{
+    fill_with_bytes(words, count, seed);
+    for (int i = 0; i < count; i++)
+        words[i] = (uint32_t)float_to_bfloat16((int8_t)words[i]) | (uint32_t)float_to_bfloat16((int8_t)(words[i] >> 8)) << 16;
+}
+
+/* ---- x86: a lane of 16 for each word of b ---- */
+
+/* OpenCL C for another processor than the host's cannot be told by anything but its kind: a CPU that shares the host's memory and
+ * compiles at home. Where the result is not exact, nothing is lost. */
+static bool is_host_with_wide_vectors(const socle_device *device)
+{
+    return device->capabilities.type == SOCLE_DEVICE_CPU && device->capabilities.vector_width_float >= 16;
+}
+
+#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
+#define PROCESSOR_HAS(feature) (__builtin_cpu_init(), __builtin_cpu_supports(feature))
+#else
+#define PROCESSOR_HAS(feature) false
+#endif
 
 static bool may_have_vpdpbusd(const socle_device *device)
 {
-#if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
-    __builtin_cpu_init();
-    const bool processor =
-        __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-#else
-    const bool processor = false;
-#endif
-    /* OpenCL C for another processor than the host's cannot be told by anything but its kind: a CPU that shares the host's memory
-     * and compiles at home. Where the result is not exact, nothing is lost. */
-    return processor && device->capabilities.type == SOCLE_DEVICE_CPU && device->capabilities.vector_width_float >= 16;
+    return PROCESSOR_HAS("avx512vnni") && PROCESSOR_HAS("avx512vl") && PROCESSOR_HAS("avx512bw") &&
+           is_host_with_wide_vectors(device);
 }
 
-static int32_t vpdpbusd_sum(const uint32_t *a, const uint32_t *b, int i)
+static bool may_have_vdpbf16ps(const socle_device *device)
+{
+    return PROCESSOR_HAS("avx512bf16") && is_host_with_wide_vectors(device);
+}
+
+/* Unsigned bytes times signed ones. */
+static uint32_t vpdpbusd_sum(const uint32_t *a, const uint32_t *b, int i)
 {
     int32_t sum = i / LANES;
     for (int k = 0; k < ROUNDS; k++)
         for (int byte = 0; byte < 4; byte++)
             sum += (int32_t)(a[k * 4 + i / LANES] >> (8 * byte) & 255) * (int8_t)(b[k * LANES + i % LANES] >> (8 * byte) & 255);
-    return sum;
+    return (uint32_t)sum;
+}
+
+/* Of small whole numbers, so that no order of adding them rounds. */
+static uint32_t vdpbf16ps_sum(const uint32_t *a, const uint32_t *b, int i)
+{
+    float sum = (float)(i / LANES);
+    uint32_t bits;
+    for (int k = 0; k < ROUNDS; k++)
+        for (int half = 0; half < 2; half++)
+            sum += bfloat16_to_float((uint16_t)(a[k * 4 + i / LANES] >> (16 * half))) *
+                   bfloat16_to_float((uint16_t)(b[k * LANES + i % LANES] >> (16 * half)));
+    memcpy(&bits, &sum, sizeof(bits));
+    return bits;
 }
 
 /* ---- cl_khr_integer_dot_product: pairs of signs in the order ss, su, us, uu ---- */
@@ -67,26 +115,29 @@ static int32_t byte_of(uint32_t word, int byte, bool is_signed)
     return is_signed ? (int8_t)bits : (int32_t)bits;
 }
 
-static int32_t packed_sum(const uint32_t *a, const uint32_t *b, int i)
+static uint32_t packed_sum(const uint32_t *a, const uint32_t *b, int i)
 {
     const int signs = i / LANES, item = i % LANES;
     int32_t sum = 0;
     for (int k = 0; k < ROUNDS; k++)
         for (int byte = 0; byte < 4; byte++)
             sum += byte_of(a[k * LANES + item], byte, signs < 2) * byte_of(b[k * LANES + item], byte, signs % 2 == 0);
-    return sum;
+    return (uint32_t)sum;
 }
 
-/* The first that is exact is used. */
 static const instruction instructions[] = {
     {"vpdpbusd",
-     DOT_VPDPBUSD,
+     INSTRUCTION_VPDPBUSD,
      may_have_vpdpbusd,
-     {"profile/dot", "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", false, 1, ROUNDS * 4, vpdpbusd_sum}},
+     {"profile/dot", "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", false, 1, ROUNDS * 4, fill_with_bytes, vpdpbusd_sum}},
     {"dot_4x8packed",
-     DOT_PACKED,
+     INSTRUCTION_DOT_PACKED,
      announces_dot_product,
-     {"profile/dot_packed", "-DSTORAGE=INT32 -DDOT=2", "dot_words", true, LANES, ROUNDS *LANES, packed_sum}},
+     {"profile/dot_packed", "-DSTORAGE=INT32 -DDOT=2", "dot_words", true, LANES, ROUNDS *LANES, fill_with_bytes, packed_sum}},
+    {"vdpbf16ps",
+     INSTRUCTION_VDPBF16PS,
+     may_have_vdpbf16ps,
+     {"profile/dot_pairs", "-DPAIRS=1", "dot_pair_rounds", false, 1, ROUNDS * 4, fill_with_pairs, vdpbf16ps_sum}},
 };
 
 /* ---- what the store knows ---- */
@@ -102,30 +153,22 @@ static void keep(const socle_device *device, const instruction *tried, const cha
               strlen(found) + 1);
 }
 
-/* DOT_UNKNOWN: nothing. */
-static byte_dot kept(const socle_device *device, const instruction *tried)
+typedef enum note { NOTE_NONE, NOTE_YES, NOTE_NO } note;
+
+static note kept(const socle_device *device, const instruction *tried)
 {
     void *bytes = NULL;
     size_t size_bytes = 0;
     if (store_get(device->context->store, "instruction", instruction_key(device, tried), &bytes, &size_bytes, NULL) != SOCLE_OK)
-        return DOT_UNKNOWN;
-    const byte_dot found = size_bytes == 4 && memcmp(bytes, "yes", 4) == 0 ? tried->dot : DOT_NONE;
+        return NOTE_NONE;
+    const note found = size_bytes == 4 && memcmp(bytes, "yes", 4) == 0 ? NOTE_YES : NOTE_NO;
     memory_free(bytes);
     return found;
 }
 
 /* ---- the trial ---- */
 
-/* Bytes of all signs, the extremes among them. */
-static void fill(uint32_t *words, int count, uint32_t seed)
-{
-    for (int i = 0; i < count; i++) {
-        seed = seed * 1664525u + 1013904223u;
-        words[i] = i % 5 == 0 ? 0xff807f00u : seed ^ (seed >> 15);
-    }
-}
-
-static socle_status run(socle_device *device, const trial *t, const uint32_t *a, const uint32_t *b, int32_t *sums)
+static socle_status run(socle_device *device, const trial *t, const uint32_t *a, const uint32_t *b, uint32_t *sums)
 {
     const size_t a_bytes = (size_t)t->a_words * sizeof(*a), b_bytes = ROUNDS * LANES * sizeof(*b);
     const int32_t rounds = ROUNDS;
@@ -158,42 +201,42 @@ static socle_status run(socle_device *device, const trial *t, const uint32_t *a,
     return status;
 }
 
-static byte_dot probe(socle_device *device, const instruction *tried)
+static bool probe(socle_device *device, const instruction *tried)
 {
-    uint32_t a[MOST_WORDS], b[MOST_WORDS];
-    int32_t sums[SUMS] = {0};
-    fill(a, (int)COUNT_OF(a), 1);
-    fill(b, (int)COUNT_OF(b), 2);
+    uint32_t a[MOST_WORDS], b[MOST_WORDS], sums[SUMS] = {0};
+    tried->trial.fill(a, (int)COUNT_OF(a), 1);
+    tried->trial.fill(b, (int)COUNT_OF(b), 2);
     if (run(device, &tried->trial, a, b, sums) != SOCLE_OK) {
         log_write(&device->context->log, SOCLE_LOG_INFO, "%s: no %s in kernels: %s", device->info.id, tried->name,
                   socle_error_message());
-        return DOT_NONE;
+        return false;
     }
     for (int i = 0; i < SUMS; i++) {
         if (sums[i] != tried->trial.expected(a, b, i)) {
             log_write(&device->context->log, SOCLE_LOG_WARN, "%s: %s in kernels gives wrong sums: left out", device->info.id,
                       tried->name);
-            return DOT_NONE;
+            return false;
         }
     }
-    return tried->dot;
+    return true;
 }
 
 void instructions_probe(socle_device *device)
 {
-    if (device->byte_dot != DOT_UNKNOWN)
+    unsigned found = INSTRUCTIONS_PROBED;
+    if (device_has_instruction(device, INSTRUCTIONS_PROBED))
         return;
-    byte_dot found = DOT_NONE;
-    for (size_t i = 0; i < COUNT_OF(instructions) && found == DOT_NONE; i++) {
+    for (size_t i = 0; i < COUNT_OF(instructions); i++) {
         const instruction *tried = &instructions[i];
         if (!tried->possible(device))
             continue;
-        found = kept(device, tried);
-        if (found == DOT_UNKNOWN) {
+        note known = kept(device, tried);
+        if (known == NOTE_NONE) {
             keep(device, tried, "trying");
-            found = probe(device, tried);
-            keep(device, tried, found == tried->dot ? "yes" : "no");
+            known = probe(device, tried) ? NOTE_YES : NOTE_NO;
+            keep(device, tried, known == NOTE_YES ? "yes" : "no");
         }
+        found |= known == NOTE_YES ? (unsigned)tried->bit : 0;
     }
-    __atomic_store_n(&device->byte_dot, found, __ATOMIC_RELEASE);
+    __atomic_store_n(&device->instructions, found, __ATOMIC_RELEASE);
 }

@@ -35,7 +35,8 @@ typedef struct tuner_options {
  * failed and never chosen. Errors: INTERRUPTED where the watch stopped it before anything was found. */
 socle_status tuner_tune(socle_device *device, const problem *p, const tuner_options *options, tuned *best, double *default_us);
 
-/* Finds out which instructions the device's kernels may use (device->byte_dot): from the store, else by trying. instructions.c */
+/* Finds out which instructions the device's kernels may use (device->instructions): from the store, else by trying.
+ * instructions.c */
 void instructions_probe(socle_device *device);
 
 /* ---- workloads: one problem run by one solver on operands of its own, for the tuner and the benchmarks (workload.c) ---- */

@@ -83,7 +83,7 @@ static socle_status best_known(socle_device *device, const problem *p, const tun
 
 socle_status tuner_best(socle_device *device, const problem *p, tuned *best)
 {
-    if (problem_is_bytes(p)) /* how they are done depends on what was probed */
+    if (problem_wants_instructions(p)) /* how it is done depends on what was probed */
         profile_get(device);
     tuning_record record;
     tuning_read(device, p, &record);

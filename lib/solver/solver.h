@@ -174,6 +174,11 @@ static inline bool problem_is_bytes(const problem *p)
 {
     return p->dtype == SOCLE_INT8 || p->dtype == SOCLE_UINT8;
 }
+/* Ways to run it use instructions that must have been probed (instructions_probe). */
+static inline bool problem_wants_instructions(const problem *p)
+{
+    return problem_is_bytes(p) || p->dtype == SOCLE_BFLOAT16;
+}
 
 /* Bytes and floating-point operations that the problem must move and do at least. */
 double problem_flops(const problem *p);

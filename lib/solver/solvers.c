@@ -14,6 +14,7 @@ const solver *const solver_table[] = {
     &solver_gemm_vector,
     &solver_gemm_panels,
     &solver_gemm_packed,
+    &solver_gemm_bfloat16,
     &solver_gemm_tiled,
     &solver_gemm_subgroup,
 #ifdef SOCLE_HAVE_CLBLAST

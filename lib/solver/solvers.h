@@ -16,6 +16,7 @@ extern const solver solver_gemm_plain;
 extern const solver solver_gemm_narrow;
 extern const solver solver_gemm_widened;
 extern const solver solver_gemm_narrow_plain;
+extern const solver solver_gemm_bfloat16;
 extern const solver solver_gemm_bytes;
 extern const solver solver_gemm_bytes_tiled;
 extern const solver solver_gemm_bytes_plain;

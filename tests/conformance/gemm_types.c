@@ -1,10 +1,11 @@
 /* Products whose operands are stored in types of their own, by every solver on every device against the float64 reference:
- * weights in a narrower type, with scales and zeros, and bytes times bytes, whose sums must be exact. */
+ * weights in a narrower type, with scales and zeros, bfloat16, and bytes times bytes, whose sums must be exact. */
 #include "../../lib/profile/profile.h"
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 static void check(const problem *p, uint64_t seed, int tunings)
 {
@@ -132,4 +133,68 @@ Test(gemm_types, empty_products_of_bytes_are_zero)
 {
     const problem p = bytes(3, 4, 0, 0);
     check(&p, 1, 1);
+}
+
+/* ---- bfloat16 by an instruction ---- */
+
+static problem pairs(int64_t m, int64_t n, int64_t k, int flags)
+{
+    return (problem){.kind = PROBLEM_GEMM,
+                     .dtype = SOCLE_BFLOAT16,
+                     .gemm = {.m = m, .n = n, .k = k, .transpose_b = flags & 1, .alpha = 1, .b_constant = flags & 2}};
+}
+
+/* Sums are those of float32: what differs from the reference is the rounding of results, up to 2^-8 of each. */
+static void check_pairs(const problem *p, uint64_t seed, int specials, int tunings)
+{
+    const solver_case c = {.p = p,
+                           .reference = reference_gemm,
+                           .seed = seed,
+                           .specials = specials,
+                           .tolerance = 0.00392,
+                           .tunings = tunings,
+                           .solver = "gemm/bfloat16"};
+    solver_case_check(&c);
+}
+
+Test(gemm_types, generated_products_of_bfloat16_match_the_reference_as_float32_does)
+{
+    static const int64_t extents[] = {1, 2, 3, 5, 7, 8, 9, 13, 16, 17, 31, 32, 33, 47, 64, 65, 97, 130};
+    solver_random r = {40};
+    for (int i = 0; i < (getenv("SOCLE_TEST_ALL") != NULL ? 100 : 12); i++) {
+        int64_t e[3];
+        for (int d = 0; d < 3; d++)
+            e[d] = extents[solver_pick(&r, 0, (int64_t)COUNT_OF(extents) - 1)];
+        problem p = pairs(e[0], e[1], e[2], i % 4);
+        p.gemm.alpha = i % 3 == 0 ? -0.75f : 1;
+        check_pairs(&p, 100 + (uint64_t)i, i % 5 == 0 ? 2 : 0, 1);
+    }
+}
+
+Test(gemm_types, tunings_and_long_sums_of_bfloat16_match_the_reference_as_float32_does)
+{
+    problem p = pairs(45, 150, 130, 2);
+    check_pairs(&p, 8, 0, 8);
+    p = pairs(9, 40, 4001, 0);
+    check_pairs(&p, 9, 0, 1);
+}
+
+/* Neither for other types or a strict accuracy, nor on a device where a trial did not find the instruction. */
+Test(gemm_types, bfloat16_by_an_instruction_is_refused_where_it_may_not_be_used)
+{
+    const solver *way = solver_find("gemm/bfloat16");
+    socle_context *context = solver_case_context();
+    for (int i = 0; i < socle_device_count(context); i++) {
+        socle_device *device = socle_device_at(context, i);
+        const problem p = pairs(8, 32, 16, 2);
+        problem strict = p, floats = p, turned = p;
+        instructions_probe(device);
+        strict.strict_accuracy = true;
+        floats.dtype = SOCLE_FLOAT32;
+        turned.gemm.transpose_a = true;
+        cr_assert_eq(way->applicable(&p, device), device_has_instruction(device, INSTRUCTION_VDPBF16PS));
+        cr_assert(!way->applicable(&strict, device) && !way->applicable(&floats, device) && !way->applicable(&turned, device));
+        device->instructions = INSTRUCTIONS_PROBED;
+        cr_assert(!way->applicable(&p, device));
+    }
 }

@@ -292,7 +292,7 @@ static void run_device(const case_data *d, socle_device *device)
     const char *only = getenv("SOCLE_TEST_SOLVER");
     if (d->c->p->dtype == SOCLE_FLOAT64 && !device->capabilities.fp64)
         return;
-    if (problem_is_bytes(d->c->p)) /* with the instruction where the device has it */
+    if (problem_wants_instructions(d->c->p))
         instructions_probe(device);
     const int count = solver_candidates(d->c->p, device, solvers, MAX_SOLVERS);
     cr_assert_gt(count, 0, "%s: %s", d->text, socle_error_message());

@@ -14,7 +14,7 @@ enum { VECTORS, COLUMNS, PIXELS, GROUP_COLUMNS, CHUNK };
 
 static bool has_dot(const socle_device *device)
 {
-    return device->byte_dot == DOT_VPDPBUSD;
+    return device_has_instruction(device, INSTRUCTION_VPDPBUSD);
 }
 
 static int byte_lanes(const socle_device *device)

@@ -1,22 +1,20 @@
 /* gemm/bytes: products of bytes (int8, uint8) with sums in int32 on CPU-shaped devices: the register tiles and panels of
  * gemm/packed with a quarter of the bytes. Where the device has an instruction for sums of four such products (probed, see
- * byte_dot in device.h), it is used; else sums are made in float, which is exact for blocks of k. B is packed once where it is
- * constant, else by a step of its own. gemm/bytes_plain: one work-item per element, any shape. */
-#include "gemm.h"
-
-enum { ROWS, VECTORS, GROUP_ROWS, GROUP_COLUMNS };
+ * device_instruction in device.h), it is used; else sums are made in float, which is exact for blocks of k. B is packed once
+ * where it is constant, else by a step of its own. gemm/bytes_plain: one work-item per element, any shape. */
+#include "rows.h"
 
 #define DOT_STEP 4
 #define DOT_CHUNK 64
 
-static int byte_lanes(const socle_device *device)
-{
-    return device->byte_dot == DOT_VPDPBUSD ? 16 : device_lanes(device);
-}
-
 static bool has_dot(const socle_device *device)
 {
-    return device->byte_dot == DOT_VPDPBUSD;
+    return device_has_instruction(device, INSTRUCTION_VPDPBUSD);
+}
+
+static int byte_lanes(const socle_device *device)
+{
+    return has_dot(device) ? 16 : device_lanes(device);
 }
 
 /* Bytes of k, padded as the kernel walks through them. */
@@ -25,83 +23,30 @@ static int64_t depth_of(const problem *p, const socle_device *device)
     return round_up(p->gemm.k, has_dot(device) ? DOT_CHUNK : byte_lanes(device));
 }
 
-static int64_t group_count(const problem *p, const tuning *r)
+/* A row's bytes, as such or as floats, and their sum. */
+static gemm_rows rows_of(const problem *p, const socle_device *device)
 {
-    return ceil_div(p->gemm.m, r->value[GROUP_ROWS]) * ceil_div(p->gemm.n, r->value[GROUP_COLUMNS]);
+    const int64_t per_byte = has_dot(device) ? 1 : sizeof(float);
+    return (gemm_rows){byte_lanes(device), depth_of(p, device) * per_byte + (int64_t)sizeof(int32_t)};
 }
 
-static size_t local_bytes(const problem *p, const socle_device *device, const tuning *r)
-{
-    const size_t per_byte = has_dot(device) ? 1 : sizeof(float);
-    return (size_t)round_up(r->value[GROUP_ROWS], r->value[ROWS]) * ((size_t)depth_of(p, device) * per_byte + sizeof(int32_t));
-}
-
-static int even_share(int64_t extent, int most, int unit)
-{
-    return (int)round_up(ceil_div(extent, ceil_div(extent, most)), unit);
-}
-
-/* The tuning with defaults in the place of zeros. */
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
 {
-    const gemm_problem *g = &p->gemm;
-    const int lanes = byte_lanes(device), wanted = 2 * device_units(device);
-    tuning r = *t;
-    if (r.value[VECTORS] == 0)
-        r.value[VECTORS] = g->n <= lanes ? 1 : g->m <= 4 ? 4 : 2;
-    if (r.value[ROWS] == 0)
-        r.value[ROWS] = (int)(g->m < 8 ? g->m : lanes == 16 ? 8 : 6);
-    const int columns = r.value[VECTORS] * lanes;
-    const bool given = r.value[GROUP_ROWS] != 0 && r.value[GROUP_COLUMNS] != 0;
-    if (r.value[GROUP_ROWS] == 0)
-        r.value[GROUP_ROWS] = even_share(g->m, 128, r.value[ROWS]);
-    if (r.value[GROUP_COLUMNS] == 0)
-        r.value[GROUP_COLUMNS] = even_share(g->n, 512, columns);
-    while (!given && group_count(p, &r) < wanted && r.value[GROUP_COLUMNS] > columns)
-        r.value[GROUP_COLUMNS] = (int)round_up(r.value[GROUP_COLUMNS] / 2, columns);
-    while (!given && group_count(p, &r) < wanted && r.value[GROUP_ROWS] > r.value[ROWS])
-        r.value[GROUP_ROWS] = (int)round_up(r.value[GROUP_ROWS] / 2, r.value[ROWS]);
-    while (!given && local_bytes(p, device, &r) > device->capabilities.local_memory_bytes && r.value[GROUP_ROWS] > r.value[ROWS])
-        r.value[GROUP_ROWS] = (int)round_up(r.value[GROUP_ROWS] / 2, r.value[ROWS]);
-    return r;
-}
-
-static bool fits(const problem *p, const socle_device *device, const tuning *t)
-{
-    const tuning r = resolved(p, device, t);
-    return local_bytes(p, device, &r) <= device->capabilities.local_memory_bytes;
+    return gemm_rows_tuning(p, device, rows_of(p, device), t);
 }
 
 static bool bytes_applicable(const problem *p, const socle_device *device)
 {
     const gemm_problem *g = &p->gemm;
     const int64_t most = INT32_MAX / 4;
-    const tuning zero = {{0}};
     return problem_is_bytes(p) && g->batch_rank == 0 && !g->transpose_a && g->m > 0 && g->n > 0 && g->k > 0 && g->m < most &&
            g->n < most && g->k < most && device_runs_long_loops(device) && storage_runs(problem_result_dtype(p), device) &&
-           fits(p, device, &zero);
+           gemm_rows_fit(p, device, rows_of(p, device), &(tuning){{0}});
 }
 
 static int bytes_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
-    static const int tiles[][2] = {{8, 2}, {12, 2}, {6, 4}, {14, 2}, {8, 3}, {6, 2}, {4, 4}, {4, 2}, {1, 8}, {2, 8}};
-    static const int groups[][2] = {{0, 0}, {64, 512}, {128, 256}, {256, 512}, {64, 128}, {128, 1024}};
-    int count = add_candidate(out, 0, capacity, (tuning){{0}});
-    for (size_t k = 0; k < COUNT_OF(groups); k++) {
-        for (size_t i = 0; i < COUNT_OF(tiles); i++) {
-            const int columns = tiles[i][1] * byte_lanes(device);
-            tuning t = {{tiles[i][0], tiles[i][1]}};
-            if (tiles[i][0] > p->gemm.m || columns >= 2 * p->gemm.n)
-                continue;
-            if (k > 0) {
-                t.value[GROUP_ROWS] = even_share(p->gemm.m, groups[k][0], tiles[i][0]);
-                t.value[GROUP_COLUMNS] = even_share(p->gemm.n, groups[k][1], columns);
-            }
-            if (fits(p, device, &t))
-                count = add_candidate(out, count, capacity, t);
-        }
-    }
-    return count;
+    return gemm_rows_candidates(p, device, rows_of(p, device), out, capacity);
 }
 
 static double bytes_estimate(const problem *p, const socle_device *device, const tuning *t)
@@ -113,7 +58,7 @@ static double bytes_estimate(const problem *p, const socle_device *device, const
     const double rows = (double)round_up(g->m, r.value[ROWS]);
     const double columns = (double)round_up(g->n, r.value[VECTORS] * byte_lanes(device));
     const double flops = 2 * rows * columns * (double)depth_of(p, device);
-    double seconds = estimate_s(device, flops, has_dot(device) ? 3.0 : 0.8, gemm_seen_bytes(p), 1, group_count(p, &r));
+    double seconds = estimate_s(device, flops, has_dot(device) ? 3.0 : 0.8, gemm_seen_bytes(p), 1, gemm_rows_groups(p, &r));
     if (!gemm_can_pack(p))
         seconds += estimate_s(device, 4.0 * (double)g->k * (double)g->n, 0.05, 0, 2, 0);
     return seconds;
@@ -224,7 +169,7 @@ static socle_status bytes_emit(const problem *p, const socle_device *device, con
     launch_arg(&launch, ARG_INT(r.value[GROUP_ROWS]));
     launch_arg(&launch, ARG_INT(r.value[GROUP_COLUMNS]));
     const int64_t sums_bytes = round_up(r.value[GROUP_ROWS], r.value[ROWS]) * (int64_t)sizeof(int32_t);
-    launch_arg(&launch, ARG_LOCAL((int64_t)local_bytes(p, device, &r) - sums_bytes));
+    launch_arg(&launch, ARG_LOCAL(gemm_rows_local_bytes(rows_of(p, device), &r) - sums_bytes));
     launch_arg(&launch, ARG_LOCAL(sums_bytes));
     launch.global[0] = (size_t)ceil_div(g->m, r.value[GROUP_ROWS]);
     launch.global[1] = (size_t)ceil_div(g->n, r.value[GROUP_COLUMNS]);

@@ -1,5 +1,5 @@
 /* gemm/bytes_tiled: products of bytes with sums in int32 on GPU-shaped devices: the tiles of gemm/tiled with four bytes in the
- * place of a float, and the device's integer dot product where it was probed (byte_dot in device.h). */
+ * place of a float, and the device's integer dot product where it was probed (device_instruction in device.h). */
 #include "tiles.h"
 
 #include <math.h>
@@ -51,7 +51,7 @@ static double bytes_tiled_estimate(const problem *p, const socle_device *device,
 {
     const tuning r = resolved(p, device, t);
     /* In plain arithmetic four products are taken apart, multiplied and added one by one. */
-    const double each = device->byte_dot == DOT_PACKED ? 1 : 6;
+    const double each = device_has_instruction(device, INSTRUCTION_DOT_PACKED) ? 1 : 6;
     const double price = tile_cost(p, device, &r, words_of(p)) * 2 * device_units(device) * each;
     return estimate_s(device, price, device_is_cpu_shaped(device) ? 0.004 : 0.85, problem_bytes(p), 1, 0);
 }
@@ -84,7 +84,7 @@ static socle_status bytes_tiled_emit(const problem *p, const socle_device *devic
     text_addf(&launch.options, " -DWORDS_A=%d -DWORDS_B=%d -DQUADS_C=%d",
               comes_in_words(p, g->transpose_a ? g->m : g->k, g->stride_a),
               comes_in_words(p, g->transpose_b ? g->k : g->n, g->stride_b), gemm_in_quads(p, device, g->n, NULL));
-    if (device->byte_dot == DOT_PACKED)
+    if (device_has_instruction(device, INSTRUCTION_DOT_PACKED))
         text_addf(&launch.options, " -DDOT=2%s", device_newest_language(device));
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
