@@ -74,9 +74,49 @@ static bool is_small_beside(const partition *p, value_id value, value_id large)
     return count >= 65536 && graph_type_count(&p->graph->values[value].type) * 64 <= count;
 }
 
-/* Is another input of the node computed pointwise for it alone? Then a generated kernel does both at once, while an epilogue
- * would need a kernel before it for that input: a momentum step is one kernel behind a bare product. */
-static bool has_own_computation(const partition *p, node_id n, value_id chain)
+socle_status partition_anchor_problem(const partition *p, node_id anchor, const epilogue *e, problem *described, value_id *values,
+                                      int *count)
+{
+    /* Without the mark of inference no weight counts as constant, so nothing is prepacked. */
+    const bool weights_constant = !p->options->training && !p->options->compact;
+    socle_status status = problem_from_node(p->graph, anchor, e, weights_constant, described, values, count);
+    if (status == SOCLE_OK)
+        plan_add_demands(p->options, described);
+    return status;
+}
+
+/* Starts the epilogue of an anchor's first output. *applies: one of its ways takes some; *axis: of their operands per channel. */
+static socle_status begin_epilogue(const partition *p, node_id anchor, epilogue *e, bool *applies, int *axis)
+{
+    problem described;
+    value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
+    int count;
+    const graph_node *node = &p->graph->nodes[anchor];
+    const value_id output = node->outputs[0];
+    socle_status status = partition_anchor_problem(p, anchor, NULL, &described, values, &count);
+    if (status != SOCLE_OK)
+        return status;
+    *e = (epilogue){.input = output, .output = output};
+    *axis = channel_axis(&described, p->graph->values[output].type.rank);
+    *applies = (node->output_count == 1 || makes_statistics(described.kind)) && kind_has_epilogues(described.kind);
+    return SOCLE_OK;
+}
+
+/* Can the node be the first of the epilogue of the anchor that makes `value`? */
+static bool fits_maker(const partition *p, value_id value, node_id n)
+{
+    epilogue e;
+    bool applies;
+    int axis;
+    const node_id maker = p->graph->values[value].producer;
+    return p->graph->nodes[maker].op->kind == OPERATOR_ANCHOR && p->graph->nodes[maker].outputs[0] == value &&
+           begin_epilogue(p, maker, &e, &applies, &axis) == SOCLE_OK && applies && codegen_epilogue_add(p->graph, &e, n, axis);
+}
+
+/* Does another input of the node, computed for it alone, want it? Computed pointwise: then a generated kernel does both at once,
+ * while an epilogue would need a kernel before it for that input: a momentum step is one kernel behind a bare product. By a later
+ * anchor: of a sum of several the last one adds what the others left, so that a row of sums reads what was just written. */
+static bool belongs_to_other_input(const partition *p, node_id n, value_id chain)
 {
     const graph_node *node = &p->graph->nodes[n];
     for (int i = 0; i < node->input_count; i++) {
@@ -84,8 +124,9 @@ static bool has_own_computation(const partition *p, node_id n, value_id chain)
         if (input == GRAPH_NONE || input == chain || p->graph->values[input].kind != VALUE_NODE)
             continue;
         const node_id producer = p->graph->values[input].producer;
-        if (p->graph->nodes[producer].op->kind == OPERATOR_POINTWISE && p->unit_of_node[producer] == GRAPH_NONE &&
-            only_consumer(p, input) == n && !is_small_beside(p, input, chain))
+        const bool pointwise = p->graph->nodes[producer].op->kind == OPERATOR_POINTWISE;
+        if (p->unit_of_node[producer] == GRAPH_NONE && only_consumer(p, input) == n &&
+            (pointwise ? !is_small_beside(p, input, chain) : fits_maker(p, input, n)))
             return true;
     }
     return false;
@@ -131,22 +172,11 @@ static socle_status grow_epilogue(const partition *p, node_id anchor, epilogue *
     const socle_status status = mark_late(p, anchor, &late);
     while (status == SOCLE_OK && e->node_count < EPILOGUE_MAX_NODES) {
         const node_id next = only_consumer(p, e->output);
-        if (next == GRAPH_NONE || p->unit_of_node[next] != GRAPH_NONE || has_own_computation(p, next, e->output) ||
+        if (next == GRAPH_NONE || p->unit_of_node[next] != GRAPH_NONE || belongs_to_other_input(p, next, e->output) ||
             reads_late(p, next, late) || !codegen_epilogue_add(p->graph, e, next, axis))
             break;
     }
     memory_free(late);
-    return status;
-}
-
-socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described, value_id *values,
-                                      int *count)
-{
-    /* Without the mark of inference no weight counts as constant, so nothing is prepacked. */
-    const bool weights_constant = !p->options->training && !p->options->compact;
-    socle_status status = problem_from_node(p->graph, u->node, e, weights_constant, described, values, count);
-    if (status == SOCLE_OK)
-        plan_add_demands(p->options, described);
     return status;
 }
 
@@ -155,7 +185,7 @@ static socle_status choose_way(const partition *p, const unit *u, const epilogue
     problem described;
     value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
     int count;
-    socle_status status = partition_anchor_problem(p, u, e, &described, values, &count);
+    socle_status status = partition_anchor_problem(p, u->node, e, &described, values, &count);
     if (status == SOCLE_OK && p->options->on_problem != NULL)
         status = p->options->on_problem(p->device, &described, p->options->on_problem_user);
     if (status != SOCLE_OK)
@@ -166,24 +196,18 @@ static socle_status choose_way(const partition *p, const unit *u, const epilogue
 /* With an epilogue if there is one and the best solver applies it, else bare. */
 static socle_status plan_anchor(partition *p, unit *u)
 {
-    problem described;
-    value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
-    int count;
-    const graph_node *node = &p->graph->nodes[u->node];
-    const value_id output = node->outputs[0];
-    socle_status status = partition_anchor_problem(p, u, NULL, &described, values, &count);
-    if (status != SOCLE_OK)
-        return status;
-    u->epilogue = (epilogue){.input = output, .output = output};
-    if ((node->output_count == 1 || makes_statistics(described.kind)) && kind_has_epilogues(described.kind))
-        status = grow_epilogue(p, u->node, &u->epilogue, channel_axis(&described, p->graph->values[output].type.rank));
+    bool applies;
+    int axis;
+    socle_status status = begin_epilogue(p, u->node, &u->epilogue, &applies, &axis);
+    if (status == SOCLE_OK && applies)
+        status = grow_epilogue(p, u->node, &u->epilogue, axis);
     if (status != SOCLE_OK)
         return status;
     if (u->epilogue.node_count > 0) {
         status = choose_way(p, u, &u->epilogue, &u->way);
         if (status != SOCLE_OK || u->way.solver->epilogues)
             return status;
-        u->epilogue = (epilogue){.input = output, .output = output};
+        u->epilogue = (epilogue){.input = u->epilogue.input, .output = u->epilogue.input};
     }
     return choose_way(p, u, NULL, &u->way);
 }

@@ -149,7 +149,7 @@ static socle_status emit_anchor(emitter *e, const unit *u)
     const solver *s = u->way.solver;
     const int first = e->plan->steps.count;
     const epilogue *applied = u->epilogue.node_count > 0 ? &u->epilogue : NULL;
-    socle_status status = partition_anchor_problem(e->p, u, applied, &described, values, &count);
+    socle_status status = partition_anchor_problem(e->p, u->node, applied, &described, values, &count);
     if (status == SOCLE_OK)
         status = number_operands(e, u, &described, values, count, &numbers);
     if (status == SOCLE_OK && numbers.prepared != GRAPH_NONE)

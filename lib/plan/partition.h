@@ -70,8 +70,9 @@ socle_status partition_place_updates(partition *p);
 socle_status partition_order(const partition *p, int *order);
 /* anchors.c */
 socle_status partition_add_anchor(partition *p, node_id node);
-/* The unit's problem and the values of its operands; values: room for PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS. */
-socle_status partition_anchor_problem(const partition *p, const unit *u, const epilogue *e, problem *described, value_id *values,
+/* The problem of an operator that solvers run, and the values of its operands; values: room for PROBLEM_MAX_OPERANDS +
+ * EPILOGUE_MAX_OPERANDS. */
+socle_status partition_anchor_problem(const partition *p, node_id anchor, const epilogue *e, problem *described, value_id *values,
                                       int *count);
 
 /* emit.c: the plan's operands and steps, from the units in order. */

@@ -219,6 +219,50 @@ Test(graphs, states_change_places)
     test_on_devices(turn);
 }
 
+/* Convolutions of one image, added up. */
+static socle_graph *make_sum(void)
+{
+    enum { TERMS = 4 };
+    const graph_type image = {.dtype = SOCLE_FLOAT32, .rank = 4, .dims = {1, 8, 9, 7}};
+    const graph_type filters = {.dtype = SOCLE_FLOAT32, .rank = 4, .dims = {16, 8, 3, 3}};
+    const int64_t pads[] = {1, 1, 1, 1};
+    const socle_attribute attributes[] = {ATTRIBUTE_INTS("pads", pads, 4)};
+    socle_graph *graph = NULL;
+    cr_assert_eq(socle_graph_create(NULL, "sum", &graph), SOCLE_OK, "%s", socle_error_message());
+    const value_id x = graph_add_input(graph, "x", &image);
+    value_id sum = GRAPH_NONE;
+    for (int i = 0; i < TERMS; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "w%d", i);
+        const value_id inputs[] = {x, graph_add_input(graph, name, &filters)};
+        const value_id y = graph_add(graph, "", "Conv", inputs, 2, attributes, 1, 1);
+        sum = i == 0 ? y : graph_binary(graph, "Add", sum, y);
+        cr_assert_neq(sum, GRAPH_NONE, "%s", socle_error_message());
+    }
+    cr_assert_eq(graph_add_output(graph, sum, "sum"), SOCLE_OK, "%s", socle_error_message());
+    return graph;
+}
+
+/* Each convolution adds the sum of those before it: no step waits for all of them and reads them again. */
+static void add_up(socle_device *device)
+{
+    const device_plan_options options = {0};
+    device_plan *plan = NULL;
+    cr_assert_eq(device_plan_create(device, make_sum(), &options, &plan), SOCLE_OK, "%s", socle_error_message());
+    for (int i = 0; i < plan->steps.count; i++) {
+        const char *operators = plan->steps.items[i].operators, *add = operators != NULL ? strstr(operators, "Add") : NULL;
+        cr_expect(add == NULL || strstr(add + 1, "Add") == NULL, "step %d on %s: %s", i, socle_device_get_info(device)->id,
+                  operators);
+    }
+    device_plan_destroy(plan);
+    run_graph(device, 0, make_sum(), TOLERANCE);
+}
+
+Test(graphs, sums_of_convolutions_are_added_to_by_each)
+{
+    test_on_devices(add_up);
+}
+
 static void answer(socle_device *device)
 {
     run_seeds(device, false);
