@@ -1,13 +1,14 @@
-/* Direct convolution for CPUs in channels of 16: images are [batch][channels / 16][height][width][16], so that the lanes of a
- * vector are channels, a pixel's value is broadcast, and results are written as the next convolution reads them.
+/* Direct convolution for CPUs in channels of 16: images are [batch][channels / 16][depth][height][width][16], so that the lanes of
+ * a vector are channels, a pixel's value is broadcast, and results are written as the next convolution reads them.
  *
- * A group computes ROWS rows x COLUMNS columns of one image for SLICE result channels. The rows that it reads are staged in local
- * memory, widened and zero padded, once for all result channels, BLOCK blocks of channels at a time; where nothing is padded and
- * every pixel is read once (1x1 of stride 1), they are read in place. A register tile holds MR pixels x NV vectors of sums; weights were packed
- * in the order in which it needs them (blocked_weights).
+ * A group computes ROWS rows x COLUMNS columns of one plane of an image for SLICE result channels. The rows that it reads are
+ * staged in local memory, widened and with zeros beside them, once for all result channels, BLOCK blocks of channels at a time;
+ * where every pixel is read once (1x1 of stride 1 without padding), they are read in place. Taps whose row or plane lies
+ * outside of the image are left out. A register tile holds MR pixels x NV vectors of sums; weights were packed in the order in
+ * which it needs them (blocked_weights).
  *
- * LANES 16: x is in blocks; 1: x is plain [batch][channels][height][width], as the first convolution of a network finds it. Names
- * of the geometry: conv/taps.cl. */
+ * LANES 16: x is in blocks; 1: x is plain [batch][channels][depth][height][width], as the first convolution of a network finds
+ * it. Names of the geometry: conv/taps.cl. */
 #include "conv/common.cl"
 
 #ifndef FROM_CHANNELS
@@ -47,12 +48,15 @@
 #define APART_W (KW == 1 ? SW : 1)
 #define STAGED_H (((ROWS - 1) * SH + (KH - 1) * RH) / APART_H + 1)
 #define STAGED_W (((COLUMNS - 1) * SW + (KW - 1) * RW) / APART_W + 1)
-#define TAPS (KH * KW)
-#define IN_PLACE (LANES == 16 && STORAGE == FLOAT32 && TAPS == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0)
+#define TAPS (KD * KH * KW)
+#define READ_ONCE (TAPS == 1 && SD * SH * SW == 1 && TO_D == FROM_D && TO_H == FROM_H && TO_W == FROM_W)
+#define IN_PLACE (LANES == 16 && STORAGE == FLOAT32 && READ_ONCE)
 #define TO_BLOCKS (TO_CHANNELS / 16)
 #define PLANE (FROM_H * FROM_W * LANES)
+#define VOLUME (FROM_D * PLANE)
+#define TO_VOLUME (TO_D * TO_H * TO_W * 16)
 
-/* [GROUPS][tiles of NR channels][FROM_BLOCKS][KH][KW][LANES][the tile's channels]; items: (all tiles, FROM_BLOCKS). */
+/* [GROUPS][tiles of NR channels][FROM_BLOCKS][KD][KH][KW][LANES][the tile's channels]; items: (all tiles, FROM_BLOCKS). */
 __kernel void blocked_weights(__global const element *restrict w, __global real *restrict packed)
 {
     const int tiles = (TO_CHANNELS + NR - 1) / NR;
@@ -70,11 +74,18 @@ __kernel void blocked_weights(__global const element *restrict w, __global real 
 #if IN_PLACE
 typedef __global const real *pixel_pointer;
 #define ROW_PITCH (FROM_W * LANES)
-#define BLOCK_PITCH PLANE
+#define PLANE_PITCH PLANE
+#define BLOCK_PITCH VOLUME
+#define FIRST_TAP(position, apart) 0
+#define END_TAP(position, apart, extent, taps) (taps)
 #else
 typedef __local const real *pixel_pointer;
 #define ROW_PITCH (STAGED_W * LANES)
-#define BLOCK_PITCH (STAGED_H * STAGED_W * LANES)
+#define PLANE_PITCH (STAGED_H * ROW_PITCH)
+#define BLOCK_PITCH (KD * PLANE_PITCH)
+/* The first tap inside of an axis, and the one behind the last, where tap 0 is at `position` and the next one `apart` on. */
+#define FIRST_TAP(position, apart) ((position) < 0 ? ((apart) - 1 - (position)) / (apart) : 0)
+#define END_TAP(position, apart, extent, taps) ((position) < (extent) ? min(((extent) - 1 - (position)) / (apart) + 1, taps) : 0)
 
 /* One row from column x0 on, zero where it lies outside of the image. */
 static inline void stage_row(__global const element *row, __local real *to, int x0)
@@ -101,22 +112,14 @@ static inline void stage_row(__global const element *row, __local real *to, int 
 #endif
 }
 
-static void stage(__global const element *x, __local real *staged, int y0, int x0, int blocks)
+/* Rows and planes inside of the image. */
+static void stage(__global const element *x, __local real *staged, int z0, int y0, int x0, int blocks)
 {
     for (int c = 0; c < blocks; c++)
-        for (int q = 0; q < STAGED_H; q++) {
-            const int h = y0 + q * APART_H;
-            __local real *to = staged + c * BLOCK_PITCH + q * ROW_PITCH;
-            if (h >= 0 && h < FROM_H) {
-                stage_row(x + (size_t)c * PLANE + (size_t)h * (FROM_W * LANES), to, x0);
-                continue;
-            }
-            int i = 0;
-            for (; i + 16 <= ROW_PITCH; i += 16)
-                vstore16((real16)(0), 0, to + i);
-            for (; i < ROW_PITCH; i++)
-                to[i] = 0;
-        }
+        for (int kd = FIRST_TAP(z0, RD); kd < END_TAP(z0, RD, FROM_D, KD); kd++)
+            for (int q = FIRST_TAP(y0, APART_H); q < END_TAP(y0, APART_H, FROM_H, STAGED_H); q++)
+                stage_row(x + (size_t)c * VOLUME + (size_t)(z0 + kd * RD) * PLANE + (y0 + q * APART_H) * (FROM_W * LANES),
+                          staged + c * BLOCK_PITCH + kd * PLANE_PITCH + q * ROW_PITCH, x0);
 }
 #endif
 
@@ -137,14 +140,27 @@ static void stage(__global const element *x, __local real *staged, int y0, int x
 #define ROW_OF_TAPS(R, V)                                                                                                     \
     for (int kw = 0; kw < KW; kw++) {                                                                                         \
         pixel_pointer a = row + kw * (RW * LANES);                                                                            \
-        UNROLL_BY(4) for (int q = 0; q < LANES; q++) STEP(R, V, a + q, w + q * (V * 16))                                      \
-        w += LANES * V * 16;                                                                                                  \
+        UNROLL_BY(4) for (int q = 0; q < LANES; q++) STEP(R, V, a + q, w + (kw * LANES + q) * (V * 16))                       \
     }
 #else
 #define ROW_OF_TAPS(R, V)                                                                                                     \
-    UNROLL_BY(8) for (int kw = 0; kw < KW; kw++) STEP(R, V, row + kw * RW, w + kw * (V * 16))                                 \
-    w += KW * V * 16;
+    UNROLL_BY(8) for (int kw = 0; kw < KW; kw++) STEP(R, V, row + kw * RW, w + kw * (V * 16))
 #endif
+
+/* Rows of taps that lie inside of the image, of all staged channels, for results of which plane `front` and row `top` are the
+ * first that are read: where their pixels lie behind the first tap's, and their weights in units of a vector. One list instead of
+ * nested loops, which made Intel's compiler spill sums. Returns how many. */
+static inline int list_tap_rows(int blocks, int front, int top, int *read_at, int *weigh_at)
+{
+    int count = 0;
+    for (int c = 0; c < blocks; c++)
+        for (int kd = FIRST_TAP(front, RD); kd < END_TAP(front, RD, FROM_D, KD); kd++)
+            for (int kh = FIRST_TAP(top, RH); kh < END_TAP(top, RH, FROM_H, KH); kh++) {
+                read_at[count] = c * BLOCK_PITCH + kd * PLANE_PITCH + kh * (RH * ROW_PITCH);
+                weigh_at[count++] = ((c * KD + kd) * KH + kh) * (KW * LANES);
+            }
+    return count;
+}
 
 /* Sums of R pixels x V vectors; the last chunk's go to y, the others' are kept in `sums`. */
 #define TILE(R, V)                                                                                                            \
@@ -152,19 +168,18 @@ static void stage(__global const element *x, __local real *staged, int y0, int x
         real16 acc[R][V];                                                                                                     \
         UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++) acc[i][j] =                                     \
             CHUNKS == 1 || chunk == 0 ? (real16)(0) : vload16(0, sums + (i * V + j) * 16);                                    \
-        __global const real *w = weights;                                                                                     \
-        for (int c = 0; c < blocks; c++)                                                                                      \
-            for (int kh = 0; kh < KH; kh++) {                                                                                 \
-                pixel_pointer row = x + c * BLOCK_PITCH + kh * (RH * ROW_PITCH);                                              \
-                ROW_OF_TAPS(R, V)                                                                                             \
-            }                                                                                                                 \
+        for (int t = 0; t < tap_rows; t++) {                                                                                  \
+            pixel_pointer row = x + read_at[t];                                                                               \
+            __global const real *w = weights + weigh_at[t] * (V * 16);                                                        \
+            ROW_OF_TAPS(R, V)                                                                                                 \
+        }                                                                                                                     \
         if (CHUNKS > 1 && chunk < CHUNKS - 1) {                                                                               \
             UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < V; j++)                                             \
                 vstore16(acc[i][j], 0, sums + (i * V + j) * 16);                                                              \
         } else {                                                                                                              \
             UNROLL for (int j = 0; j < V; j++) UNROLL for (int i = 0; i < R; i++)                                             \
             {                                                                                                                 \
-                const size_t at = index + (size_t)j * (TO_H * TO_W * 16) + i * 16;                                            \
+                const size_t at = index + (size_t)j * TO_VOLUME + i * 16;                                                     \
                 STOREV(EPILOGUE16(acc[i][j], at, channel + j * 16), y + at);                                                  \
             }                                                                                                                 \
         }                                                                                                                     \
@@ -185,6 +200,7 @@ static void stage(__global const element *x, __local real *staged, int y0, int x
     for (int r = 0; r < rows; r++) {                                                                                          \
         pixel_pointer x = pixels + r * (SH / APART_H * ROW_PITCH);                                                            \
         size_t index = at_first + (size_t)r * (TO_W * 16);                                                                    \
+        const int tap_rows = list_tap_rows(blocks, front, (y0 + r) * SH - PH, read_at, weigh_at);                             \
         int p = 0;                                                                                                            \
         for (; p + MR <= columns; p += MR, x += MR * (SW / APART_W) * LANES, index += MR * 16) {                              \
             TILE(MR, V)                                                                                                       \
@@ -193,7 +209,7 @@ static void stage(__global const element *x, __local real *staged, int y0, int x
         END_OF_ROW(V)                                                                                                         \
     }
 
-/* x, packed, y as above; groups of work: (column blocks x row blocks, GROUPS * slices, batch). */
+/* x, packed, y as above; groups of work: (column blocks x row blocks, GROUPS * slices, batch x TO_D). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void conv_blocked(__global const element *restrict x, __global const real *restrict packed,
                            __global element *restrict y EPILOGUE_PARAMS)
@@ -201,9 +217,11 @@ __kernel void conv_blocked(__global const element *restrict x, __global const re
     const int column_blocks = (TO_W + COLUMNS - 1) / COLUMNS, slices = (TO_CHANNELS + SLICE - 1) / SLICE;
     const int p0 = (int)get_group_id(0) % column_blocks * COLUMNS, y0 = (int)get_group_id(0) / column_blocks * ROWS;
     const int group = (int)get_group_id(1) / slices, first = (int)get_group_id(1) % slices * SLICE;
-    const int end = min(first + SLICE, TO_CHANNELS), n = (int)get_group_id(2);
+    const int end = min(first + SLICE, TO_CHANNELS), n = (int)get_group_id(2) / TO_D, z0 = (int)get_group_id(2) % TO_D;
     const int rows = min(ROWS, TO_H - y0), columns = min(COLUMNS, TO_W - p0);
-    __global const element *image = x + (size_t)(n * GROUPS + group) * (FROM_BLOCKS * PLANE);
+    const int front = z0 * SD - PD;
+    int read_at[BLOCK * KD * KH], weigh_at[BLOCK * KD * KH];
+    __global const element *image = x + (size_t)(n * GROUPS + group) * ((size_t)FROM_BLOCKS * VOLUME);
 #if !IN_PLACE
     __local real staged[BLOCK * BLOCK_PITCH] __attribute__((aligned(64)));
 #endif
@@ -213,9 +231,9 @@ __kernel void conv_blocked(__global const element *restrict x, __global const re
     for (int chunk = 0; chunk < CHUNKS; chunk++) {
         const int c0 = chunk * BLOCK, blocks = min(BLOCK, FROM_BLOCKS - c0);
 #if IN_PLACE
-        pixel_pointer pixels = image + (size_t)c0 * PLANE + (y0 * SH * FROM_W + p0 * SW) * LANES;
+        pixel_pointer pixels = image + (size_t)c0 * VOLUME + (y0 * FROM_W + p0) * LANES;
 #else
-        stage(image + (size_t)c0 * PLANE, staged, y0 * SH - PH, p0 * SW - PW, blocks);
+        stage(image + (size_t)c0 * VOLUME, staged, front, y0 * SH - PH, p0 * SW - PW, blocks);
         pixel_pointer pixels = staged;
 #endif
 #if CHUNKS > 1
@@ -226,7 +244,8 @@ __kernel void conv_blocked(__global const element *restrict x, __global const re
         for (int o = first; o < end; o += NR) {
             const int width = min(NR, TO_CHANNELS - o), channel = group * TO_CHANNELS + o;
             __global const real *weights = packed + (size_t)channel * (FROM_CHANNELS * TAPS) + (size_t)c0 * (TAPS * LANES) * width;
-            const size_t at_first = (((size_t)n * (GROUPS * TO_BLOCKS) + channel / 16) * (TO_H * TO_W) + y0 * TO_W + p0) * 16;
+            const size_t plane = ((size_t)n * (GROUPS * TO_BLOCKS) + channel / 16) * TO_D + z0;
+            const size_t at_first = (plane * (TO_H * TO_W) + y0 * TO_W + p0) * 16;
 #if TAIL_V
             if (width < NR) {
                 PIXELS(TAIL_V)

@@ -94,9 +94,10 @@ socle_status graph_conv_geometry(const socle_graph *graph, const graph_node *nod
     if (!role_of(node->op, &role))
         return infer_fail(&infer, SOCLE_INTERNAL, "no convolution and no pooling");
     parts p = parts_of(graph, node, role);
-    const bool in_blocks = strstr(node->op->name, "InBlocks") != NULL;
-    const graph_type input = graph_type_out_of_blocks(p.input), output = graph_type_out_of_blocks(p.output);
-    if (in_blocks) {
+    graph_type input, output;
+    if (strstr(node->op->name, "InBlocks") != NULL) {
+        input = p.input->rank == p.output->rank ? graph_type_out_of_blocks(p.input) : *p.input;
+        output = graph_type_out_of_blocks(p.output);
         p.input = &input;
         p.output = &output;
     }

@@ -321,14 +321,14 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  * own operators. */
 
 /* Images in blocks of channels, which the planner puts in the place of others where convolutions run faster on them: the type
- * [N, C, H, W] becomes [N, C / 16, H, W, 16], row-major as always. Made by the planner alone, without gradients:
- *   ConvInBlocks(x, w) -> y      attributes of Conv; x in blocks or (rank 4) plain, y in blocks
+ * [N, C, spatial...] becomes [N, C / 16, spatial..., 16], row-major as always. Made by the planner alone, without gradients:
+ *   ConvInBlocks(x, w) -> y      attributes of Conv; x in blocks or (of the rank of w) plain, y in blocks
  *   MaxPoolInBlocks(x) -> y      attributes of MaxPool
  *   AveragePoolInBlocks(x) -> y  attributes of AveragePool */
 #define GRAPH_BLOCK_CHANNELS 16
-/* The type in blocks; rank 4, known channels that are a multiple of 16. */
+/* The type in blocks; known channels that are a multiple of 16. */
 graph_type graph_type_in_blocks(const graph_type *type);
-/* Back again; other ranks than 5 stay as they are. */
+/* Back again. */
 graph_type graph_type_out_of_blocks(const graph_type *type);
 
 /* Pieces that anchors and gradients share: convolution and pooling geometry, resolved from attributes and shapes. */

@@ -3,8 +3,8 @@
  * chain; a chain changes its layout as a whole, so that images are turned where they enter or leave it and nowhere else. It does
  * where the ways known for its anchors are expected to save more than the turning costs.
  *
- * The change is one of the graph: values of the chain get the type [N, C / 16, H, W, 16], anchors become their counterparts "in
- * blocks", and a Reshape and a Transpose stand at the chain's ends. What comes later knows nothing of layouts. */
+ * The change is one of the graph: values of the chain get the type [N, C / 16, spatial..., 16], anchors become their counterparts
+ * "in blocks", and a Reshape and a Transpose stand at the chain's ends. What comes later knows nothing of layouts. */
 #include "../solver/launch.h"
 #include "partition.h"
 
@@ -39,7 +39,7 @@ static const graph_type *type_of(const layouts *l, value_id value)
 static bool is_image(const layouts *l, value_id value)
 {
     const graph_type *t = value != GRAPH_NONE ? type_of(l, value) : NULL;
-    return t != NULL && t->rank == 4 && graph_type_count(t) > 0 && t->dims[1] % GRAPH_BLOCK_CHANNELS == 0 &&
+    return t != NULL && t->rank >= 3 && t->rank <= 5 && graph_type_count(t) > 0 && t->dims[1] % GRAPH_BLOCK_CHANNELS == 0 &&
            storage_is_real32(t->dtype);
 }
 
@@ -48,15 +48,17 @@ static bool same_shape(const graph_type *a, const graph_type *b)
     return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof(a->dims[0])) == 0;
 }
 
-/* One number per channel of the image, or of each image: [C, 1, 1], [1, C, 1, 1] or [N, C, 1, 1]. */
+/* One number per channel of the image, or of each image: [C, 1...], [1, C, 1...] or [N, C, 1...]. */
 static bool is_per_channel(const layouts *l, value_id value, const graph_type *image)
 {
     const graph_type *t = type_of(l, value);
-    if ((t->rank != 3 && t->rank != 4) || t->dtype != image->dtype)
+    const int axis = t->rank - (image->rank - 1); /* of the channels */
+    if ((axis != 0 && axis != 1) || t->dtype != image->dtype || t->dims[axis] != image->dims[1])
         return false;
-    const int64_t *dims = t->dims + t->rank - 3;
-    return dims[0] == image->dims[1] && dims[1] == 1 && dims[2] == 1 &&
-           (t->rank == 3 || t->dims[0] == 1 || t->dims[0] == image->dims[0]);
+    for (int i = axis + 1; i < t->rank; i++)
+        if (t->dims[i] != 1)
+            return false;
+    return axis == 0 || t->dims[0] == 1 || t->dims[0] == image->dims[0];
 }
 
 static bool describe(const layouts *l, node_id n, problem *p)
@@ -74,7 +76,8 @@ static role role_of_anchor(const layouts *l, node_id n)
     const graph_node *node = &l->graph->nodes[n];
     const bool conv = strcmp(node->op->name, "Conv") == 0;
     const bool pool = strcmp(node->op->name, "MaxPool") == 0 || strcmp(node->op->name, "AveragePool") == 0;
-    if ((!conv && !pool) || (node->output_count > 1 && node->outputs[1] != GRAPH_NONE))
+    const bool flat = type_of(l, node->outputs[0])->rank < 5; /* what pooling in blocks has fast ways for */
+    if ((!conv && !(pool && flat)) || (node->output_count > 1 && node->outputs[1] != GRAPH_NONE))
         return ROLE_NONE;
     return is_image(l, node->inputs[0]) || (conv && node_int(node, "group", 1) == 1) ? ROLE_ANCHOR : ROLE_NONE;
 }
@@ -113,7 +116,10 @@ static role role_of_reduction(const layouts *l, node_id n)
     if (!is_image(l, node->inputs[0]) || node->input_count != 2 || node_int(node, "keepdims", 1) == 0)
         return ROLE_NONE;
     const int count = graph_constant_int_values(l->graph, node->inputs[1], axes, SOCLE_MAX_RANK);
-    return count == 2 && axes[0] == 2 && axes[1] == 3 ? ROLE_REDUCTION : ROLE_NONE;
+    bool spatial = count == type_of(l, node->inputs[0])->rank - 2;
+    for (int i = 0; i < count && spatial; i++)
+        spatial = axes[i] == i + 2;
+    return spatial ? ROLE_REDUCTION : ROLE_NONE;
 }
 
 static role role_of(const layouts *l, node_id n)
@@ -261,29 +267,35 @@ static value_id reshape(socle_graph *graph, value_id x, const graph_type *to)
     return dims == GRAPH_NONE ? GRAPH_NONE : graph_binary(graph, "Reshape", x, dims);
 }
 
-static value_id transpose(socle_graph *graph, value_id x, const int64_t *order)
+/* Axis `from` moves to `to`, those between up or down by one. */
+static value_id move_axis(socle_graph *graph, value_id x, int from, int to)
 {
-    const socle_attribute attributes[] = {ATTRIBUTE_INTS("perm", order, 5)};
+    int64_t order[SOCLE_MAX_RANK];
+    const int rank = x == GRAPH_NONE ? 0 : graph->values[x].type.rank, step = from < to ? 1 : -1;
+    for (int i = 0; i < rank; i++)
+        order[i] = i;
+    for (int i = from; i != to; i += step)
+        order[i] = i + step;
+    order[to] = from;
+    const socle_attribute attributes[] = {ATTRIBUTE_INTS("perm", order, rank)};
     return x == GRAPH_NONE ? GRAPH_NONE : graph_add(graph, "", "Transpose", &x, 1, attributes, 1, 1);
 }
 
-/* [N, C, H, W] as [N, C / 16, 16, H, W], its channels then last. */
+/* [N, C, spatial...] as [N, C / 16, 16, spatial...], its channels then last. */
 static value_id into_blocks(socle_graph *graph, value_id x)
 {
-    static const int64_t order[] = {0, 1, 3, 4, 2};
-    const graph_type *t = &graph->values[x].type;
-    const graph_type split = {
-        .dtype = t->dtype,
-        .rank = 5,
-        .dims = {t->dims[0], t->dims[1] / GRAPH_BLOCK_CHANNELS, GRAPH_BLOCK_CHANNELS, t->dims[2], t->dims[3]}};
-    return transpose(graph, reshape(graph, x, &split), order);
+    const graph_type t = graph->values[x].type;
+    graph_type split = {
+        .dtype = t.dtype, .rank = t.rank + 1, .dims = {t.dims[0], t.dims[1] / GRAPH_BLOCK_CHANNELS, GRAPH_BLOCK_CHANNELS}};
+    for (int i = 2; i < t.rank; i++)
+        split.dims[i + 1] = t.dims[i];
+    return move_axis(graph, reshape(graph, x, &split), 2, t.rank);
 }
 
 static value_id out_of_blocks(socle_graph *graph, value_id x)
 {
-    static const int64_t order[] = {0, 1, 4, 2, 3};
     const graph_type plain = graph_type_out_of_blocks(&graph->values[x].type);
-    const value_id turned = transpose(graph, x, order);
+    const value_id turned = move_axis(graph, x, plain.rank, 2);
     return turned == GRAPH_NONE ? GRAPH_NONE : reshape(graph, turned, &plain);
 }
 
@@ -300,8 +312,11 @@ static value_id input_in_blocks(layouts *l, node_id n, int i, const graph_type *
     value_id turned = input;
     if (pointwise && is_per_channel(l, input, image)) {
         const int64_t blocks = image->dims[1] / GRAPH_BLOCK_CHANNELS;
-        const graph_type per_channel = {
-            .dtype = type.dtype, .rank = 5, .dims = {type.rank == 4 ? type.dims[0] : 1, blocks, 1, 1, GRAPH_BLOCK_CHANNELS}};
+        graph_type per_channel = {
+            .dtype = type.dtype, .rank = image->rank + 1, .dims = {type.rank == image->rank ? type.dims[0] : 1, blocks}};
+        for (int i = 2; i < image->rank; i++)
+            per_channel.dims[i] = 1;
+        per_channel.dims[image->rank] = GRAPH_BLOCK_CHANNELS;
         turned = reshape(l->graph, input, &per_channel);
     } else if (is_image(l, input)) {
         turned = into_blocks(l->graph, input);

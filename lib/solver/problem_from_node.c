@@ -171,7 +171,7 @@ static socle_status read_conv_integer(reader *r)
 static socle_status read_conv_in_blocks(reader *r)
 {
     const socle_status status = read_conv_kind(r, PROBLEM_CONV, 1);
-    r->p->conv.layout = type_of(r, input(r, 0))->rank == 5 ? CONV_IN_BLOCKS : CONV_INTO_BLOCKS;
+    r->p->conv.layout = type_of(r, input(r, 0))->rank == type_of(r, output(r, 0))->rank ? CONV_IN_BLOCKS : CONV_INTO_BLOCKS;
     return status;
 }
 

@@ -52,8 +52,8 @@ typedef struct gemm_problem {
     gemm_scales scales; /* of narrow weights */
 } gemm_problem;
 
-/* How images lie: as ONNX has them, or in blocks of 16 channels, [batch][channels / 16][spatial ...][16] (two spatial dimensions;
- * a multiple of 16 channels). The planner chooses: lib/plan/layouts.c. */
+/* How images lie: as ONNX has them, or in blocks of 16 channels, [batch][channels / 16][spatial ...][16] (a multiple of 16
+ * channels). The planner chooses: lib/plan/layouts.c. */
 typedef enum conv_layout {
     CONV_PLAIN,
     CONV_INTO_BLOCKS, /* only y in blocks: where a network begins */

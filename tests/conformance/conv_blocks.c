@@ -18,13 +18,10 @@ static void check_pool(conv_geometry g, bool maximum, uint64_t seed)
     conv_case_check(&p, 0, seed);
 }
 
-/* Two axes, whole blocks of channels. */
+/* Whole blocks of channels. */
 static conv_geometry case_in_blocks(uint64_t seed)
 {
-    conv_geometry g;
-    do
-        g = conv_case_geometry(seed++, false);
-    while (g.spatial != 2);
+    conv_geometry g = conv_case_geometry(seed, false);
     g.channels *= 16;
     g.out_channels *= 16;
     if (g.channels / g.groups > 48)
@@ -36,7 +33,7 @@ static conv_geometry case_in_blocks(uint64_t seed)
 
 Test(conv_blocks, random_geometries_match_the_reference)
 {
-    const int count = getenv("SOCLE_TEST_ALL") != NULL ? 60 : 5;
+    const int count = getenv("SOCLE_TEST_ALL") != NULL ? 80 : 6;
     for (int i = 0; i < count; i++)
         check(case_in_blocks(7000 + 10 * (uint64_t)i), CONV_IN_BLOCKS, SOCLE_FLOAT32, 7000 + 10 * (uint64_t)i);
     cr_assert_geq(solver_case_runs(), count);
@@ -49,6 +46,32 @@ Test(conv_blocks, layers_of_networks_match_the_reference)
     check(conv_case_square(3, 32, 64, 7, 1, 1, 0), CONV_IN_BLOCKS, SOCLE_FLOAT32, 3);
     check(conv_case_square(1, 96, 80, 9, 1, 2, 0), CONV_IN_BLOCKS, SOCLE_FLOAT32, 4);
     check(conv_case_square(2, 32, 48, 14, 3, 1, 1), CONV_IN_BLOCKS, SOCLE_FLOAT32, 5);
+}
+
+/* Along one axis and along three, whose first and last planes have taps outside of the image. */
+Test(conv_blocks, other_numbers_of_axes_match_the_reference)
+{
+    conv_geometry g = conv_case_square(1, 32, 48, 6, 3, 2, 1);
+    g.spatial = 3;
+    g.input[2] = 7;
+    g.kernel[2] = 3;
+    g.stride[2] = g.dilation[2] = g.pad_begin[2] = g.pad_end[2] = 1;
+    cr_assert(conv_case_finish(&g));
+    check(g, CONV_IN_BLOCKS, SOCLE_FLOAT32, 40);
+    g.channels = 3;
+    check(g, CONV_INTO_BLOCKS, SOCLE_FLOAT32, 41);
+    check(conv_case_row(32, 48, 61, 3, 1, 1), CONV_IN_BLOCKS, SOCLE_FLOAT32, 42);
+    check(conv_case_row(2, 32, 40, 5, 2, 2), CONV_INTO_BLOCKS, SOCLE_FLOAT32, 43);
+}
+
+/* Results behind the last pixel are sums of nothing. */
+Test(conv_blocks, one_tap_with_padding_matches_the_reference)
+{
+    conv_geometry g = conv_case_square(1, 16, 32, 5, 1, 1, 0);
+    g.pad_end[0] = 2;
+    g.pad_end[1] = 1;
+    cr_assert(conv_case_finish(&g));
+    check(g, CONV_IN_BLOCKS, SOCLE_FLOAT32, 44);
 }
 
 /* Rows of more tiles than Winograd's blocks hold. */

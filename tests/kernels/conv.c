@@ -109,6 +109,12 @@ Test(conv, blocks_of_channels)
 {
     conv_geometry depthwise = conv_case_square(1, 16, 16, 5, 3, 1, 1);
     depthwise.groups = 16;
+    conv_geometry deep = conv_case_square(1, 16, 16, 3, 3, 1, 1);
+    deep.spatial = 3;
+    deep.input[2] = 2;
+    deep.kernel[2] = deep.stride[2] = deep.dilation[2] = 1;
+    cr_assert(conv_case_finish(&deep));
+    check_in_blocks(deep, CONV_IN_BLOCKS);
     check_in_blocks(conv_case_square(1, 16, 16, 4, 3, 1, 1), CONV_IN_BLOCKS);
     check_in_blocks(conv_case_square(1, 16, 32, 3, 1, 1, 0), CONV_IN_BLOCKS);
     check_in_blocks(conv_case_square(1, 2, 16, 5, 3, 2, 1), CONV_INTO_BLOCKS);

@@ -21,17 +21,19 @@ typedef struct view {
     bool in_place;
 } view;
 
-/* Rows of a 1x1 convolution of stride 1 follow each other like pixels of one row. */
+/* Rows and planes of a 1x1 convolution of stride 1 follow each other like pixels of one row. */
 static view view_of(const problem *p)
 {
     view v = {.c = tap_conv_forward(p), .lanes = p->conv.layout == CONV_IN_BLOCKS ? 16 : 1};
     tap_conv *c = &v.c;
     v.taps = tap_conv_taps(c);
     v.from_blocks = c->from_channels / v.lanes;
-    const bool reads_once = v.taps == 1 && c->pad[1] == 0 && c->pad[2] == 0 && c->stride[1] == 1 && c->stride[2] == 1;
-    if (reads_once && c->to[1] == c->from[1] && c->to[2] == c->from[2]) {
-        c->to[2] = c->from[2] = c->tensor[2] = c->from[1] * c->from[2];
-        c->to[1] = c->from[1] = c->tensor[1] = 1;
+    bool reads_once = v.taps == 1;
+    for (int i = 0; i < 3; i++)
+        reads_once = reads_once && c->stride[i] == 1 && c->to[i] == c->from[i];
+    if (reads_once) {
+        c->to[2] = c->from[2] = c->tensor[2] = conv_volume(c->from);
+        c->to[0] = c->from[0] = c->tensor[0] = c->to[1] = c->from[1] = c->tensor[1] = 1;
     }
     v.in_place = reads_once && v.lanes == 16 && p->dtype == SOCLE_FLOAT32;
     return v;
@@ -57,7 +59,7 @@ static int64_t staged_floats(const view *v, const tuning *t)
 {
     const int64_t rows = staged_extent(&v->c, 1, t->value[BLOCKED_ROWS]);
     const int64_t columns = staged_extent(&v->c, 2, t->value[BLOCKED_COLUMNS]);
-    return v->in_place ? 0 : t->value[BLOCKED_CHUNK] * rows * columns * v->lanes;
+    return v->in_place ? 0 : t->value[BLOCKED_CHUNK] * v->c.kernel[0] * rows * columns * v->lanes;
 }
 
 static int64_t sum_floats(const view *v, const tuning *t)
@@ -93,7 +95,7 @@ static double group_cycles(const view *v, const tuning *t)
     const double tiles = full * (wide * tile_cycles(v, t, mr, nv) + tile_cycles(v, t, mr, narrow)) +
                          wide * tile_cycles(v, t, end, nv) + tile_cycles(v, t, end, narrow);
     const double chunks = (double)ceil_div(v->from_blocks, t->value[BLOCKED_CHUNK]);
-    const double staged = (double)staged_floats(v, t) / 16 * chunks * 2.5;
+    const double staged = (double)staged_floats(v, t) / 16 * chunks * 5; /* from the last-level cache, mostly */
     /* A tile's weights of a chunk stay in the first-level cache from one tile of pixels to the next, or come from the second. */
     const double weights = 4.0 * (double)(slice * c->from_channels * v->taps);
     const double panel = 4.0 * (double)(16 * nv * t->value[BLOCKED_CHUNK] * v->lanes * v->taps);
@@ -105,7 +107,7 @@ static double model_cycles(const view *v, const tuning *t, int units)
 {
     const tap_conv *c = &v->c;
     const int64_t blocks = ceil_div(c->to[1], t->value[BLOCKED_ROWS]) * ceil_div(c->to[2], t->value[BLOCKED_COLUMNS]);
-    const int64_t groups = blocks * c->batch * c->groups * ceil_div(c->to_channels, t->value[BLOCKED_SLICE]);
+    const int64_t groups = blocks * c->to[0] * c->batch * c->groups * ceil_div(c->to_channels, t->value[BLOCKED_SLICE]);
     const double rounds = (double)ceil_div(groups, units);
     return (rounds + 0.15) * group_cycles(v, t); /* few groups leave a unit waiting for the others at the end */
 }
@@ -286,7 +288,7 @@ static socle_status blocked_emit(const problem *p, const socle_device *device, c
     launch.global[0] =
         (size_t)(ceil_div(v.c.to[1], resolved.value[BLOCKED_ROWS]) * ceil_div(v.c.to[2], resolved.value[BLOCKED_COLUMNS]));
     launch.global[1] = (size_t)(v.c.groups * ceil_div(v.c.to_channels, resolved.value[BLOCKED_SLICE]));
-    launch.global[2] = (size_t)v.c.batch;
+    launch.global[2] = (size_t)(v.c.batch * v.c.to[0]);
     launch.local[0] = launch.local[1] = launch.local[2] = 1;
     launch.flops = problem_flops(p);
     launch.bytes = problem_bytes(p);

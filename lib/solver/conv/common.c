@@ -74,16 +74,20 @@ bool conv_supported_in_blocks(const problem *p, const socle_device *device)
 {
     const conv_layout layout = layout_of(p);
     const conv_geometry g = conv_geometry_3d(p);
-    const bool one_deep = g.input[0] == 1 && g.output[0] == 1 && g.kernel[0] == 1 && g.pad_begin[0] == 0;
-    return layout != CONV_PLAIN && one_deep && g.out_channels % 16 == 0 && (layout == CONV_INTO_BLOCKS || g.channels % 16 == 0) &&
+    return layout != CONV_PLAIN && g.out_channels % 16 == 0 && (layout == CONV_INTO_BLOCKS || g.channels % 16 == 0) &&
            types_run(p, device) && indices_fit(p);
+}
+
+bool conv_is_flat(const problem *p)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    return g.input[0] == 1 && g.output[0] == 1 && g.kernel[0] == 1 && g.pad_begin[0] == 0;
 }
 
 bool conv_is_3x3(const problem *p)
 {
     const conv_geometry g = conv_geometry_3d(p);
-    bool is = g.groups == 1 && g.kernel[0] == 1 && g.input[0] == 1 && g.output[0] == 1 && g.pad_begin[0] == 0 &&
-              g.channels >= 8 && g.out_channels >= 8;
+    bool is = g.groups == 1 && conv_is_flat(p) && g.channels >= 8 && g.out_channels >= 8;
     for (int i = 1; i < 3; i++)
         is = is && g.kernel[i] == 3 && g.stride[i] == 1 && g.dilation[i] == 1 && g.input[i] >= 1;
     return is;

@@ -11,9 +11,11 @@ int64_t conv_volume(const int64_t dims[3]);
 
 /* Is the data of a type that the kernels store on this device, does every image fit 32-bit indices and lie as ONNX has it? */
 bool conv_supported(const problem *p, const socle_device *device);
-/* The same for images of two dimensions in blocks of 16 channels. */
+/* The same for images in blocks of 16 channels. */
 bool conv_supported_in_blocks(const problem *p, const socle_device *device);
-/* Is it of two dimensions and one group, 3x3 with stride and dilation 1, and at least 8 channels on both sides: what Winograd's
+/* Is every image one plane, in which windows reach no other? */
+bool conv_is_flat(const problem *p);
+/* Is it flat and of one group, 3x3 with stride and dilation 1, and at least 8 channels on both sides: what Winograd's
  * tiles are made for? */
 bool conv_is_3x3(const problem *p);
 /* Only the indices and the layout. */

@@ -16,7 +16,7 @@ static int64_t read_columns(const tap_conv *c, int64_t tile)
 static bool depthwise_applicable(const problem *p, const socle_device *device)
 {
     const tap_conv c = tap_conv_forward(p);
-    return conv_supported_in_blocks(p, device) && p->conv.layout == CONV_IN_BLOCKS && c.from_channels == 1 &&
+    return conv_supported_in_blocks(p, device) && p->conv.layout == CONV_IN_BLOCKS && conv_is_flat(p) && c.from_channels == 1 &&
            c.to_channels == 1 && !device_has_quirk(device, QUIRK_LOOP_LIMIT) && problem_flops(p) > 0 &&
            read_columns(&c, 1) <= MOST_TAPS_READ;
 }

@@ -5,7 +5,8 @@ enum { POOL_ROWS };
 
 static bool blocked_applicable(const problem *p, const socle_device *device)
 {
-    return conv_supported_in_blocks(p, device) && !p->pool.indices && !device_has_quirk(device, QUIRK_LOOP_LIMIT);
+    return conv_supported_in_blocks(p, device) && conv_is_flat(p) && !p->pool.indices &&
+           !device_has_quirk(device, QUIRK_LOOP_LIMIT);
 }
 
 static int blocked_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
