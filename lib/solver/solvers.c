@@ -1,106 +1,17 @@
-/* The table of all solvers. Within a kind the order is that of preference where nothing else decides; the way that always applies
- * stands last. */
+/* The table of all solvers, from the list in solvers.h. */
 #include "solvers.h"
 
 #include <string.h>
 
+#define ENTRY(name) &solver_##name,
 #ifdef SOCLE_HAVE_CLBLAST
 #include "clblast.h"
+#define CLBLAST_ENTRY(name) ENTRY(name)
+#else
+#define CLBLAST_ENTRY(name)
 #endif
 
-const solver *const solver_table[] = {
-    /* products */
-    &solver_gemm_direct,
-    &solver_gemm_vector,
-    &solver_gemm_panels,
-    &solver_gemm_packed,
-    &solver_gemm_bfloat16,
-    &solver_gemm_tiled,
-    &solver_gemm_subgroup,
-#ifdef SOCLE_HAVE_CLBLAST
-    &solver_gemm_clblast,
-#endif
-    &solver_gemm_plain,
-    /* with weights in a narrower type; of bytes */
-    &solver_gemm_narrow,
-    &solver_gemm_widened,
-    &solver_gemm_narrow_plain,
-    &solver_gemm_bytes,
-    &solver_gemm_bytes_tiled,
-    &solver_gemm_bytes_plain,
-    /* convolution: forward, gradient of the data, gradient of the weights */
-    &solver_conv_winograd,
-    &solver_conv_input_winograd,
-    &solver_conv_depthwise,
-    &solver_conv_blocked,
-    &solver_conv_direct,
-    &solver_conv_input_direct,
-    &solver_conv_weight_blocks,
-    &solver_conv_weight_direct,
-    &solver_conv_winograd_tiled,
-    &solver_conv_input_winograd_tiled,
-    &solver_conv_implicit,
-    &solver_conv_input_implicit,
-    &solver_conv_weight_implicit,
-#ifdef SOCLE_HAVE_CLBLAST
-    &solver_conv_clblast,
-#endif
-    &solver_conv_plain,
-    &solver_conv_bytes,
-    &solver_conv_bytes_plain,
-    &solver_conv_input_plain,
-    &solver_conv_weight_plain,
-    /* pooling and its gradient */
-    &solver_pool_wide,
-    &solver_pool_rows,
-    &solver_pool_grad_planes,
-    &solver_pool_blocked,
-    &solver_pool_plain,
-    &solver_pool_grad_plain,
-    /* softmax */
-    &solver_softmax_rows,
-    &solver_softmax_group,
-    &solver_softmax_plain,
-    /* normalization */
-    &solver_norm_rows,
-    &solver_norm_group,
-    &solver_norm_plain,
-    &solver_batch_norm_rows,
-    &solver_batch_norm_group,
-    &solver_batch_norm_plain,
-    &solver_batch_norm_grad_rows,
-    &solver_batch_norm_grad_group,
-    &solver_batch_norm_grad_plain,
-    /* gather and scatter */
-    &solver_gather_blocks,
-    &solver_gather_plain,
-    &solver_gather_grad_rows,
-    &solver_gather_grad_plain,
-    &solver_scatter_lines,
-    &solver_scatter_plain,
-    /* ArgMax, ArgMin */
-    &solver_arg_rows,
-    &solver_arg_group,
-    &solver_arg_plain,
-    /* CumSum */
-    &solver_scan_rows,
-    &solver_scan_group,
-    &solver_scan_plain,
-    /* TopK; the plain way is quadratic, so sorting stands last where there is no limit to loops */
-    &solver_topk_select,
-    &solver_topk_group,
-    &solver_topk_plain,
-    &solver_topk_sort,
-    /* attention */
-    &solver_attention_packed,
-    &solver_attention_group,
-    &solver_attention_plain,
-    &solver_attention_grad_blocks,
-    &solver_attention_grad_group,
-    &solver_attention_grad_plain,
-    /* a host's own operators */
-    &solver_custom,
-};
+const solver *const solver_table[] = {SOLVERS(ENTRY, CLBLAST_ENTRY)};
 
 const int solver_count = COUNT_OF(solver_table);
 

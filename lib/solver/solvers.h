@@ -1,93 +1,101 @@
-/* Every solver of the table: one line each, beside its entry in solvers.c. */
+/* Every way to run an operator, one line each, so that this is the only place besides its own file that knows of it. Within a
+ * kind the order is that of preference where nothing else decides; the way that always applies stands last. SOLVER(name) stands
+ * for solver_name, CLBLAST(name) for one that is there where CLBlast was at build time. */
 #ifndef SOCLE_LIB_SOLVERS_H
 #define SOCLE_LIB_SOLVERS_H
 
 #include "solver.h"
 
-extern const solver solver_gemm_packed;
-extern const solver solver_gemm_direct;
-extern const solver solver_gemm_vector;
-extern const solver solver_gemm_panels;
-extern const solver solver_gemm_tiled;
-extern const solver solver_gemm_subgroup;
-extern const solver solver_gemm_clblast;
-extern const solver solver_conv_clblast;
-extern const solver solver_gemm_plain;
-extern const solver solver_gemm_narrow;
-extern const solver solver_gemm_widened;
-extern const solver solver_gemm_narrow_plain;
-extern const solver solver_gemm_bfloat16;
-extern const solver solver_gemm_bytes;
-extern const solver solver_gemm_bytes_tiled;
-extern const solver solver_gemm_bytes_plain;
+#define SOLVERS(SOLVER, CLBLAST)                                                                                                 \
+    /* products */                                                                                                               \
+    SOLVER(gemm_direct)                                                                                                          \
+    SOLVER(gemm_vector)                                                                                                          \
+    SOLVER(gemm_panels)                                                                                                          \
+    SOLVER(gemm_packed)                                                                                                          \
+    SOLVER(gemm_bfloat16)                                                                                                        \
+    SOLVER(gemm_tiled)                                                                                                           \
+    SOLVER(gemm_subgroup)                                                                                                        \
+    CLBLAST(gemm_clblast)                                                                                                        \
+    SOLVER(gemm_plain)                                                                                                           \
+    /* with weights in a narrower type; of bytes */                                                                              \
+    SOLVER(gemm_narrow)                                                                                                          \
+    SOLVER(gemm_widened)                                                                                                         \
+    SOLVER(gemm_narrow_plain)                                                                                                    \
+    SOLVER(gemm_bytes)                                                                                                           \
+    SOLVER(gemm_bytes_tiled)                                                                                                     \
+    SOLVER(gemm_bytes_plain)                                                                                                     \
+    /* convolution: forward, gradient of the data, gradient of the weights */                                                    \
+    SOLVER(conv_winograd)                                                                                                        \
+    SOLVER(conv_input_winograd)                                                                                                  \
+    SOLVER(conv_depthwise)                                                                                                       \
+    SOLVER(conv_blocked)                                                                                                         \
+    SOLVER(conv_direct)                                                                                                          \
+    SOLVER(conv_input_direct)                                                                                                    \
+    SOLVER(conv_weight_blocks)                                                                                                   \
+    SOLVER(conv_weight_direct)                                                                                                   \
+    SOLVER(conv_winograd_tiled)                                                                                                  \
+    SOLVER(conv_input_winograd_tiled)                                                                                            \
+    SOLVER(conv_implicit)                                                                                                        \
+    SOLVER(conv_input_implicit)                                                                                                  \
+    SOLVER(conv_weight_implicit)                                                                                                 \
+    CLBLAST(conv_clblast)                                                                                                        \
+    SOLVER(conv_plain)                                                                                                           \
+    SOLVER(conv_bytes)                                                                                                           \
+    SOLVER(conv_bytes_plain)                                                                                                     \
+    SOLVER(conv_input_plain)                                                                                                     \
+    SOLVER(conv_weight_plain)                                                                                                    \
+    /* pooling and its gradient */                                                                                               \
+    SOLVER(pool_wide)                                                                                                            \
+    SOLVER(pool_rows)                                                                                                            \
+    SOLVER(pool_grad_planes)                                                                                                     \
+    SOLVER(pool_blocked)                                                                                                         \
+    SOLVER(pool_plain)                                                                                                           \
+    SOLVER(pool_grad_plain)                                                                                                      \
+    /* softmax */                                                                                                                \
+    SOLVER(softmax_rows)                                                                                                         \
+    SOLVER(softmax_group)                                                                                                        \
+    SOLVER(softmax_plain)                                                                                                        \
+    /* normalization */                                                                                                          \
+    SOLVER(norm_rows)                                                                                                            \
+    SOLVER(norm_group)                                                                                                           \
+    SOLVER(norm_plain)                                                                                                           \
+    SOLVER(batch_norm_rows)                                                                                                      \
+    SOLVER(batch_norm_group)                                                                                                     \
+    SOLVER(batch_norm_plain)                                                                                                     \
+    SOLVER(batch_norm_grad_rows)                                                                                                 \
+    SOLVER(batch_norm_grad_group)                                                                                                \
+    SOLVER(batch_norm_grad_plain)                                                                                                \
+    /* gather and scatter */                                                                                                     \
+    SOLVER(gather_blocks)                                                                                                        \
+    SOLVER(gather_plain)                                                                                                         \
+    SOLVER(gather_grad_rows)                                                                                                     \
+    SOLVER(gather_grad_plain)                                                                                                    \
+    SOLVER(scatter_lines)                                                                                                        \
+    SOLVER(scatter_plain)                                                                                                        \
+    /* ArgMax, ArgMin */                                                                                                         \
+    SOLVER(arg_rows)                                                                                                             \
+    SOLVER(arg_group)                                                                                                            \
+    SOLVER(arg_plain)                                                                                                            \
+    /* CumSum */                                                                                                                 \
+    SOLVER(scan_rows)                                                                                                            \
+    SOLVER(scan_group)                                                                                                           \
+    SOLVER(scan_plain)                                                                                                           \
+    /* TopK; the plain way is quadratic, so sorting stands last where there is no limit to loops */                              \
+    SOLVER(topk_select)                                                                                                          \
+    SOLVER(topk_group)                                                                                                           \
+    SOLVER(topk_plain)                                                                                                           \
+    SOLVER(topk_sort)                                                                                                            \
+    /* attention */                                                                                                              \
+    SOLVER(attention_packed)                                                                                                     \
+    SOLVER(attention_group)                                                                                                      \
+    SOLVER(attention_plain)                                                                                                      \
+    SOLVER(attention_grad_blocks)                                                                                                \
+    SOLVER(attention_grad_group)                                                                                                 \
+    SOLVER(attention_grad_plain)                                                                                                 \
+    /* a host's own operators */                                                                                                 \
+    SOLVER(custom)
 
-extern const solver solver_conv_winograd;
-extern const solver solver_conv_input_winograd;
-extern const solver solver_conv_direct;
-extern const solver solver_conv_blocked;
-extern const solver solver_conv_depthwise;
-extern const solver solver_conv_input_direct;
-extern const solver solver_conv_weight_blocks;
-extern const solver solver_conv_weight_direct;
-extern const solver solver_conv_winograd_tiled;
-extern const solver solver_conv_input_winograd_tiled;
-extern const solver solver_conv_implicit;
-extern const solver solver_conv_input_implicit;
-extern const solver solver_conv_weight_implicit;
-extern const solver solver_conv_plain;
-extern const solver solver_conv_bytes;
-extern const solver solver_conv_bytes_plain;
-extern const solver solver_conv_input_plain;
-extern const solver solver_conv_weight_plain;
-
-extern const solver solver_pool_wide;
-extern const solver solver_pool_rows;
-extern const solver solver_pool_grad_planes;
-extern const solver solver_pool_blocked;
-extern const solver solver_pool_plain;
-extern const solver solver_pool_grad_plain;
-
-extern const solver solver_softmax_rows;
-extern const solver solver_softmax_group;
-extern const solver solver_softmax_plain;
-
-extern const solver solver_norm_rows;
-extern const solver solver_norm_group;
-extern const solver solver_norm_plain;
-extern const solver solver_batch_norm_rows;
-extern const solver solver_batch_norm_group;
-extern const solver solver_batch_norm_plain;
-extern const solver solver_batch_norm_grad_rows;
-extern const solver solver_batch_norm_grad_group;
-extern const solver solver_batch_norm_grad_plain;
-
-extern const solver solver_gather_blocks;
-extern const solver solver_gather_plain;
-extern const solver solver_gather_grad_rows;
-extern const solver solver_gather_grad_plain;
-extern const solver solver_scatter_lines;
-extern const solver solver_scatter_plain;
-
-extern const solver solver_arg_rows;
-extern const solver solver_arg_group;
-extern const solver solver_arg_plain;
-
-extern const solver solver_scan_rows;
-extern const solver solver_scan_group;
-extern const solver solver_scan_plain;
-
-extern const solver solver_topk_select;
-extern const solver solver_topk_group;
-extern const solver solver_topk_plain;
-extern const solver solver_topk_sort;
-
-extern const solver solver_attention_packed;
-extern const solver solver_attention_group;
-extern const solver solver_attention_plain;
-extern const solver solver_attention_grad_blocks;
-extern const solver solver_attention_grad_group;
-extern const solver solver_attention_grad_plain;
-
-extern const solver solver_custom;
+#define DECLARE_SOLVER(name) extern const solver solver_##name;
+SOLVERS(DECLARE_SOLVER, DECLARE_SOLVER)
 
 #endif
