@@ -1,5 +1,4 @@
-/* Convolution by every solver on every device against the float64 reference. A failure prints the problem and the seed; repeat
- * one solver with SOCLE_TEST_SOLVER=conv/direct test_conformance_conv --filter '*' */
+/* Convolution by every solver on every device against the float64 reference. */
 #include "../support/conv_case.h"
 
 #include <criterion/criterion.h>

@@ -23,13 +23,13 @@ typedef struct solver_case {
     double tolerance;   /* share of the largest result; 0: by type */
     int tunings;        /* tried of each solver; 0: the default alone */
     const char *solver; /* only this one; NULL: every one */
-    const char *repeat; /* the command that runs this case alone, shown where it fails; may be NULL */
 } solver_case;
 
 /* Runs the case by each solver that applies, on each device that is usable and computes with the type, and fails the test where a
- * result differs or a byte outside of a result was written. Environment: SOCLE_TEST_SOLVER=NAME narrows the solvers. */
+ * result differs or a byte outside of a result was written. Environment: SOCLE_TEST_SOLVER=NAME narrows the solvers,
+ * SOCLE_TEST_SEED=N the cases; failures print the command with both that repeats them. */
 void solver_case_check(const solver_case *c);
-/* How many runs of one solver on one device there were so far in this process. */
+/* How many runs of one solver on one device there were so far in this process, cases that were left out counted as one. */
 int solver_case_runs(void);
 /* One context for all cases of a test. */
 socle_context *solver_case_context(void);
