@@ -15,6 +15,7 @@
 #define MAX_SAMPLES 64
 #define SETTLED_SAMPLES 9   /* quartiles of fewer say little */
 #define ADMISSION_SHARE 0.7 /* of the budget; the rest is for taking turns */
+#define ORACLE_SHARE 0.2    /* of the budget, that the result which others are compared with may take */
 #define HOPELESS 1.3        /* times the best: after three samples each, it cannot win */
 #define ASSUMED_SHARE 0.5   /* of the peak, that a solver reaches where nothing better is known of it */
 
@@ -298,13 +299,18 @@ static void keep_winner(search *s, const candidate *winner, tuned *best)
     *best = (tuned){winner->way.solver, winner->way.tuning, s->record.us};
 }
 
-/* The fallback is the oracle; where it cannot run (memory), results are compared with nobody's. */
+/* The fallback is the oracle or, where one run of it would use up the budget, the last way of the table that leaves most of it;
+ * where it cannot run (memory), results are compared with nobody's. */
 static void make_reference(search *s)
 {
     const solver *solvers[MAX_SOLVERS];
-    const tuning plain = {{0}};
-    const int total = solver_candidates(s->p, s->device, solvers, MAX_SOLVERS);
-    if (workload_create(s->device, s->p, solvers[total - 1], &plain, &s->reference) || workload_run(s->reference, NULL)) {
+    way oracle = {0};
+    for (int i = solver_candidates(s->p, s->device, solvers, MAX_SOLVERS) - 1; i >= 0; i--) {
+        oracle.solver = solvers[i];
+        if (estimate_s(s->p, s->device, &oracle) <= ORACLE_SHARE * s->options->budget_s)
+            break;
+    }
+    if (workload_create(s->device, s->p, oracle.solver, &oracle.tuning, &s->reference) || workload_run(s->reference, NULL)) {
         workload_destroy(s->reference);
         s->reference = NULL;
     }
