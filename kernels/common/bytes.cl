@@ -30,4 +30,11 @@ static inline int16 dot_bytes(int16 sum, int16 a, int16 b)
     __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
     return sum;
 }
+#elif DOT == 0
+static inline int16 dot_bytes(int16 sum, int16 a, int16 b)
+{
+    UNROLL for (int byte = 0; byte < 32; byte += 8)
+        sum += (a >> byte & 0xff) * (b << (24 - byte) >> 24);
+    return sum;
+}
 #endif

@@ -15,6 +15,7 @@ static bool role_of(const graph_operator *op, role *out)
     } roles[] = {{"Conv", ROLE_CONV},
                  {"ConvInteger", ROLE_CONV},
                  {"ConvInBlocks", ROLE_CONV},
+                 {"ConvIntegerInBlocks", ROLE_CONV},
                  {"MaxPoolInBlocks", ROLE_POOL},
                  {"AveragePoolInBlocks", ROLE_POOL},
                  {"ConvTranspose", ROLE_CONV_TRANSPOSE},

@@ -323,6 +323,7 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
 /* Images in blocks of channels, which the planner puts in the place of others where convolutions run faster on them: the type
  * [N, C, spatial...] becomes [N, C / 16, spatial..., 16], row-major as always. Made by the planner alone, without gradients:
  *   ConvInBlocks(x, w) -> y      attributes of Conv; x in blocks or (of the rank of w) plain, y in blocks
+ *   ConvIntegerInBlocks(x, w) -> y  the same of bytes, without zero points; pad_value (int): what lies around images
  *   MaxPoolInBlocks(x) -> y      attributes of MaxPool
  *   AveragePoolInBlocks(x) -> y  attributes of AveragePool */
 #define GRAPH_BLOCK_CHANNELS 16

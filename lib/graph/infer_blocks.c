@@ -42,6 +42,11 @@ socle_status infer_conv_in_blocks(graph_infer *infer)
     return infer_in_blocks(infer, x->rank == w->rank + 1, infer_conv);
 }
 
+socle_status infer_conv_integer_in_blocks(graph_infer *infer)
+{
+    return infer_in_blocks(infer, true, infer_conv_integer);
+}
+
 socle_status infer_pool_in_blocks(graph_infer *infer)
 {
     return infer_in_blocks(infer, true, infer_pool);

@@ -52,6 +52,7 @@ socle_status infer_conv(graph_infer *infer);
 socle_status infer_conv_transpose(graph_infer *infer);
 socle_status infer_pool(graph_infer *infer);
 socle_status infer_conv_in_blocks(graph_infer *infer);
+socle_status infer_conv_integer_in_blocks(graph_infer *infer);
 socle_status infer_pool_in_blocks(graph_infer *infer);
 socle_status infer_global_pool(graph_infer *infer);
 socle_status infer_input_shape(graph_infer *infer); /* the output has the attribute input_shape and the type of input 0 */

@@ -14,6 +14,7 @@ static const graph_operator table[] = {
     {SOCLE_ANCHOR("ConvGradInput", 2), .infer = infer_input_shape, .gradient = gradient_conv_grad_input},
     {SOCLE_ANCHOR("ConvGradWeight", 2), .infer = infer_conv_grad_weight, .gradient = gradient_conv_grad_weight},
     {SOCLE_ANCHOR("ConvInBlocks", 2), .infer = infer_conv_in_blocks},
+    {SOCLE_ANCHOR("ConvIntegerInBlocks", 2), .infer = infer_conv_integer_in_blocks},
     {SOCLE_ANCHOR("MaxPoolInBlocks", 1), .infer = infer_pool_in_blocks},
     {SOCLE_ANCHOR("AveragePoolInBlocks", 1), .infer = infer_pool_in_blocks},
     {SOCLE_ANCHOR("MaxPoolGrad", 2), .infer = infer_max_pool_grad, .gradient = gradient_max_pool_grad},

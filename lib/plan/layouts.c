@@ -36,11 +36,17 @@ static const graph_type *type_of(const layouts *l, value_id value)
     return &l->graph->values[value].type;
 }
 
+static bool is_byte(socle_dtype dtype)
+{
+    return dtype == SOCLE_INT8 || dtype == SOCLE_UINT8;
+}
+
+/* Numbers, or bytes and their sums. */
 static bool is_image(const layouts *l, value_id value)
 {
     const graph_type *t = value != GRAPH_NONE ? type_of(l, value) : NULL;
     return t != NULL && t->rank >= 3 && t->rank <= 5 && graph_type_count(t) > 0 && t->dims[1] % GRAPH_BLOCK_CHANNELS == 0 &&
-           storage_is_real32(t->dtype);
+           (storage_is_real32(t->dtype) || is_byte(t->dtype) || t->dtype == SOCLE_INT32);
 }
 
 static bool same_shape(const graph_type *a, const graph_type *b)
@@ -53,7 +59,7 @@ static bool is_per_channel(const layouts *l, value_id value, const graph_type *i
 {
     const graph_type *t = type_of(l, value);
     const int axis = t->rank - (image->rank - 1); /* of the channels */
-    if ((axis != 0 && axis != 1) || t->dtype != image->dtype || t->dims[axis] != image->dims[1])
+    if ((axis != 0 && axis != 1) || t->dims[axis] != image->dims[1])
         return false;
     for (int i = axis + 1; i < t->rank; i++)
         if (t->dims[i] != 1)
@@ -74,10 +80,13 @@ static bool describe(const layouts *l, node_id n, problem *p)
 static role role_of_anchor(const layouts *l, node_id n)
 {
     const graph_node *node = &l->graph->nodes[n];
-    const bool conv = strcmp(node->op->name, "Conv") == 0;
+    const bool conv = strcmp(node->op->name, "Conv") == 0, reals = storage_is_real32(type_of(l, node->inputs[0])->dtype);
     const bool pool = strcmp(node->op->name, "MaxPool") == 0 || strcmp(node->op->name, "AveragePool") == 0;
-    const bool flat = type_of(l, node->outputs[0])->rank < 5; /* what pooling in blocks has fast ways for */
-    if ((!conv && !(pool && flat)) || (node->output_count > 1 && node->outputs[1] != GRAPH_NONE))
+    const bool flat = type_of(l, node->outputs[0])->rank < 5; /* what pooling in blocks, and bytes, have fast ways for */
+    if (strcmp(node->op->name, "ConvInteger") == 0)
+        return flat && is_image(l, node->inputs[0]) && node->input_count == 2 && node_int(node, "group", 1) == 1 ? ROLE_ANCHOR
+                                                                                                                 : ROLE_NONE;
+    if ((!conv && !(pool && flat)) || !reals || (node->output_count > 1 && node->outputs[1] != GRAPH_NONE))
         return ROLE_NONE;
     return is_image(l, node->inputs[0]) || (conv && node_int(node, "group", 1) == 1) ? ROLE_ANCHOR : ROLE_NONE;
 }
@@ -91,7 +100,7 @@ static role role_of_pointwise(const layouts *l, node_id n)
         const value_id input = node->inputs[i];
         if (input == GRAPH_NONE)
             return ROLE_NONE;
-        if (is_image(l, input) && same_shape(type_of(l, input), out) && type_of(l, input)->dtype == out->dtype)
+        if (is_image(l, input) && same_shape(type_of(l, input), out))
             images = true;
         else if (graph_type_count(type_of(l, input)) != 1 && !is_per_channel(l, input, out))
             return ROLE_NONE;
@@ -125,7 +134,8 @@ static role role_of_reduction(const layouts *l, node_id n)
 static role role_of(const layouts *l, node_id n)
 {
     const graph_node *node = &l->graph->nodes[n];
-    if (node->op == NULL || node->input_count == 0 || node->inputs[0] == GRAPH_NONE || node->op->domain[0] != '\0')
+    if (node->op == NULL || node->input_count == 0 || node->inputs[0] == GRAPH_NONE ||
+        (node->op->domain[0] != '\0' && node->op->kind != OPERATOR_POINTWISE))
         return ROLE_NONE;
     if (node->op->kind == OPERATOR_REDUCTION)
         return role_of_reduction(l, n);
@@ -194,10 +204,11 @@ static void add_gain_of_anchor(layouts *l, node_id n)
     l->gain_us[root_of(l, n)] += before >= 0 && after >= 0 ? before - after : -1e9;
 }
 
-/* A launch that reads and writes the image. */
+/* A launch that reads and writes the image; single bytes take as long as pairs of them. */
 static double turning_us(const layouts *l, value_id value)
 {
-    return profile_estimate_us(profile_get(l->device), 0, 2.0 * (double)graph_type_bytes(type_of(l, value)));
+    const double bytes = (double)graph_type_bytes(type_of(l, value));
+    return profile_estimate_us(profile_get(l->device), 0, (is_byte(type_of(l, value)->dtype) ? 4 : 2) * bytes);
 }
 
 /* Images that enter the chain of node n from outside (a plain input of a convolution of few channels does not). Each is turned
@@ -328,8 +339,10 @@ static value_id input_in_blocks(layouts *l, node_id n, int i, const graph_type *
 
 static const graph_operator *counterpart(const graph_operator *op)
 {
-    static const char *const names[][2] = {
-        {"Conv", "ConvInBlocks"}, {"MaxPool", "MaxPoolInBlocks"}, {"AveragePool", "AveragePoolInBlocks"}};
+    static const char *const names[][2] = {{"Conv", "ConvInBlocks"},
+                                           {"ConvInteger", "ConvIntegerInBlocks"},
+                                           {"MaxPool", "MaxPoolInBlocks"},
+                                           {"AveragePool", "AveragePoolInBlocks"}};
     for (size_t i = 0; i < COUNT_OF(names); i++)
         if (strcmp(op->name, names[i][0]) == 0)
             return operator_find(NULL, "socle", names[i][1]);

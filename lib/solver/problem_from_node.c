@@ -168,6 +168,13 @@ static socle_status read_conv_integer(reader *r)
     return status;
 }
 
+static socle_status read_conv_integer_in_blocks(reader *r)
+{
+    const socle_status status = read_conv_integer(r);
+    r->p->conv.layout = CONV_IN_BLOCKS;
+    return status;
+}
+
 static socle_status read_conv_in_blocks(reader *r)
 {
     const socle_status status = read_conv_kind(r, PROBLEM_CONV, 1);
@@ -230,6 +237,7 @@ static const node_reader readers[] = {
     {"", "Conv", PROBLEM_CONV, read_conv},
     {"", "ConvInteger", PROBLEM_CONV, read_conv_integer},
     {"socle", "ConvInBlocks", PROBLEM_CONV, read_conv_in_blocks},
+    {"socle", "ConvIntegerInBlocks", PROBLEM_CONV, read_conv_integer_in_blocks},
     {"socle", "MaxPoolInBlocks", PROBLEM_POOL, read_pool},
     {"socle", "AveragePoolInBlocks", PROBLEM_POOL, read_pool},
     {"socle", "ConvGradInput", PROBLEM_CONV_INPUT, read_conv_input},

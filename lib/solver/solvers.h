@@ -41,6 +41,7 @@
     CLBLAST(conv_clblast)                                                                                                        \
     SOLVER(conv_plain)                                                                                                           \
     SOLVER(conv_bytes)                                                                                                           \
+    SOLVER(conv_bytes_blocked)                                                                                                   \
     SOLVER(conv_bytes_plain)                                                                                                     \
     SOLVER(conv_input_plain)                                                                                                     \
     SOLVER(conv_weight_plain)                                                                                                    \

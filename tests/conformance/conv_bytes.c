@@ -33,15 +33,35 @@ static void reference(const problem *p, double *const *values)
     free(x);
 }
 
+static void reference_in_blocks(const problem *p, double *const *values)
+{
+    const conv_geometry *g = &p->conv.g;
+    const int64_t planes = g->batch * g->out_channels, pixels = g->output[0] * g->output[1];
+    double *y = calloc((size_t)(planes * pixels), sizeof(*y));
+    double *x = conv_case_turned(values[0], g->batch * g->channels, g->input[0] * g->input[1], false);
+    reference(p, (double *[]){x, values[1], y});
+    double *blocks = conv_case_turned(y, planes, pixels, true);
+    for (int64_t i = 0; i < planes * pixels; i++)
+        values[2][i] = blocks[i];
+    free(blocks);
+    free(x);
+    free(y);
+}
+
+static problem convolution(conv_geometry g, int flags, uint64_t seed)
+{
+    return (problem){.kind = PROBLEM_CONV,
+                     .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
+                     .conv = {.g = g,
+                              .w_constant = !(flags & 4),
+                              .w_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8,
+                              .y_dtype = SOCLE_INT32,
+                              .pad_value = flags & 1 ? -(int)(seed % 129) : (int)(seed * 37 % 256)}};
+}
+
 static void check(conv_geometry g, int flags, uint64_t seed, int tunings)
 {
-    const problem p = {.kind = PROBLEM_CONV,
-                       .dtype = flags & 1 ? SOCLE_INT8 : SOCLE_UINT8,
-                       .conv = {.g = g,
-                                .w_constant = !(flags & 4),
-                                .w_dtype = flags & 2 ? SOCLE_UINT8 : SOCLE_INT8,
-                                .y_dtype = SOCLE_INT32,
-                                .pad_value = flags & 1 ? -(int)(seed % 129) : (int)(seed * 37 % 256)}};
+    const problem p = convolution(g, flags, seed);
     const solver_case c = {.p = &p, .reference = reference, .seed = seed, .tunings = tunings};
     solver_case_check(&c);
 }
@@ -64,6 +84,31 @@ Test(conv_bytes, many_products_give_exact_sums)
 {
     check(conv_case_square(1, 300, 17, 4, 3, 1, 1), 0, 5, 1);
     check(conv_case_square(1, 5900, 5, 5, 3, 1, 1), 3, 8, 1); /* more channels than local memory holds */
+}
+
+static void check_in_blocks(conv_geometry g, int flags, uint64_t seed, int tunings)
+{
+    problem p = convolution(g, flags, seed);
+    p.conv.layout = CONV_IN_BLOCKS;
+    const solver_case c = {.p = &p, .reference = reference_in_blocks, .seed = seed, .tunings = tunings};
+    solver_case_check(&c);
+}
+
+Test(conv_bytes, images_in_blocks_of_channels_give_exact_sums)
+{
+    for (uint64_t seed = 7100, count = 0; count < (getenv("SOCLE_TEST_ALL") != NULL ? 40 : 5); seed++) {
+        conv_geometry g = conv_case_geometry(seed, false);
+        if (g.spatial != 2)
+            continue;
+        g.channels = g.groups * (g.channels / g.groups % 3 + 1) * 16;
+        g.out_channels = g.groups * (g.out_channels / g.groups % 6 + 1) * 16;
+        check_in_blocks(g, (int)count % 4, seed, 1);
+        count++;
+    }
+    check_in_blocks(conv_case_square(2, 32, 48, 14, 1, 1, 0), 0, 1, 1); /* read in place */
+    check_in_blocks(conv_case_square(1, 64, 32, 7, 1, 1, 0), 3, 2, 1);
+    check_in_blocks(conv_case_square(1, 16, 80, 15, 1, 2, 0), 1, 3, 1);
+    check_in_blocks(conv_case_square(1, 48, 64, 11, 3, 1, 1), 2, 4, 8);
 }
 
 Test(conv_bytes, tunings_give_exact_sums)

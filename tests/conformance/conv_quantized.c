@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct layer {
     conv_geometry g;
@@ -102,15 +103,19 @@ static double *reference(const graph_case *c, const layer *l, const double *x, v
     return y;
 }
 
-/* Plans the graph for the device and runs it on its inputs. */
-static void run(socle_device *device, const graph_case *c, const void *const *inputs, void *output)
+/* Plans the graph for the device and runs it on its inputs; so many convolutions then work on blocks of channels at least. */
+static void run(socle_device *device, const graph_case *c, const void *const *inputs, void *output, int in_blocks)
 {
-    const device_plan_options options = {0};
+    const device_plan_options options = {.in_blocks = in_blocks > 0};
+    int found = 0;
     socle_graph *copy = NULL;
     device_plan *plan = NULL;
     executor *e = NULL;
     cr_assert_eq(graph_clone(c->graph, true, &copy), SOCLE_OK, "%s", socle_error_message());
     cr_assert_eq(device_plan_create(device, copy, &options, &plan), SOCLE_OK, "%s", socle_error_message());
+    for (int n = 0; n < plan->graph->node_count; n++)
+        found += plan->graph->nodes[n].op != NULL && strcmp(plan->graph->nodes[n].op->name, "ConvIntegerInBlocks") == 0;
+    cr_assert_geq(found, in_blocks, "%d of %d in blocks", found, in_blocks);
     cr_assert_eq(executor_create(plan, &e), SOCLE_OK, "%s", socle_error_message());
     cr_assert_eq(executor_run(e, inputs, &output), SOCLE_OK, "%s", socle_error_message());
     executor_destroy(e);
@@ -131,10 +136,10 @@ static void finish(graph_case *c)
         free(c->elements[i]);
 }
 
-static void check_layers(socle_device *device, const layer *layers, int count)
+static void check_layers(socle_device *device, const layer *layers, int count, int in_blocks)
 {
     graph_case c;
-    value_id values[4], w[4], bias[4];
+    value_id values[5], w[4], bias[4];
     uint8_t image[8192], result[8192];
     graph_case_start(&c);
     values[0] = add_image(&c, &layers[0]);
@@ -152,7 +157,7 @@ static void check_layers(socle_device *device, const layer *layers, int count)
     const layer *last = &layers[count - 1];
     const int64_t results = result_count(&last->g);
     cr_assert_leq(results, (int64_t)sizeof(result));
-    run(device, &c, (const void *[]){image}, result);
+    run(device, &c, (const void *[]){image}, result, in_blocks);
     double *taken = evaluate_widen(last->y, result, results);
     for (int64_t i = 0; i < results; i++)
         cr_assert_eq(taken[i], wanted[i], "[%lld] on %s is %g, not %g", (long long)i, socle_device_get_info(device)->id, taken[i],
@@ -189,7 +194,7 @@ static void check_zero_points(socle_device *device)
         {square(1, 4, 6, 18, 3, 1, 1), SOCLE_INT8, SOCLE_UINT8, SOCLE_UINT8, 127, 200, 0, false, false},
     };
     for (size_t i = 0; i < COUNT_OF(layers); i++)
-        check_layers(device, &layers[i], 1);
+        check_layers(device, &layers[i], 1, 0);
 }
 
 static void check_chain(socle_device *device)
@@ -199,14 +204,26 @@ static void check_chain(socle_device *device)
         {square(1, 12, 12, 8, 3, 1, 1), SOCLE_UINT8, SOCLE_INT8, SOCLE_INT8, 100, 0, -20, true, true},
         {square(1, 12, 5, 8, 1, 1, 0), SOCLE_INT8, SOCLE_INT8, SOCLE_UINT8, -20, 0, 3, true, true},
     };
-    check_layers(device, layers, COUNT_OF(layers));
+    check_layers(device, layers, COUNT_OF(layers), 0);
+}
+
+/* The first layer has too few channels for blocks. */
+static void check_chain_in_blocks(socle_device *device)
+{
+    const layer layers[] = {
+        {square(1, 3, 16, 15, 3, 2, 1), SOCLE_UINT8, SOCLE_INT8, SOCLE_UINT8, 128, 0, 100, true, true},
+        {square(1, 16, 48, 8, 3, 1, 1), SOCLE_UINT8, SOCLE_INT8, SOCLE_INT8, 100, 0, -20, true, true},
+        {square(1, 48, 32, 8, 1, 1, 0), SOCLE_INT8, SOCLE_INT8, SOCLE_UINT8, -20, 0, 3, false, true},
+        {square(1, 32, 16, 8, 3, 2, 1), SOCLE_UINT8, SOCLE_UINT8, SOCLE_INT8, 3, 0, 5, true, false},
+    };
+    check_layers(device, layers, COUNT_OF(layers), 3);
 }
 
 static void check_depthwise(socle_device *device)
 {
     layer l = {square(1, 6, 6, 7, 3, 1, 1), SOCLE_UINT8, SOCLE_INT8, SOCLE_UINT8, 131, 0, 9, true, true};
     l.g.groups = 6;
-    check_layers(device, &l, 1);
+    check_layers(device, &l, 1, 0);
 }
 
 /* Sums as numbers, scaled, plus an image of numbers: the epilogue reads at each result's place. */
@@ -235,7 +252,7 @@ static void check_numbers(socle_device *device)
     for (int64_t i = 0; i < result_count(g); i++)
         numbers[i] = (float)c.elements[1][i];
     double *wanted = sums_of(&c, &l, c.elements[0], w);
-    run(device, &c, (const void *[]){image, numbers}, result);
+    run(device, &c, (const void *[]){image, numbers}, result, 0);
     for (int64_t i = 0; i < result_count(g); i++)
         cr_assert_float_eq(result[i], wanted[i] * 0.125 + (double)numbers[i], 1e-2, "[%lld] on %s is %g, not %g", (long long)i,
                            socle_device_get_info(device)->id, (double)result[i], wanted[i] * 0.125 + (double)numbers[i]);
@@ -251,6 +268,11 @@ Test(conv_quantized, zero_points_scales_and_bias_give_the_bytes_of_the_definitio
 Test(conv_quantized, layers_behind_each_other_give_the_bytes_of_the_definition)
 {
     test_on_devices(check_chain);
+}
+
+Test(conv_quantized, layers_in_blocks_of_channels_give_the_bytes_of_the_definition)
+{
+    test_on_devices(check_chain_in_blocks);
 }
 
 Test(conv_quantized, depthwise_layers_give_the_bytes_of_the_definition)

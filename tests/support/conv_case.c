@@ -59,8 +59,7 @@ conv_geometry conv_case_geometry(uint64_t seed, bool pooling)
     return g;
 }
 
-/* Blocks of 16 channels as plain planes of channels, or the other way round. */
-static double *turned(const double *from, int64_t planes, int64_t pixels, bool into_blocks)
+double *conv_case_turned(const double *from, int64_t planes, int64_t pixels, bool into_blocks)
 {
     double *to = malloc((size_t)(planes * pixels + 1) * sizeof(*to));
     for (int64_t c = 0; c < planes; c++)
@@ -84,13 +83,13 @@ static void reference_in_blocks(const problem *p, double *const *v)
     const conv_geometry *g = p->kind == PROBLEM_POOL ? &p->pool.g : &p->conv.g;
     const int64_t from = pixels_of(g, g->input), to = pixels_of(g, g->output), planes = g->batch * g->out_channels;
     const bool turn = p->kind == PROBLEM_POOL || p->conv.layout == CONV_IN_BLOCKS;
-    double *x = turn ? turned(v[0], g->batch * g->channels, from, false) : NULL;
+    double *x = turn ? conv_case_turned(v[0], g->batch * g->channels, from, false) : NULL;
     double *y = calloc((size_t)(planes * to) + 1, sizeof(*y));
     if (p->kind == PROBLEM_POOL)
         reference_pool(&p->pool, x, y, NULL);
     else
         reference_conv(g, turn ? x : v[0], v[1], y);
-    double *blocks = turned(y, planes, to, true);
+    double *blocks = conv_case_turned(y, planes, to, true);
     for (int64_t i = 0; i < planes * to; i++)
         v[p->kind == PROBLEM_POOL ? 1 : 2][i] = blocks[i];
     free(blocks);

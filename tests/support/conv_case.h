@@ -16,6 +16,9 @@ conv_geometry conv_case_row(int64_t channels, int64_t out_channels, int64_t exte
 /* Sets output from the rest; false when it would be empty. */
 bool conv_case_finish(conv_geometry *g);
 
+/* Blocks of 16 channels as plain planes of channels, or the other way round. The caller frees it. */
+double *conv_case_turned(const double *from, int64_t planes, int64_t pixels, bool into_blocks);
+
 /* Fills the results from the problem's other operands, in its layout. */
 void conv_case_reference(const problem *p, double *const *values);
 

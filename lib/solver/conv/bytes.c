@@ -118,7 +118,7 @@ static double group_cycles(const staging *s, const tuning *r)
     const double vectors = r->value[VECTORS], columns = r->value[COLUMNS];
     const double tiles = (double)(r->value[PIXELS] / (r->value[VECTORS] * s->lanes)) *
                          (double)ceil_div(r->value[GROUP_COLUMNS], r->value[COLUMNS]);
-    const double step = fmax(vectors * columns / 2, (2 * vectors + columns) / 2), finish = 12 * vectors * columns;
+    const double step = fmax(vectors * columns / 2, (2 * vectors + columns) / 2), finish = 7 * vectors * columns;
     const double staged =
         (double)(s->words * s->planes * staged_rows(s, r->value[PIXELS])) * ((double)s->row_step / s->lanes + 1);
     return tiles * ((double)(s->words * s->taps) * step + finish) + 8 * staged;
@@ -248,7 +248,7 @@ static double bytes_estimate(const problem *p, const socle_device *device, const
         return estimate_s(device, problem_flops(p), 0.01, problem_bytes(p), 1, 0);
     /* Two vectors of products a cycle and unit: as many as float32 makes, whose peak is known. */
     const double products = 2 * all_cycles(&s, device, &r) * device_units(device) * s.lanes;
-    return estimate_s(device, 2 * products, has_dot(device) ? 0.9 : 0.7, problem_bytes(p) / 4, 1, 0);
+    return estimate_s(device, 2 * products, has_dot(device) ? 0.97 : 0.7, problem_bytes(p) / 4, 1, 0);
 }
 
 /* ---- weights ---- */
@@ -351,7 +351,7 @@ const solver solver_conv_bytes = {
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
     const conv_geometry g = conv_geometry_3d(p);
-    return problem_is_bytes(p) && p->conv.layout == CONV_PLAIN && conv_fits(p) && storage_runs(problem_result_dtype(p), device) &&
+    return problem_is_bytes(p) && (conv_fits(p) || conv_fits_in_blocks(p)) && storage_runs(problem_result_dtype(p), device) &&
            g.channels / g.groups * (1 + conv_volume(g.kernel)) < device_loop_turns(device);
 }
 
@@ -378,7 +378,8 @@ static socle_status plain_emit(const problem *p, const socle_device *device, con
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
     conv_add_options(&launch.options, &results);
-    text_addf(&launch.options, " -DA_SIGNED=%d -DB_SIGNED=%d", p->dtype == SOCLE_INT8, problem_weight_dtype(p) == SOCLE_INT8);
+    text_addf(&launch.options, " -DA_SIGNED=%d -DB_SIGNED=%d -DLANES=%d", p->dtype == SOCLE_INT8,
+              problem_weight_dtype(p) == SOCLE_INT8, p->conv.layout == CONV_IN_BLOCKS ? 16 : 1);
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
     launch_arg(&launch, ARG_INT(p->conv.pad_value));

@@ -70,12 +70,21 @@ bool conv_supported(const problem *p, const socle_device *device)
     return conv_fits(p) && types_run(p, device);
 }
 
-bool conv_supported_in_blocks(const problem *p, const socle_device *device)
+static bool is_in_blocks(const problem *p)
 {
     const conv_layout layout = layout_of(p);
     const conv_geometry g = conv_geometry_3d(p);
-    return layout != CONV_PLAIN && g.out_channels % 16 == 0 && (layout == CONV_INTO_BLOCKS || g.channels % 16 == 0) &&
-           types_run(p, device) && indices_fit(p);
+    return layout != CONV_PLAIN && g.out_channels % 16 == 0 && (layout == CONV_INTO_BLOCKS || g.channels % 16 == 0);
+}
+
+bool conv_fits_in_blocks(const problem *p)
+{
+    return layout_of(p) == CONV_IN_BLOCKS && is_in_blocks(p) && indices_fit(p);
+}
+
+bool conv_supported_in_blocks(const problem *p, const socle_device *device)
+{
+    return is_in_blocks(p) && types_run(p, device) && indices_fit(p);
 }
 
 bool conv_is_flat(const problem *p)

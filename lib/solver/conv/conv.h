@@ -13,6 +13,8 @@ int64_t conv_volume(const int64_t dims[3]);
 bool conv_supported(const problem *p, const socle_device *device);
 /* The same for images in blocks of 16 channels. */
 bool conv_supported_in_blocks(const problem *p, const socle_device *device);
+/* Only the indices, and a layout of x and y in blocks. */
+bool conv_fits_in_blocks(const problem *p);
 /* Is every image one plane, in which windows reach no other? */
 bool conv_is_flat(const problem *p);
 /* Is it flat and of one group, 3x3 with stride and dilation 1, and at least 8 channels on both sides: what Winograd's
