@@ -10,6 +10,7 @@
 #define DEFAULT_BUDGET_S 2.0
 #define MAX_MEASURED 6
 #define TOO_FAR 20.0 /* estimates are not so wrong that a candidate estimated this much slower would win */
+#define CLOSE 1.5    /* nor is what is estimated this much slower than another measures likely to win */
 
 /* ---- executors, with what the device's memory allows ---- */
 
@@ -84,21 +85,36 @@ static socle_status measure_candidate(const placement_work *work, placement *c, 
     return status == SOCLE_OUT_OF_MEMORY ? status : SOCLE_OK;
 }
 
+/* Whether measuring could still change the answer. Making a candidate can take far longer than running it: where the first one
+ * took longer than the whole budget, another is made only if its estimate comes close to what has been measured. */
+static bool worth_measuring(const placement *c, const placement *best, double least_ms, bool costly)
+{
+    return c->estimated_ms <= TOO_FAR * least_ms && !(costly && c->estimated_ms > CLOSE * best->measured_ms);
+}
+
 static socle_status measure_best(const placement_work *work, socle_plan *plan, double budget_s)
 {
     double deadline_s = 0; /* the budget is for comparing: the first candidate's programs would have been compiled anyway */
-    const double least_ms = plan->candidates[0].estimated_ms;
+    const double start_s = time_now_s(), least_ms = plan->candidates[0].estimated_ms;
+    const placement *best = NULL;
+    bool costly = false;
     int measured = 0;
     for (int i = 0; i < plan->candidate_count && measured < MAX_MEASURED; i++) {
         placement *c = &plan->candidates[i];
-        if (c->ruled_out || (measured > 0 && (time_now_s() > deadline_s || c->estimated_ms > TOO_FAR * least_ms)))
+        if (c->ruled_out || (best != NULL && (time_now_s() > deadline_s || !worth_measuring(c, best, least_ms, costly))))
             continue;
         socle_status status = measure_candidate(work, c, budget_s / (2 * MAX_MEASURED));
         if (status != SOCLE_OK)
             return status;
-        measured += !c->ruled_out;
-        if (measured == 1 && deadline_s == 0)
+        if (c->ruled_out)
+            continue;
+        if (best == NULL) {
+            costly = time_now_s() - start_s > budget_s;
             deadline_s = time_now_s() + budget_s;
+        }
+        if (best == NULL || c->measured_ms < best->measured_ms)
+            best = c;
+        measured++;
     }
     return SOCLE_OK;
 }
