@@ -7,6 +7,7 @@ sections: gemm conv train infer networks start memory launch low (default: all)"
 import argparse
 import datetime
 import json
+import math
 import os
 import pathlib
 import platform
@@ -229,6 +230,30 @@ class Bench:
                 a, b = medians["median_ms"]
                 rate = row.moved / a / 1e6
                 print(f"| {row.name} | {a:.4f} | {b:.4f} | {b / a:.2f} | {rate:.1f} | {rate / bandwidth:.2f} | {', '.join(dict.fromkeys(steps))} |")
+                sys.stdout.flush()
+
+        self.gradients_of_normalization(only)
+
+    def gradients_of_normalization(self, only):
+        import memory_models
+
+        print("\n## Gradients of normalization, with scale and bias: against PyTorch's autograd\n")
+        print("| work | device | socle, ms | pytorch, ms | pytorch / socle | GB/s | way |")
+        print("|---|---|---|---|---|---|---|")
+        for name, form, dims in memory_models.NORM_GRADIENTS:
+            if only not in name:
+                continue
+            shape = dims + {"layer": "", "rms": ",rms"}.get(form, ",g" + form)
+            for device in self.args.devices:
+                def ours():
+                    row = self.ours(self.socle, "bench", "norm_grad", "--shape", shape, "--device", device, "--json")["rows"][0]
+                    return {"median_ms": row["median_ms"], "name": row["algorithm"]}
+
+                names, medians = self.in_turns(ours, lambda: self.peer("torch_norm_gradient.py", form, dims, self.args.seconds / 10),
+                                               ["median_ms"])
+                a, b = medians["median_ms"]
+                moved = 3 * 4 * math.prod(map(int, dims.split("x")))
+                print(f"| {name} | {device} | {a:.4f} | {b:.4f} | {b / a:.2f} | {moved / a / 1e6:.1f} | {names[0]} |")
                 sys.stdout.flush()
 
     def low(self):

@@ -7,6 +7,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 FLOAT = TensorProto.FLOAT
+# Name, form (a number: of groups), the input's extents.
+NORM_GRADIENTS = [("gradient of layer norm 1024x1024", "layer", "1024x1024"), ("gradient of layer norm 4096x768", "layer", "4096x768"),
+                  ("gradient of RMS norm 4096x768", "rms", "4096x768"),
+                  ("gradient of group norm, 256@32 in 32 groups, batch 8", "32", "8x256x32x32")]
 
 
 class Row:

@@ -26,9 +26,11 @@ typedef void (*socle_bench_visitor)(const socle_bench_row *row, void *user);
 typedef struct socle_bench socle_bench;
 
 /* what: "gemm" (shape MxNxK), "conv" (shape 1x64x56x56,64x3x3,s1,p1; with c16 at its end images lie in blocks of 16 channels), or
- * the gradients of that convolution, "conv_input" and "conv_weight", whose weights are never constant. algorithm: a solver's
- * name, or NULL: what the planner would take. Random operands; weights are prepacked as in a session when constant_weights != 0.
- * Errors: INVALID_ARGUMENT for a shape that cannot be read; UNSUPPORTED. The caller owns *bench. */
+ * the gradients of that convolution, "conv_input" and "conv_weight", whose weights are never constant; or "norm_grad", the
+ * gradient of layer normalization (shape 4096x768: rows, each normalized by itself), of RMS normalization (4096x768,rms) or of
+ * group normalization (8x256x32x32,g32: in 32 groups of channels). algorithm: a solver's name, or NULL: what the planner would
+ * take. Random operands; weights are prepacked as in a session when constant_weights != 0. Errors: INVALID_ARGUMENT for a shape
+ * that cannot be read; UNSUPPORTED. The caller owns *bench. */
 SOCLE_API socle_status socle_bench_create(socle_device *device, const char *what, const char *shape, const char *algorithm,
                                           int constant_weights, socle_bench **bench);
 SOCLE_API void socle_bench_destroy(socle_bench *bench);

@@ -13,13 +13,13 @@ static void join(real *count, real *mean, real *squares, real more, real more_me
     *count = total;
 }
 
-#define ADD_VALUE(type, LOAD, STORE, EPILOGUE, a, b) a += LOAD(x + at);
-#define ADD_SQUARE(type, LOAD, STORE, EPILOGUE, a, b)                                                                 \
-    const type distance = LOAD(x + at) - chunk_mean;                                                                  \
+#define ADD_VALUE(n, a, b) a += LOAD##n(x + at);
+#define ADD_SQUARE(n, a, b)                                                                                           \
+    const TYPE##n distance = LOAD##n(x + at) - chunk_mean;                                                            \
     a += distance * distance;
-#define NORMALIZE(type, LOAD, STORE, EPILOGUE, a, b)                                                                  \
-    const type value = (LOAD(x + at) - mean) * factor + addend;                                                       \
-    STORE(EPILOGUE(value, at, channel), y + at);
+#define NORMALIZE(n, a, b)                                                                                            \
+    const TYPE##n value = (LOAD##n(x + at) - mean) * factor + addend;                                                 \
+    STORE##n(EPILOGUE##n(value, at, channel), y + at);
 /* count, mean and squares of elements first..end-1 */
 #define STATISTICS(first, end)                                                                                        \
     for (int chunk = first; chunk < (end); chunk += CHUNK) {                                                          \

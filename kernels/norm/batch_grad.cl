@@ -3,13 +3,13 @@
  *   dbias = sum(dy), dscale = sum(dy * h), dx = scale * inverse * (dy - dbias / n - h * dscale / n). */
 #include "norm/batch_common.cl"
 
-#define ADD_GRADIENT(type, LOAD, STORE, EPILOGUE, a, b)                                                               \
-    const type gradient = LOAD(dy + at);                                                                              \
+#define ADD_GRADIENT(n, a, b)                                                                                         \
+    const TYPE##n gradient = LOAD##n(dy + at);                                                                        \
     a += gradient;                                                                                                    \
-    b += gradient * (LOAD(x + at) - mean);
-#define SPREAD(type, LOAD, STORE, EPILOGUE, a, b)                                                                     \
-    const type value = LOAD(dy + at) * factor + ((LOAD(x + at) - mean) * slope + addend);                             \
-    STORE(EPILOGUE(value, at, channel), dx + at);
+    b += gradient * (LOAD##n(x + at) - mean);
+#define SPREAD(n, a, b)                                                                                               \
+    const TYPE##n value = LOAD##n(dy + at) * factor + ((LOAD##n(x + at) - mean) * slope + addend);                    \
+    STORE##n(EPILOGUE##n(value, at, channel), dx + at);
 /* sum(dy) and sum(dy * (x - mean)) of elements first..end-1, chunk by chunk, so that sums stay short */
 #define SUMS_OF_GRADIENTS(first, end)                                                                                 \
     for (int chunk = first; chunk < (end); chunk += CHUNK) {                                                          \

@@ -53,10 +53,10 @@ __kernel void norm_plain(__global const element *restrict x_all,
 #endif
                          __global element *restrict y_all,
 #if HAS_MEAN
-                         __global float *restrict means,
+                         __global real *restrict means,
 #endif
 #if HAS_INVERSE
-                         __global float *restrict inverses,
+                         __global real *restrict inverses,
 #endif
                          long length, long scale_rows, long scale_block, float epsilon)
 {

@@ -57,10 +57,10 @@ __kernel void norm_rows(__global const element *restrict x_all,
 #endif
                         __global element *restrict y_all,
 #if HAS_MEAN
-                        __global float *restrict means,
+                        __global real *restrict means,
 #endif
 #if HAS_INVERSE
-                        __global float *restrict inverses,
+                        __global real *restrict inverses,
 #endif
                         int rows, int length, int scale_rows, int scale_block, float epsilon, int group_rows)
 {

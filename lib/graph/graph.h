@@ -310,6 +310,9 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  *   BatchNormalize(x, scale, bias) -> y, mean, variance, inverse
  *                                          epsilon; the statistics of the batch (batch_normalize.c)
  *   BatchNormalizeGrad(dy, x, scale, mean, inverse) -> dx, dscale, dbias
+ *   NormalizeGrad(dy, x, scale) -> dx, dscale [, dbias]
+ *                                          of layer, RMS (root_mean_square 1), group and instance normalization: epsilon;
+ * num_groups of channels, each with its own scale, or axis, with a scale for each element from that axis on (normalize_grad.c)
  *   ScaledAttention(q, k, v [, mask]) -> y q_num_heads, kv_num_heads (of inputs of rank 3), scale, softcap, is_causal, offset (of
  *                                          the first query): Attention is lowered to it; a second output, where there is one:
  *                                          the logarithm of each query's sum of exponentials, infinity where no key is open
@@ -317,8 +320,8 @@ extern const char *const graph_hyper_names[HYPER_COUNT];
  *                                          attributes of ScaledAttention, whose outputs y and lse are
  *   DropoutMask(seed) -> mask              shape (ints), ratio (float), salt (int): 0 or 1 / (1 - ratio) from a counter-based
  * generator hashing (seed, salt, linear index); POINTWISE with the builtin `index` WherePositive(a, b)                    a where
- * b > 0, else 0: the gradient of Relu; POINTWISE Softmax, normalization, cross entropy and broadcasting differentiate into ONNX's
- * own operators. */
+ * b > 0, else 0: the gradient of Relu; POINTWISE Softmax, cross entropy and broadcasting differentiate into ONNX's own
+ * operators. */
 
 /* Images in blocks of channels, which the planner puts in the place of others where convolutions run faster on them: the type
  * [N, C, spatial...] becomes [N, C / 16, spatial..., 16], row-major as always. Made by the planner alone, without gradients:

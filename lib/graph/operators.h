@@ -61,6 +61,7 @@ socle_status infer_max_pool_grad(graph_infer *infer);
 socle_status infer_batch_normalization(graph_infer *infer);
 socle_status infer_batch_normalize(graph_infer *infer);
 socle_status infer_batch_normalize_grad(graph_infer *infer);
+socle_status infer_normalize_grad(graph_infer *infer);
 socle_status infer_layer_normalization(graph_infer *infer);
 socle_status infer_group_normalization(graph_infer *infer);
 socle_status infer_instance_normalization(graph_infer *infer);
@@ -153,6 +154,7 @@ socle_status lower_constant_of_shape(socle_graph *graph, node_id node);
 
 socle_status define_batch_normalize(socle_graph *graph, node_id node);
 socle_status define_batch_normalize_grad(socle_graph *graph, node_id node);
+socle_status define_normalize_grad(socle_graph *graph, node_id node);
 socle_status define_scaled_attention_grad(socle_graph *graph, node_id node);
 
 #endif

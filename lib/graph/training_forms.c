@@ -1,6 +1,5 @@
 /* The forms in which layers are trained. Weights become states; BatchNormalization takes the batch's statistics and updates the
- * running ones; Dropout multiplies by a mask that depends on a seed, an input of the graph; LayerNormalization hands its
- * statistics out, so that the backward pass need not compute them again. */
+ * running ones; Dropout multiplies by a mask that depends on a seed, an input of the graph. */
 #include "training.h"
 
 #include <string.h>
@@ -55,9 +54,8 @@ static socle_status take_place(socle_graph *graph, value_id old, value_id value)
     return status;
 }
 
-/* The node once more, with `output_count` outputs and with `extra` as one more attribute; its first output takes the old one's
- * place. */
-static socle_status replace_node(socle_graph *graph, node_id n, const socle_attribute *extra, int output_count, node_id *made)
+/* The node once more, with `output_count` outputs and the attribute `changed`; its outputs take the places of the old ones. */
+static socle_status replace_node(socle_graph *graph, node_id n, const socle_attribute *changed, int output_count, node_id *made)
 {
     socle_attribute attributes[MAX_ATTRIBUTES];
     value_id inputs[8];
@@ -66,7 +64,7 @@ static socle_status replace_node(socle_graph *graph, node_id n, const socle_attr
     int count = 0;
     for (int i = 0; i < node->attribute_count && count < MAX_ATTRIBUTES - 1; i++) {
         const graph_attribute *a = &node->attributes[i];
-        if (extra != NULL && strcmp(a->name, extra->name) == 0)
+        if (strcmp(a->name, changed->name) == 0)
             continue;
         attributes[count++] = (socle_attribute){.name = a->name,
                                                 .kind = a->kind,
@@ -77,8 +75,7 @@ static socle_status replace_node(socle_graph *graph, node_id n, const socle_attr
                                                 .floats = a->floats,
                                                 .count = (size_t)a->count};
     }
-    if (extra != NULL)
-        attributes[count++] = *extra;
+    attributes[count++] = *changed;
     for (int i = 0; i < input_count; i++)
         inputs[i] = node->inputs[i];
     const value_id y = graph_add(graph, "", node->op->name, inputs, input_count, attributes, count, output_count);
@@ -105,12 +102,6 @@ static socle_status train_batch_normalization(socle_graph *graph, node_id n)
             status = graph_add_update(graph, state, value);
     }
     return status;
-}
-
-static socle_status train_layer_normalization(socle_graph *graph, node_id n)
-{
-    node_id made;
-    return graph->nodes[n].output_count < 3 ? replace_node(graph, n, NULL, 3, &made) : SOCLE_OK;
 }
 
 /* ---- Dropout ---- */
@@ -167,8 +158,6 @@ socle_status graph_training_forms(socle_graph *graph)
     for (int n = 0; n < count && status == SOCLE_OK; n++) {
         if (is_node(&graph->nodes[n], "BatchNormalization"))
             status = train_batch_normalization(graph, n);
-        else if (is_node(&graph->nodes[n], "LayerNormalization"))
-            status = train_layer_normalization(graph, n);
         else if (is_node(&graph->nodes[n], "Dropout"))
             status = train_dropout(graph, n, ++salt);
     }

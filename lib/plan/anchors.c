@@ -12,14 +12,13 @@ typedef struct expansion {
 static bool has_no_solver(const socle_graph *graph, node_id node, void *user)
 {
     const expansion *e = user;
-    const solver *first;
     problem described;
     value_id values[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
     int count;
     if (problem_from_node(graph, node, NULL, false, &described, values, &count) != SOCLE_OK)
         return true;
     plan_add_demands(e->options, &described);
-    return solver_candidates(&described, e->device, &first, 1) == 0;
+    return !solver_exists(&described, e->device);
 }
 
 socle_status anchors_expand(socle_device *device, socle_graph *graph, const device_plan_options *options)
@@ -35,16 +34,18 @@ socle_status anchors_expand(socle_device *device, socle_graph *graph, const devi
 /* Kinds that make numbers per channel behind their first output, to which alone an epilogue is applied. */
 static bool makes_statistics(problem_kind kind)
 {
-    return kind == PROBLEM_BATCH_NORM || kind == PROBLEM_BATCH_NORM_GRAD;
+    return kind == PROBLEM_BATCH_NORM || kind == PROBLEM_BATCH_NORM_GRAD || kind == PROBLEM_NORM_GRAD;
 }
 
 /* The axis of the output along which an epilogue's per-channel operands run, by kind of problem. */
-static int channel_axis(const problem *p, int rank)
+static int channel_axis(const problem *p, const graph_type *output)
 {
     if (p->kind == PROBLEM_CONV && p->conv.layout != CONV_PLAIN)
         return EPILOGUE_IN_BLOCKS;
+    if (p->kind == PROBLEM_NORM_GRAD && p->norm.scale_rows == 1 && p->norm.scale_block == 1) /* channels are elements of a row */
+        return output->dims[output->rank - 1] == p->norm.row ? output->rank - 1 : output->rank;
     const bool images = p->kind == PROBLEM_CONV || p->kind == PROBLEM_CONV_INPUT || makes_statistics(p->kind);
-    return images ? 1 : rank - 1;
+    return images ? 1 : output->rank - 1;
 }
 
 static bool kind_has_epilogues(problem_kind kind)
@@ -97,7 +98,7 @@ static socle_status begin_epilogue(const partition *p, node_id anchor, epilogue 
     if (status != SOCLE_OK)
         return status;
     *e = (epilogue){.input = output, .output = output};
-    *axis = channel_axis(&described, p->graph->values[output].type.rank);
+    *axis = channel_axis(&described, &p->graph->values[output].type);
     *applies = (node->output_count == 1 || makes_statistics(described.kind)) && kind_has_epilogues(described.kind);
     return SOCLE_OK;
 }

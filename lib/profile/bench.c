@@ -155,6 +155,44 @@ static socle_status read_conv(const char *shape, problem_kind kind, bool constan
     return SOCLE_OK;
 }
 
+/* "4096x768": rows, each normalized by itself; behind it ",rms", or ",g32" where NxCx... is normalized in groups of channels */
+static socle_status read_norm_grad(const char *shape, problem *p)
+{
+    int64_t x[5], groups = 0, work = 1;
+    const char *rest = shape;
+    norm_problem *n = &p->norm;
+    const int rank = read_dims(&rest, x, 5);
+    const bool squares = rank > 0 && strcmp(rest, ",rms") == 0;
+    bool fits = rank >= 2;
+    if (fits && strncmp(rest, ",g", 2) == 0) {
+        rest += 2;
+        fits = read_dims(&rest, &groups, 1) == 1 && groups > 0 && x[1] % groups == 0;
+    }
+    if (!fits || (*rest != 0 && !squares))
+        return socle_fail(SOCLE_INVALID_ARGUMENT,
+                          "shape '%s' is not ROWSxLENGTH[,rms] or NxCx...,gGROUPS: write for example 4096x768", shape);
+    if (!is_small(rank, x, &work))
+        return fail_large(shape);
+    p->kind = PROBLEM_NORM_GRAD;
+    *n = (norm_problem){.rows = x[0],
+                        .row = 1,
+                        .scale_rows = 1,
+                        .scale_block = 1,
+                        .epsilon = 1e-5f,
+                        .has_scale = true,
+                        .has_bias = !squares,
+                        .root_mean_square = squares};
+    for (int i = 1; i < rank; i++)
+        n->row *= x[i];
+    if (groups > 0) {
+        n->rows *= groups;
+        n->row /= groups;
+        n->scale_rows = groups;
+        n->scale_block = n->row / (x[1] / groups);
+    }
+    return SOCLE_OK;
+}
+
 /* ---- public ---- */
 
 socle_status socle_bench_create(socle_device *device, const char *what, const char *shape, const char *algorithm,
@@ -173,9 +211,11 @@ socle_status socle_bench_create(socle_device *device, const char *what, const ch
         status = read_conv(shape, PROBLEM_CONV, constant_weights != 0, &b->problem);
     else if (!strcmp(what, "conv_input") || !strcmp(what, "conv_weight")) /* training: weights change */
         status = read_conv(shape, !strcmp(what, "conv_input") ? PROBLEM_CONV_INPUT : PROBLEM_CONV_WEIGHT, false, &b->problem);
+    else if (!strcmp(what, "norm_grad"))
+        status = read_norm_grad(shape, &b->problem);
     else
-        status =
-            socle_fail(SOCLE_INVALID_ARGUMENT, "'%s' cannot be benchmarked: use gemm, conv, conv_input or conv_weight", what);
+        status = socle_fail(SOCLE_INVALID_ARGUMENT,
+                            "'%s' cannot be benchmarked: use gemm, conv, conv_input, conv_weight or norm_grad", what);
     if (!status) {
         if (problem_is_bytes(&b->problem)) /* how they are done depends on what was probed */
             profile_get(device);

@@ -64,6 +64,7 @@ socle_status read_layer_norm(reader *r);
 socle_status read_instance_norm(reader *r);
 socle_status read_group_norm(reader *r);
 socle_status read_rms_norm(reader *r);
+socle_status read_norm_grad(reader *r);
 socle_status read_batch_norm(reader *r);
 socle_status read_batch_norm_grad(reader *r);
 socle_status read_cum_sum(reader *r);

@@ -100,10 +100,10 @@ static socle_status norm_rest(reader *r, int64_t scales)
     return SOCLE_OK;
 }
 
-socle_status read_layer_norm(reader *r)
+/* Rows of x that are normalized: over all axes from `axis` on; */
+static socle_status rows_over_axes(reader *r, const graph_type *x)
 {
     norm_problem *n = &r->p->norm;
-    const graph_type *x = type_of(r, input(r, 0));
     const int axis = axis_of(r, -1, x->rank);
     if (axis < 0)
         return refuse(r, "its axis is outside of its input's rank");
@@ -112,7 +112,28 @@ socle_status read_layer_norm(reader *r)
                         .scale_rows = 1,
                         .scale_block = 1,
                         .epsilon = (float)node_float(r->node, "epsilon", 1e-5)};
-    return norm_rest(r, n->row);
+    return SOCLE_OK;
+}
+
+/* or of groups of channels. */
+static socle_status rows_of_groups(reader *r, const graph_type *x, int64_t groups)
+{
+    norm_problem *n = &r->p->norm;
+    if (x->rank < 2 || groups < 0 || (groups > 0 ? x->dims[1] % groups : x->dims[1]) != 0)
+        return refuse(r, "num_groups must divide the channels of its input");
+    const int64_t spatial = product(x->dims, 2, x->rank);
+    *n = (norm_problem){.rows = x->dims[0] * groups,
+                        .row = groups > 0 ? x->dims[1] / groups * spatial : spatial,
+                        .scale_rows = groups,
+                        .scale_block = spatial,
+                        .epsilon = (float)node_float(r->node, "epsilon", 1e-5)};
+    return SOCLE_OK;
+}
+
+socle_status read_layer_norm(reader *r)
+{
+    const socle_status status = rows_over_axes(r, type_of(r, input(r, 0)));
+    return status == SOCLE_OK ? norm_rest(r, r->p->norm.row) : status;
 }
 
 socle_status read_rms_norm(reader *r)
@@ -124,33 +145,36 @@ socle_status read_rms_norm(reader *r)
 
 socle_status read_instance_norm(reader *r)
 {
-    norm_problem *n = &r->p->norm;
     const graph_type *x = type_of(r, input(r, 0));
-    if (x->rank < 2)
-        return refuse(r, "its input needs batch and channels");
-    const int64_t spatial = product(x->dims, 2, x->rank);
-    *n = (norm_problem){.rows = x->dims[0] * x->dims[1],
-                        .row = spatial,
-                        .scale_rows = x->dims[1],
-                        .scale_block = spatial,
-                        .epsilon = (float)node_float(r->node, "epsilon", 1e-5)};
-    return norm_rest(r, x->dims[1]);
+    const socle_status status = rows_of_groups(r, x, x->rank < 2 ? 0 : x->dims[1]);
+    return status == SOCLE_OK ? norm_rest(r, x->dims[1]) : status;
 }
 
 socle_status read_group_norm(reader *r)
 {
-    norm_problem *n = &r->p->norm;
     const graph_type *x = type_of(r, input(r, 0));
+    const socle_status status = rows_of_groups(r, x, node_int(r->node, "num_groups", 0));
+    return status == SOCLE_OK ? norm_rest(r, x->dims[1]) : status;
+}
+
+static void add_all_operands(reader *r)
+{
+    for (int i = 0; i < r->node->input_count; i++)
+        add_operand(r, input(r, i));
+    for (int i = 0; i < r->node->output_count; i++)
+        add_operand(r, output(r, i));
+}
+
+socle_status read_norm_grad(reader *r)
+{
+    const graph_type *x = type_of(r, input(r, 1));
     const int64_t groups = node_int(r->node, "num_groups", 0);
-    if (x->rank < 2 || groups < 1 || x->dims[1] % groups != 0)
-        return refuse(r, "num_groups must divide the channels of its input");
-    const int64_t spatial = product(x->dims, 2, x->rank), row = x->dims[1] / groups * spatial;
-    *n = (norm_problem){.rows = x->dims[0] * groups,
-                        .row = row,
-                        .scale_rows = groups,
-                        .scale_block = spatial,
-                        .epsilon = (float)node_float(r->node, "epsilon", 1e-5)};
-    return norm_rest(r, x->dims[1]);
+    const socle_status status = groups > 0 ? rows_of_groups(r, x, groups) : rows_over_axes(r, x);
+    r->p->norm.has_scale = true;
+    r->p->norm.has_bias = r->node->output_count > 2;
+    r->p->norm.root_mean_square = node_int(r->node, "root_mean_square", 0) != 0;
+    add_all_operands(r);
+    return status;
 }
 
 /* All inputs and outputs are there, in the order of the problem's operands. */
@@ -160,10 +184,7 @@ static void batch_norm_all(reader *r, const graph_type *x)
                                             .channels = x->dims[1],
                                             .pixels = product(x->dims, 2, x->rank),
                                             .epsilon = (float)node_float(r->node, "epsilon", 1e-5)};
-    for (int i = 0; i < r->node->input_count; i++)
-        add_operand(r, input(r, i));
-    for (int i = 0; i < r->node->output_count; i++)
-        add_operand(r, output(r, i));
+    add_all_operands(r);
 }
 
 socle_status read_batch_norm(reader *r)

@@ -109,9 +109,21 @@ static void norm_operands(const problem *p, operand_list *list)
         add(list, p->dtype, scales, false);
     add(list, p->dtype, n->rows * n->row, true);
     if (n->statistics) {
-        add(list, SOCLE_FLOAT32, n->rows, true);
-        add(list, SOCLE_FLOAT32, n->rows, true);
+        add(list, graph_sum_dtype(p->dtype), n->rows, true);
+        add(list, graph_sum_dtype(p->dtype), n->rows, true);
     }
+}
+
+static void norm_grad_operands(const problem *p, operand_list *list)
+{
+    const norm_problem *n = &p->norm;
+    const int64_t scales = n->scale_block ? n->scale_rows * n->row / n->scale_block : 0;
+    add(list, p->dtype, n->rows * n->row, false);
+    add(list, p->dtype, n->rows * n->row, false);
+    add(list, p->dtype, scales, false);
+    add(list, p->dtype, n->rows * n->row, true);
+    for (int i = 0; i < (n->has_bias ? 2 : 1); i++)
+        add(list, graph_sum_dtype(p->dtype), scales, true);
 }
 
 static void batch_norm_operands(const problem *p, operand_list *list)
@@ -209,6 +221,9 @@ int problem_operands(const problem *p, problem_operand *out, int *data_count)
     }
     case PROBLEM_NORM:
         norm_operands(p, &list);
+        break;
+    case PROBLEM_NORM_GRAD:
+        norm_grad_operands(p, &list);
         break;
     case PROBLEM_BATCH_NORM:
     case PROBLEM_BATCH_NORM_GRAD:

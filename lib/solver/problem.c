@@ -51,6 +51,8 @@ double problem_flops(const problem *p)
         return 5.0 * data_elements(p);
     case PROBLEM_NORM: /* sum, squared differences, scale and bias */
         return 7.0 * data_elements(p);
+    case PROBLEM_NORM_GRAD: /* statistics, four sums of seven operations, and six to spread them */
+        return 17.0 * data_elements(p);
     case PROBLEM_BATCH_NORM: /* the same */
         return 7.0 * data_elements(p);
     case PROBLEM_BATCH_NORM_GRAD: /* two sums of three operations, and five to spread them */
@@ -218,9 +220,10 @@ static void add_kind(text *t, const problem *p)
                   (long long)p->softmax.axis, (long long)p->softmax.inner);
         break;
     case PROBLEM_NORM:
-        text_addf(t, "norm %lldx%lld scale %lldx%lld%s%s%s", (long long)p->norm.rows, (long long)p->norm.row,
-                  (long long)p->norm.scale_rows, (long long)p->norm.scale_block, p->norm.has_scale ? " scale" : "",
-                  p->norm.has_bias ? " bias" : "",
+    case PROBLEM_NORM_GRAD:
+        text_addf(t, "norm%s %lldx%lld scale %lldx%lld%s%s%s", p->kind == PROBLEM_NORM_GRAD ? "_grad" : "",
+                  (long long)p->norm.rows, (long long)p->norm.row, (long long)p->norm.scale_rows, (long long)p->norm.scale_block,
+                  p->norm.has_scale ? " scale" : "", p->norm.has_bias ? " bias" : "",
                   p->norm.statistics         ? " statistics"
                   : p->norm.root_mean_square ? " rms"
                                              : "");

@@ -15,6 +15,7 @@ typedef enum problem_kind {
     PROBLEM_POOL_GRAD,       /* dy [, x for max], dx */
     PROBLEM_SOFTMAX,         /* x, y */
     PROBLEM_NORM,            /* x [, scale] [, bias], y [, mean, inverse std] */
+    PROBLEM_NORM_GRAD,       /* dy, x, scale, dx, dscale [, dbias] */
     PROBLEM_BATCH_NORM,      /* x, scale, bias, y, mean, variance, inverse std */
     PROBLEM_BATCH_NORM_GRAD, /* dy, x, scale, mean, inverse std, dx, dscale, dbias */
     PROBLEM_GATHER,          /* data, indices, y */
@@ -89,6 +90,7 @@ typedef struct norm_problem {
     float epsilon;
     bool has_scale, has_bias, statistics; /* statistics: outputs mean and inverse standard deviation per row */
     bool root_mean_square;                /* the mean counts as 0 */
+    /* Of the gradient: there always is a scale, has_bias asks for dbias, and statistics are made anew from x. */
 } norm_problem;
 
 /* y = (x - mean) * inverse * scale + bias, with mean, variance and inverse = 1 / sqrt(variance + epsilon) of each channel of x
@@ -247,6 +249,7 @@ void solver_forget_contexts(void);
 /* Solvers that apply, at most capacity; the always-applicable fallback is last. 0: the operator cannot run (message set: node,
  * types). */
 int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity);
+bool solver_exists(const problem *p, const socle_device *device); /* one applies; no message where none does */
 
 /* Describes an anchor node (with its epilogue, may be NULL) as a problem, with the values of its operands in the order of
  * problem_kind. Errors: UNSUPPORTED naming the node. */

@@ -42,7 +42,7 @@ static void fail_without_way(const problem *p, const socle_device *device)
         socle_fail(SOCLE_UNSUPPORTED, "no way to run '%s' on %s%s", described, device->info.id, why);
 }
 
-int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity)
+static int candidates(const problem *p, const socle_device *device, const solver **out, int capacity)
 {
     int count = 0;
     for (int i = 0; i < solver_count; i++) {
@@ -54,6 +54,18 @@ int solver_candidates(const problem *p, const socle_device *device, const solver
             count--;
         out[count++] = s;
     }
+    return count;
+}
+
+bool solver_exists(const problem *p, const socle_device *device)
+{
+    const solver *first;
+    return candidates(p, device, &first, 1) > 0;
+}
+
+int solver_candidates(const problem *p, const socle_device *device, const solver **out, int capacity)
+{
+    const int count = candidates(p, device, out, capacity);
     if (count == 0)
         fail_without_way(p, device);
     return count;

@@ -60,6 +60,9 @@
     SOLVER(norm_rows)                                                                                                            \
     SOLVER(norm_group)                                                                                                           \
     SOLVER(norm_plain)                                                                                                           \
+    SOLVER(norm_grad_rows)                                                                                                       \
+    SOLVER(norm_grad_group)                                                                                                      \
+    SOLVER(norm_grad_plain)                                                                                                      \
     SOLVER(batch_norm_rows)                                                                                                      \
     SOLVER(batch_norm_group)                                                                                                     \
     SOLVER(batch_norm_plain)                                                                                                     \

@@ -1,4 +1,5 @@
-/* Layer, group and instance normalization by every solver on every device against the float64 reference. */
+/* Layer, RMS, group and instance normalization and their gradients by every solver on every device against the float64 reference.
+ */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
 
@@ -15,6 +16,18 @@ static void check(norm_problem n, int flags, socle_dtype dtype, uint64_t seed)
     n.root_mean_square = flags & NO_MEAN;
     const problem p = {.kind = PROBLEM_NORM, .dtype = dtype, .norm = n};
     const solver_case c = {.p = &p, .reference = reference_norm, .seed = seed};
+    solver_case_check(&c);
+}
+
+/* flags: BIAS (dbias is made) and NO_MEAN */
+static void check_gradient(norm_problem n, int flags, socle_dtype dtype, uint64_t seed)
+{
+    n.epsilon = 1e-5f;
+    n.has_scale = true;
+    n.has_bias = flags & BIAS;
+    n.root_mean_square = flags & NO_MEAN;
+    const problem p = {.kind = PROBLEM_NORM_GRAD, .dtype = dtype, .norm = n};
+    const solver_case c = {.p = &p, .reference = reference_norm_grad, .seed = seed, .tunings = 2};
     solver_case_check(&c);
 }
 
@@ -84,4 +97,93 @@ Test(norm, other_types_match_the_reference)
 Test(norm, no_rows_run_nothing)
 {
     check(layer(0, 8), ALL, SOCLE_FLOAT32, 112);
+}
+
+/* ---- gradients ---- */
+
+/* Of very short rows next to nothing is left of dx: what two elements are normalized to hardly depends on them. */
+Test(norm, gradients_of_layers_match_the_reference)
+{
+    static const int64_t rows[] = {7, 15, 16, 17, 64, 100, 384, 1031};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        check_gradient(layer(5, rows[i]), BIAS, SOCLE_FLOAT32, 120 + i);
+}
+
+Test(norm, gradients_of_root_mean_squares_match_the_reference)
+{
+    static const int64_t rows[] = {7, 16, 100, 1031};
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        check_gradient(layer(5, rows[i]), NO_MEAN, SOCLE_FLOAT32, 130 + i);
+}
+
+Test(norm, gradients_of_many_rows_are_added_up_by_parts)
+{
+    check_gradient(layer(700, 40), BIAS, SOCLE_FLOAT32, 135);
+    check_gradient(layer(1500, 9), NO_MEAN, SOCLE_FLOAT32, 136);
+    check_gradient(group(600, 1, 3, 20), BIAS, SOCLE_FLOAT32, 137);
+    check_gradient(group(40, 3, 2, 130), BIAS, SOCLE_FLOAT32, 138);
+}
+
+Test(norm, gradients_of_groups_and_instances_match_the_reference)
+{
+    check_gradient(group(2, 3, 4, 49), BIAS, SOCLE_FLOAT32, 140);
+    check_gradient(group(2, 4, 2, 3), BIAS, SOCLE_FLOAT32, 141);
+    check_gradient(group(3, 5, 1, 36), BIAS, SOCLE_FLOAT32, 142);
+    check_gradient(group(2, 1, 7, 5), 0, SOCLE_FLOAT32, 143);
+    check_gradient(group(4, 3, 6, 1), BIAS, SOCLE_FLOAT32, 144); /* one element a channel */
+    check_gradient(group(2, 2, 40, 33), BIAS, SOCLE_FLOAT32, 145);
+}
+
+Test(norm, gradients_of_random_shapes_match_the_reference)
+{
+    solver_random r = {150};
+    for (int i = 0; i < 8; i++) {
+        const int flags = (int)solver_pick(&r, 0, 1) * BIAS + (int)solver_pick(&r, 0, 1) * NO_MEAN;
+        check_gradient(layer(solver_pick(&r, 1, 40), solver_pick(&r, 7, 200)), flags, SOCLE_FLOAT32, 150u + (uint64_t)i);
+        check_gradient(group(solver_pick(&r, 1, 5), solver_pick(&r, 1, 6), solver_pick(&r, 1, 5), solver_pick(&r, 7, 70)), flags,
+                       SOCLE_FLOAT32, 160u + (uint64_t)i);
+    }
+}
+
+Test(norm, gradients_of_other_types_match_the_reference)
+{
+    static const socle_dtype types[] = {SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_FLOAT64};
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        check_gradient(layer(4, 50), BIAS, types[i], 170 + i);
+        check_gradient(group(2, 2, 3, 20), BIAS, types[i], 173 + i);
+    }
+}
+
+/* The float32 nearest to a mean of 100 is up to 4e-6 away from it, which is 1e-4 of what differs from the mean here. */
+static void large_mean(const problem *p, double *const *values)
+{
+    for (int64_t i = 0; i < p->norm.rows * p->norm.row; i++)
+        values[1][i] = (double)(float)(100 + values[1][i] / 8);
+    reference_norm_grad(p, values);
+}
+
+Test(norm, a_large_mean_costs_its_gradient_no_accuracy)
+{
+    norm_problem n = group(3, 2, 2, 300);
+    n.epsilon = 1e-5f;
+    n.has_scale = n.has_bias = true;
+    const problem p = {.kind = PROBLEM_NORM_GRAD, .dtype = SOCLE_FLOAT32, .norm = n};
+    const solver_case c = {.p = &p, .reference = large_mean, .seed = 176, .tolerance = 1e-3};
+    solver_case_check(&c);
+}
+
+Test(norm, gradients_of_no_rows_are_zero)
+{
+    check_gradient(layer(0, 8), BIAS, SOCLE_FLOAT32, 180);
+    check_gradient(group(0, 2, 3, 20), BIAS, SOCLE_FLOAT32, 181);
+}
+
+Test(norm, infinities_and_nans_of_a_gradient_spoil_their_row_and_channel_alone)
+{
+    norm_problem n = layer(6, 70);
+    n.epsilon = 1e-5f;
+    n.has_scale = n.has_bias = true;
+    const problem p = {.kind = PROBLEM_NORM_GRAD, .dtype = SOCLE_FLOAT32, .norm = n};
+    const solver_case c = {.p = &p, .reference = reference_norm_grad, .seed = 182, .specials = 1};
+    solver_case_check(&c);
 }

@@ -120,6 +120,17 @@ Test(solvers, normalization_stays_inside_of_its_operands)
     }
 }
 
+Test(solvers, gradients_of_normalization_stay_inside_of_their_operands)
+{
+    const norm_problem shapes[] = {{5, 37, 1, 1, 1e-5f, true, true, false, false},
+                                   {4, 24, 2, 12, 1e-5f, true, true, false, false},
+                                   {3, 70, 1, 1, 1e-5f, true, false, false, true}};
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        const problem p = {.kind = PROBLEM_NORM_GRAD, .dtype = SOCLE_FLOAT32, .norm = shapes[i]};
+        check(&p, reference_norm_grad);
+    }
+}
+
 Test(solvers, batch_normalization_stays_inside_of_its_operands)
 {
     const batch_norm_problem shapes[] = {{2, 3, 37, 1e-5f}, {2, 1, 4200, 1e-5f}};

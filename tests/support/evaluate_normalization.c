@@ -148,6 +148,37 @@ static void batch_normalize_grad(operation *o)
     }
 }
 
+/* socle's NormalizeGrad, in the same way. */
+static void normalize_grad(operation *o)
+{
+    const operand *dy = &o->in[0], *x = &o->in[1], *scale = &o->in[2];
+    const int64_t groups = node_int(o->node, "num_groups", 0);
+    const double epsilon = node_float(o->node, "epsilon", 1e-5), centered = node_int(o->node, "root_mean_square", 0) == 0;
+    int64_t inner = 1, row = 1;
+    for (int i = groups > 0 ? 2 : x->rank; i < x->rank; i++)
+        inner *= x->dims[i];
+    for (int i = groups > 0 ? 1 : evaluate_axis(node_int(o->node, "axis", -1), x->rank); i < x->rank; i++)
+        row *= x->dims[i];
+    row /= groups > 0 ? groups : 1;
+    for (int64_t first = 0; first < x->count; first += row) {
+        const double mean = centered * mean_of(x->data + first, row);
+        const double inverse = 1 / sqrt(variance_of(x->data + first, row, mean) + epsilon);
+        for (int64_t i = first; i < first + row; i++) {
+            const int64_t c = i / inner % scale->count;
+            const double h = (x->data[i] - mean) * inverse;
+            o->out[1].data[c] += dy->data[i] * h;
+            if (o->out_count > 2 && o->out[2].data != NULL)
+                o->out[2].data[c] += dy->data[i];
+            o->out[0].data[i] += dy->data[i] * scale->data[c] * inverse;
+            for (int64_t j = first; j < first + row; j++) {
+                const double other = (x->data[j] - mean) * inverse;
+                o->out[0].data[i] -=
+                    dy->data[j] * scale->data[j / inner % scale->count] * inverse * (centered + h * other) / (double)row;
+            }
+        }
+    }
+}
+
 static void softmax(operation *o, bool logarithm)
 {
     const operand *x = &o->in[0];
@@ -186,6 +217,8 @@ bool evaluate_normalization(operation *o)
         batch_normalize(o);
     else if (evaluate_is(o, "BatchNormalizeGrad"))
         batch_normalize_grad(o);
+    else if (evaluate_is(o, "NormalizeGrad"))
+        normalize_grad(o);
     else if (evaluate_is(o, "Softmax") || evaluate_is(o, "LogSoftmax"))
         softmax(o, evaluate_is(o, "LogSoftmax"));
     else

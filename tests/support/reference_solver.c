@@ -113,6 +113,43 @@ void reference_norm(const problem *p, double *const *values)
     }
 }
 
+/* By the chain rule through each element of a row: d y_j / d x_i = scale_j inverse ((i = j) - 1 / n - h_i h_j / n), without 1 / n
+ * where the mean counts as 0. */
+void reference_norm_grad(const problem *p, double *const *values)
+{
+    const norm_problem *n = &p->norm;
+    const double *dy = values[0], *x = values[1], *scale = values[2];
+    double *dx = values[3], *dscale = values[4], *dbias = n->has_bias ? values[5] : NULL;
+    const double count = (double)n->row, even = n->root_mean_square ? 0 : 1;
+    for (int64_t c = 0; c < n->scale_rows * n->row / n->scale_block; c++) {
+        dscale[c] = 0;
+        if (dbias != NULL)
+            dbias[c] = 0;
+    }
+    for (int64_t r = 0; r < n->rows; r++) {
+        const int64_t first = r * n->row, line = r % n->scale_rows * n->row;
+        double mean = 0, variance = 0, along = 0, sum = 0;
+        for (int64_t j = 0; j < n->row; j++)
+            mean += even * x[first + j] / count;
+        for (int64_t j = 0; j < n->row; j++)
+            variance += (x[first + j] - mean) * (x[first + j] - mean) / count;
+        const double inverse = 1 / sqrt(variance + (double)n->epsilon);
+        for (int64_t j = 0; j < n->row; j++) {
+            const int64_t channel = (line + j) / n->scale_block;
+            const double h = (x[first + j] - mean) * inverse;
+            dscale[channel] += dy[first + j] * h;
+            if (dbias != NULL)
+                dbias[channel] += dy[first + j];
+            sum += dy[first + j] * scale[channel];
+            along += dy[first + j] * scale[channel] * h;
+        }
+        for (int64_t i = 0; i < n->row; i++) {
+            const double own = dy[first + i] * scale[(line + i) / n->scale_block], h = (x[first + i] - mean) * inverse;
+            dx[first + i] = inverse * (own - even * sum / count - h * along / count);
+        }
+    }
+}
+
 /* ---- batch normalization ---- */
 
 void reference_batch_norm(const problem *p, double *const *values)

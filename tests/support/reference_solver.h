@@ -7,6 +7,7 @@
 void reference_gemm(const problem *p, double *const *values);
 void reference_softmax(const problem *p, double *const *values);
 void reference_norm(const problem *p, double *const *values);
+void reference_norm_grad(const problem *p, double *const *values);
 void reference_batch_norm(const problem *p, double *const *values);
 void reference_batch_norm_grad(const problem *p, double *const *values);
 void reference_arg(const problem *p, double *const *values);

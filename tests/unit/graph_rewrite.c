@@ -142,6 +142,19 @@ Test(graph_rewrite, batch_normalize_and_its_gradient_are_what_they_are_made_of)
     expand(c, "BatchNormalize", (const value_id[]){INPUT(5, 3), INPUT(3), INPUT(3)}, 3, NULL, 4);
 }
 
+Test(graph_rewrite, the_gradient_of_a_normalization_is_what_it_is_made_of)
+{
+    graph_case made, *c = &made;
+    const socle_attribute axis = ATTRIBUTE_INT("axis", 1), squares = ATTRIBUTE_INT("root_mean_square", 1);
+    const socle_attribute groups = ATTRIBUTE_INT("num_groups", 2);
+    graph_case_start(c);
+    expand(c, "NormalizeGrad", (const value_id[]){INPUT(3, 2, 5), INPUT(3, 2, 5), INPUT(2, 5)}, 3, &axis, 3);
+    graph_case_start(c);
+    expand(c, "NormalizeGrad", (const value_id[]){INPUT(3, 2, 5), INPUT(3, 2, 5), INPUT(5)}, 3, &squares, 2);
+    graph_case_start(c);
+    expand(c, "NormalizeGrad", (const value_id[]){INPUT(3, 4, 5), INPUT(3, 4, 5), INPUT(4)}, 3, &groups, 3);
+}
+
 Test(graph_rewrite, the_gradient_of_attention_is_what_it_is_made_of)
 {
     graph_case made, *c = &made;

@@ -267,7 +267,7 @@ static int bench_all(const bench_options *o, socle_context *context, json_t *row
     static const char *const alone[] = {"peak", "memory", "launch"};
     shape_list list;
     socle_status status = SOCLE_OK;
-    static const char *const operators[] = {"gemm", "conv", "conv_input", "conv_weight"};
+    static const char *const operators[] = {"gemm", "conv", "conv_input", "conv_weight", "norm_grad"};
     bool operator= false;
     for (size_t i = 0; i < COUNT_OF(operators); i++)
         operator= operator|| strcmp(o->what, operators[i]) == 0;
@@ -304,14 +304,15 @@ int command_bench(int argc, char **argv)
 {
     bench_options o = {.peers = 0};
     const option_spec options[] = {
-        {"shape", OPTION_LIST, &o.shapes, "SHAPES", "gemm: MxNxK; conv: 1x64x56x56,64x3x3,s1,p1; separated by blanks", NULL, 0},
+        {"shape", OPTION_LIST, &o.shapes, "SHAPES",
+         "gemm: MxNxK; conv: 1x64x56x56,64x3x3,s1,p1; norm_grad: 4096x768; separated by blanks", NULL, 0},
         {"peers", OPTION_SET, &o.peers, NULL, "also CLBlast, OpenBLAS and oneDNN, where installed, in turns", NULL, 0},
         {"compare", OPTION_TEXT, &o.compare, "OLD.json", "how many times as fast as an earlier --json", NULL, 0},
         {"format", OPTION_CHOICE, &o.format, "FORMAT", "table (default), json, csv or md", format_names, 0},
         {"json", OPTION_SET, &o.json, NULL, "the same as --format json", NULL, 0},
         {"device", OPTION_TEXT, &o.devices, "ID[,ID...]", "only these, by id or index", NULL, 0},
     };
-    const command_usage usage = {"bench [gemm|conv|conv_input|conv_weight|peak|memory|launch|MODEL.onnx] [options]",
+    const command_usage usage = {"bench [gemm|conv|conv_input|conv_weight|norm_grad|peak|memory|launch|MODEL.onnx] [options]",
                                  "Measures matrix products (the default), convolutions, what devices can do at most, or a model.",
                                  "socle bench gemm --shape '512x512x512 1024x1024x1024' --peers",
                                  options,

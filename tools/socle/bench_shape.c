@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define USUAL_GEMM "512x512x512 1024x1024x1024 64x1536x384 1x1024x1024"
+#define USUAL_NORM_GRAD "4096x768 4096x768,rms 8x256x32x32,g32"
 #define USUAL_CONV "1x64x56x56,64x3x3,s1,p1 1x64x56x56,256x1x1,s1,p0 1x3x224x224,64x7x7,s2,p3"
 
 bool shape_list_read(const text_list *given, const char *what, shape_list *list)
@@ -13,7 +14,10 @@ bool shape_list_read(const text_list *given, const char *what, shape_list *list)
     size_t used = 0;
     *list = (shape_list){.count = 0};
     for (int i = 0; i < (given->count > 0 ? given->count : 1); i++) {
-        const char *text = given->count > 0 ? given->items[i] : strcmp(what, "gemm") == 0 ? USUAL_GEMM : USUAL_CONV;
+        const char *usual = strcmp(what, "gemm") == 0        ? USUAL_GEMM
+                            : strcmp(what, "norm_grad") == 0 ? USUAL_NORM_GRAD
+                                                             : USUAL_CONV;
+        const char *text = given->count > 0 ? given->items[i] : usual;
         const size_t length = strlen(text);
         if (used + length + 1 > sizeof(list->text))
             return false;

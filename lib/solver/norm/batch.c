@@ -1,14 +1,7 @@
 /* Batch normalization by the batch's own statistics, and its gradient: rows (CPU-shaped: vectors along the pixels), group
  * (GPU-shaped: a tree of work-items) and plain (one work-item). All take whole channels, or parts of them where there are fewer
  * channels than keep the device busy; then a kernel before the last finds what the parts add up to. The three share kernels. */
-#include "../launch.h"
-
-typedef struct batch_way {
-    const char *algorithm;
-    bool vectors;
-    int items;      /* of a work-group */
-    int64_t groups; /* of a channel */
-} batch_way;
+#include "way.h"
 
 static int64_t elements_of(const problem *p)
 {
@@ -45,12 +38,12 @@ static int64_t groups_of(const problem *p, const socle_device *device, int64_t w
     return groups > 0 ? groups : 1;
 }
 
-static size_t workspace_of(const problem *p, const batch_way *way)
+static size_t workspace_of(const problem *p, const norm_way *way)
 {
     return way->groups > 1 ? (size_t)(p->batch_norm.channels * way->groups) * 2 * problem_real_bytes(p) : 0;
 }
 
-static solver_launch begin(const problem *p, const socle_device *device, const batch_way *way, const char *kernel)
+static solver_launch begin(const problem *p, const socle_device *device, const norm_way *way, const char *kernel)
 {
     const bool forward = p->kind == PROBLEM_BATCH_NORM;
     solver_launch launch = {.algorithm = way->algorithm,
@@ -59,14 +52,12 @@ static solver_launch begin(const problem *p, const socle_device *device, const b
                             .dims = 2,
                             .global = {(size_t)(way->groups * way->items), (size_t)p->batch_norm.channels},
                             .local = {(size_t)way->items, 1}};
-    text_addf(&launch.options, "-DSTORAGE=%s -DVECTORS=%d -DITEMS=%d -DSPLIT=%d", storage_name(p->dtype), way->vectors,
-              way->items, way->groups > 1);
-    if (way->vectors)
-        text_addf(&launch.options, " -DWIDTH=%d", device_lanes(device));
+    norm_way_options(&launch, p, device, way);
+    text_addf(&launch.options, " -DSPLIT=%d", way->groups > 1);
     return launch;
 }
 
-static void add_extents(solver_launch *launch, const problem *p, const batch_way *way)
+static void add_extents(solver_launch *launch, const problem *p, const norm_way *way)
 {
     const int64_t elements = elements_of(p), share = ceil_div(elements, way->groups);
     launch_arg(launch, ARG_INT(p->batch_norm.channels));
@@ -76,8 +67,8 @@ static void add_extents(solver_launch *launch, const problem *p, const batch_way
 }
 
 /* What the parts of each channel add up to: statistics of x, or sums of dy and dy * (x - mean). */
-static socle_status emit_parts(const problem *p, const socle_device *device, const batch_way *way,
-                               const solver_operands *operands, step_list *steps)
+static socle_status emit_parts(const problem *p, const socle_device *device, const norm_way *way, const solver_operands *operands,
+                               step_list *steps)
 {
     const bool forward = p->kind == PROBLEM_BATCH_NORM;
     solver_launch launch = begin(p, device, way, forward ? "batch_norm_statistics" : "batch_norm_sums");
@@ -93,7 +84,7 @@ static socle_status emit_parts(const problem *p, const socle_device *device, con
     return launch_emit(&launch, p, operands, steps);
 }
 
-static socle_status emit_way(const problem *p, const socle_device *device, const batch_way *way, const solver_operands *operands,
+static socle_status emit_way(const problem *p, const socle_device *device, const norm_way *way, const solver_operands *operands,
                              step_list *steps)
 {
     const bool forward = p->kind == PROBLEM_BATCH_NORM;
@@ -115,20 +106,23 @@ static socle_status emit_way(const problem *p, const socle_device *device, const
     return launch_emit(&launch, p, operands, steps);
 }
 
-/* Seconds at a share of the peak; what does not stay in the cache between the passes is read once more. */
-static double estimate_way(const problem *p, const socle_device *device, const batch_way *way, double share)
+/* What does not stay in the cache between the passes is read once more. */
+static double estimate_way(const problem *p, const socle_device *device, const norm_way *way)
 {
     const double kept = 1 << 20, channel_bytes = (double)elements_of(p) * (double)socle_dtype_size_bytes(p->dtype);
     const double bytes = problem_bytes(p) * (way->groups > 1 || channel_bytes > kept ? 1.5 : 1);
-    return estimate_s(device, problem_flops(p), share, bytes, way->groups > 1 ? 2 : 1, p->batch_norm.channels * way->groups);
+    return estimate_s(device, problem_flops(p), way->share, bytes, way->groups > 1 ? 2 : 1, p->batch_norm.channels * way->groups);
 }
 
 /* ---- rows ---- */
 
-static batch_way rows_way(const problem *p, const socle_device *device)
+static norm_way rows_way(const problem *p, const socle_device *device, const tuning *t)
 {
-    return (batch_way){p->kind == PROBLEM_BATCH_NORM ? "batch_norm/rows" : "batch_norm_grad/rows", true, 1,
-                       groups_of(p, device, device_units(device), 4096, 1)};
+    (void)t;
+    const bool vectors = p->batch_norm.pixels >= device_lanes(device);
+    return (norm_way){p->kind == PROBLEM_BATCH_NORM ? "batch_norm/rows" : "batch_norm_grad/rows", true, 1,
+                      groups_of(p, device, device_units(device), 4096, 1),
+                      device_is_cpu_shaped(device) ? (vectors ? 0.2 : 0.02) : 0.005};
 }
 
 static bool rows_applicable(const problem *p, const socle_device *device)
@@ -136,36 +130,16 @@ static bool rows_applicable(const problem *p, const socle_device *device)
     return fits(p, device) && p->dtype != SOCLE_FLOAT64 && device_runs_long_loops(device);
 }
 
-static double rows_estimate(const problem *p, const socle_device *device, const tuning *t)
-{
-    (void)t;
-    const batch_way way = rows_way(p, device);
-    const bool vectors = p->batch_norm.pixels >= device_lanes(device);
-    return estimate_way(p, device, &way, device_is_cpu_shaped(device) ? (vectors ? 0.2 : 0.02) : 0.005);
-}
-
-static size_t rows_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
-{
-    (void)t;
-    const batch_way way = rows_way(p, device);
-    return workspace_of(p, &way);
-}
-
-static socle_status rows_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                              step_list *steps)
-{
-    (void)t;
-    const batch_way way = rows_way(p, device);
-    return emit_way(p, device, &way, operands, steps);
-}
+NORM_WAY(rows)
 
 /* ---- group ---- */
 
-static batch_way group_way(const problem *p, const socle_device *device, const tuning *t)
+static norm_way group_way(const problem *p, const socle_device *device, const tuning *t)
 {
     const int items = device_group_items(device, t->value[0] != 0 ? t->value[0] : 256);
-    return (batch_way){p->kind == PROBLEM_BATCH_NORM ? "batch_norm/group" : "batch_norm_grad/group", false, items,
-                       groups_of(p, device, 4 * (int64_t)device_units(device), 8 * (int64_t)items, items)};
+    return (norm_way){p->kind == PROBLEM_BATCH_NORM ? "batch_norm/group" : "batch_norm_grad/group", false, items,
+                      groups_of(p, device, 4 * (int64_t)device_units(device), 8 * (int64_t)items, items),
+                      device_is_cpu_shaped(device) ? 0.004 : 0.2};
 }
 
 static bool group_applicable(const problem *p, const socle_device *device)
@@ -173,72 +147,31 @@ static bool group_applicable(const problem *p, const socle_device *device)
     return fits(p, device) && device_group_items(device, 2) == 2;
 }
 
-static double group_estimate(const problem *p, const socle_device *device, const tuning *t)
-{
-    const batch_way way = group_way(p, device, t);
-    return estimate_way(p, device, &way, device_is_cpu_shaped(device) ? 0.004 : 0.2);
-}
-
-static size_t group_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
-{
-    const batch_way way = group_way(p, device, t);
-    return workspace_of(p, &way);
-}
-
-static socle_status group_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                               step_list *steps)
-{
-    const batch_way way = group_way(p, device, t);
-    return emit_way(p, device, &way, operands, steps);
-}
+NORM_WAY(group)
 
 /* ---- plain ---- */
 
-static batch_way plain_way(const problem *p, const socle_device *device)
+static norm_way plain_way(const problem *p, const socle_device *device, const tuning *t)
 {
-    return (batch_way){p->kind == PROBLEM_BATCH_NORM ? "batch_norm/plain" : "batch_norm_grad/plain", false, 1,
-                       groups_of(p, device, 64 * (int64_t)device_units(device), 64, 1)};
+    (void)t;
+    return (norm_way){p->kind == PROBLEM_BATCH_NORM ? "batch_norm/plain" : "batch_norm_grad/plain", false, 1,
+                      groups_of(p, device, 64 * (int64_t)device_units(device), 64, 1),
+                      device_is_cpu_shaped(device) ? 0.01 : 0.003};
 }
 
 static bool plain_applicable(const problem *p, const socle_device *device)
 {
-    return fits(p, device) && plain_way(p, device).groups <= device_loop_turns(device) / 4;
+    return fits(p, device) && plain_way(p, device, NULL).groups <= device_loop_turns(device) / 4;
 }
 
-static double plain_estimate(const problem *p, const socle_device *device, const tuning *t)
-{
-    (void)t;
-    const batch_way way = plain_way(p, device);
-    return estimate_way(p, device, &way, device_is_cpu_shaped(device) ? 0.01 : 0.003);
-}
-
-static size_t plain_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
-{
-    (void)t;
-    const batch_way way = plain_way(p, device);
-    return workspace_of(p, &way);
-}
-
-static socle_status plain_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                               step_list *steps)
-{
-    (void)t;
-    const batch_way way = plain_way(p, device);
-    return emit_way(p, device, &way, operands, steps);
-}
+NORM_WAY(plain)
 
 /* ---- the solvers ---- */
 
-#define BATCH_SOLVER(text, of_kind, way, tunings)                                                                                \
-    {                                                                                                                            \
-        .name = text, .kind = of_kind, .applicable = way##_applicable, .candidates = tunings, .estimate = way##_estimate,        \
-        .workspace_bytes = way##_workspace_bytes, .emit = way##_emit, .epilogues = true                                          \
-    }
-
-const solver solver_batch_norm_rows = BATCH_SOLVER("batch_norm/rows", PROBLEM_BATCH_NORM, rows, one_candidate);
-const solver solver_batch_norm_group = BATCH_SOLVER("batch_norm/group", PROBLEM_BATCH_NORM, group, group_size_candidates);
-const solver solver_batch_norm_plain = BATCH_SOLVER("batch_norm/plain", PROBLEM_BATCH_NORM, plain, one_candidate);
-const solver solver_batch_norm_grad_rows = BATCH_SOLVER("batch_norm_grad/rows", PROBLEM_BATCH_NORM_GRAD, rows, one_candidate);
+const solver solver_batch_norm_rows = NORM_SOLVER("batch_norm/rows", PROBLEM_BATCH_NORM, rows, one_candidate);
+const solver solver_batch_norm_group = NORM_SOLVER("batch_norm/group", PROBLEM_BATCH_NORM, group, group_size_candidates);
+const solver solver_batch_norm_plain = NORM_SOLVER("batch_norm/plain", PROBLEM_BATCH_NORM, plain, one_candidate);
+const solver solver_batch_norm_grad_rows = NORM_SOLVER("batch_norm_grad/rows", PROBLEM_BATCH_NORM_GRAD, rows, one_candidate);
 const solver solver_batch_norm_grad_group =
-    BATCH_SOLVER("batch_norm_grad/group", PROBLEM_BATCH_NORM_GRAD, group, group_size_candidates);
-const solver solver_batch_norm_grad_plain = BATCH_SOLVER("batch_norm_grad/plain", PROBLEM_BATCH_NORM_GRAD, plain, one_candidate);
+    NORM_SOLVER("batch_norm_grad/group", PROBLEM_BATCH_NORM_GRAD, group, group_size_candidates);
+const solver solver_batch_norm_grad_plain = NORM_SOLVER("batch_norm_grad/plain", PROBLEM_BATCH_NORM_GRAD, plain, one_candidate);
