@@ -4,6 +4,7 @@
  * added up in an order that could change. attention_grad_start makes the totals, attention_grad_finish adds up dq.
  * All products run in register tiles of ROWS x 2 vectors. */
 #include "attention/lanes.cl"
+#include "common/exponential.cl"
 #include "common/transpose.cl"
 #include "attention/grad_common.cl"
 #ifndef ROWS
@@ -204,7 +205,7 @@ __kernel void attention_grad_blocks(__global const element *restrict dy_all, __g
 #endif
                         if (i + WIDTH > open)
                             score = LANE_NUMBERS < (VECTOR(int))(open - i) ? score : (realv)(-INFINITY);
-                        const realv weight = exp(score - below);
+                        const realv weight = EXPONENTIAL(score - below);
                         VSTORE(weight, weights + r * KEYS + i);
                         const realv slope = weight * (VLOAD(slopes + r * KEYS + i) - total) * CAP_SLOPE(capped);
                         VSTORE(weight == (realv)(0) ? (realv)(0) : slope, slopes + r * KEYS + i);

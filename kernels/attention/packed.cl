@@ -4,6 +4,7 @@
  * Gimelshein, "Online normalizer calculation for softmax", 2018; Dao et al., "FlashAttention", 2022). Scores never reach memory
  * beyond the block. Keys come packed by attention/pack. */
 #include "attention/lanes.cl"
+#include "common/exponential.cl"
 #ifndef HEAD
 #define HEAD 16
 #endif
@@ -137,7 +138,7 @@ __kernel void attention_packed(__global const element *restrict q_all, __global 
                 const real here = largest_lane(largest), now = here > top[r] ? here : top[r];
                 const real from = now == -INFINITY ? (real)0 : now; /* nothing is open yet: every exponential is 0 */
                 for (int i = 0; i < vectors; i++) {
-                    const realv weight = exp(VLOAD(row + i * WIDTH) - from);
+                    const realv weight = EXPONENTIAL(VLOAD(row + i * WIDTH) - from);
                     sum += weight;
                     VSTORE(weight, row + i * WIDTH);
                 }

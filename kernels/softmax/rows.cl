@@ -2,6 +2,7 @@
  * it; a row stays in the cache between its passes: maximum, exponentials and their sum, scaling. softmax_columns: lanes run
  * along what lies inside of the axis (inner >= WIDTH); the last vector is moved back over its neighbour. */
 #include "common/lanes.cl"
+#include "common/exponential.cl"
 #ifndef LOGARITHM
 #define LOGARITHM 0
 #endif
@@ -30,7 +31,7 @@ static realv finished(realv x, real most, real factor)
 #if LOGARITHM
     return x - most - factor;
 #else
-    return exp(x - most) * factor;
+    return EXPONENTIAL(x - most) * factor;
 #endif
 }
 
@@ -61,7 +62,7 @@ __kernel void softmax_rows(__global const element *restrict x_all, __global elem
         const real most = largest_lane(top);
         for (at = 0; at + STREAMS * WIDTH <= whole; at += STREAMS * WIDTH) {
             UNROLL for (int s = 0; s < STREAMS; s++) {
-                const realv e = exp(LOADV(x + at + s * WIDTH) - most);
+                const realv e = EXPONENTIAL(LOADV(x + at + s * WIDTH) - most);
                 sums[s] += e;
 #if KEEPS_EXPONENTIALS
                 STOREV(e, y + at + s * WIDTH);
@@ -69,7 +70,7 @@ __kernel void softmax_rows(__global const element *restrict x_all, __global elem
             }
         }
         for (; at < whole; at += WIDTH) {
-            const realv e = exp(LOADV(x + at) - most);
+            const realv e = EXPONENTIAL(LOADV(x + at) - most);
             sums[0] += e;
 #if KEEPS_EXPONENTIALS
             STOREV(e, y + at);
@@ -78,7 +79,7 @@ __kernel void softmax_rows(__global const element *restrict x_all, __global elem
         realv sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
         realv last = (realv)(0);
         if (rest > 0) {
-            last = exp(load_tail(x + whole, rest) - most);
+            last = EXPONENTIAL(load_tail(x + whole, rest) - most);
             /* of a row of -infinity alone the lanes behind its end are NaN too, as is its every result */
             sum += last;
         }
@@ -111,7 +112,7 @@ __kernel void softmax_columns(__global const element *restrict x_all, __global e
     for (int i = 0; i < axis; i++)
         most = larger(LOADV(x + (size_t)i * inner), most);
     for (int i = 0; i < axis; i++)
-        sum += exp(LOADV(x + (size_t)i * inner) - most);
+        sum += EXPONENTIAL(LOADV(x + (size_t)i * inner) - most);
 #if LOGARITHM
     const realv factor = log(sum);
 #else
@@ -122,7 +123,7 @@ __kernel void softmax_columns(__global const element *restrict x_all, __global e
 #if LOGARITHM
         STOREV(d - factor, y + (size_t)i * inner);
 #else
-        STOREV(exp(d) * factor, y + (size_t)i * inner);
+        STOREV(EXPONENTIAL(d) * factor, y + (size_t)i * inner);
 #endif
     }
 }

@@ -64,6 +64,17 @@ static void write_number(const char *at, size_t length, compute_type type, text 
         text_add(out, "f");
 }
 
+/* The function of kernels/common/functions.cl that stands for the word; NULL: none. GPUs, on which widths are 1, have an
+ * exponential in hardware. */
+static const char *own_function(const char *word, size_t length, int width)
+{
+    static const char *const names[][2] = {{"tanh", "hyperbolic_tangent"}, {"erf", "error_function"}, {"exp", "exponential"}};
+    for (size_t i = 0; i < COUNT_OF(names) - (width == 1); i++)
+        if (word_is(word, length, names[i][0]))
+            return names[i][1];
+    return NULL;
+}
+
 static void write_word(writer *w, const char *word, size_t length, char before, const expression_name *names, int name_count,
                        compute_type type, int width, text *out)
 {
@@ -79,12 +90,9 @@ static void write_word(writer *w, const char *word, size_t length, char before, 
     } else if (macro_bit(word, length) != 0) {
         w->needed.macros[type][width_index(width)] |= macro_bit(word, length);
         text_addf(out, "%.*s_%s", (int)length, word, vector_name(type, width));
-    } else if (word_is(word, length, "tanh") && type == COMPUTE_FLOAT) {
-        w->needed.hyperbolic_tangent[width_index(width)] = true;
-        text_addf(out, "hyperbolic_tangent_%d", width);
-    } else if (word_is(word, length, "erf") && type == COMPUTE_FLOAT) {
-        w->needed.error_function[width_index(width)] = true;
-        text_addf(out, "error_function_%d", width);
+    } else if (type == COMPUTE_FLOAT && own_function(word, length, width) != NULL) {
+        w->needed.functions[width_index(width)] = true;
+        text_addf(out, "%s_%d", own_function(word, length, width), width);
     } else if (word_is(word, length, "ROUNDER")) { /* numbers of this size have no fraction: added and taken off, it rounds */
         text_add(out, type == COMPUTE_FLOAT ? "12582912.0f" : "6755399441055744.0");
     } else if (word_is(word, length, "INFINITY") && !compute_is_real(type)) {

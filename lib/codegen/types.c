@@ -1,6 +1,7 @@
 /* Storage and compute types as OpenCL C: loads, stores, conversions, and the macros that expressions are written in. float16 goes
  * through vload_half and vstore_half, which need no extension; bfloat16 is the upper half of a float32. */
 #include "types.h"
+#include "../program/program.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -282,75 +283,10 @@ static void write_dropout(int width, text *out)
               n, width, n, n, n, n, n, n, n, n, n, n);
 }
 
-/* exp(x) for x <= 0 within 2e-7 of it; below -87 it stays at exp(-87), about 1.6e-38. After Cephes (Moshier, expf): a polynomial
- * for the fraction of a power of two; the power is added to the exponent, no sum of which leaves the normal numbers. */
-static void write_decay(int width, text *out)
+/* kernels/common/functions.cl, which names what it defines by LANES. */
+static void write_functions(int width, text *out)
 {
-    static const float fraction[] = {1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f};
-    const char *n = width_suffix(width);
-    text_addf(
-        out,
-        "static float%s decay_%d(float%s x)\n"
-        "{\n"
-        "    x = x > (float%s)(-87.0f) ? x : (float%s)(-87.0f);\n"
-        "    const float%s shifted = fma(x, (float%s)(1.44269504f), (float%s)(12582912.0f)); /* its last bits: the power */\n"
-        "    const float%s power = shifted - (float%s)(12582912.0f);\n"
-        "    const float%s r = fma(power, (float%s)(2.12194440e-4f), fma(power, (float%s)(-0.693359375f), x));\n"
-        "    float%s p = (float%s)(1.9875691500e-4f);\n",
-        n, width, n, n, n, n, n, n, n, n, n, n, n, n, n);
-    for (size_t i = 0; i < COUNT_OF(fraction); i++)
-        text_addf(out, "    p = fma(p, r, (float%s)(%.9gf));\n", n, (double)fraction[i]);
-    text_addf(out,
-              "    return as_float%s(as_int%s(fma(p, r * r, r) + (float%s)(1.0f)) + (as_int%s(shifted) << 23));\n"
-              "}\n",
-              n, n, n, n);
-}
-
-/* erf within one unit in the last place, as drivers' own is up to 15 times slower: two polynomials after N. Juffa ("Faithful
- * implementation of the error function erff", 2016), the outer one inside of an exponential. */
-static void write_error_function(int width, text *out)
-{
-    static const float inner[] = {4.99119423e-3f, -2.67681349e-2f, 1.12819925e-1f, -3.76125336e-1f, 1.28379166e-1f};
-    static const float outer[] = {-1.06777877e-1f, -6.34846687e-1f, -1.28717512e-1f};
-    const char *n = width_suffix(width);
-    text_addf(out,
-              "static float%s error_function_%d(float%s x)\n"
-              "{\n"
-              "    const float%s t = fabs(x), s = x * x;\n"
-              "    float%s outer = fma((float%s)(-1.72853470e-5f), t, (float%s)(3.83197126e-4f));\n"
-              "    float%s inner = (float%s)(-5.96761703e-4f);\n"
-              "    outer = fma(outer, s, fma((float%s)(-3.88396438e-3f), t, (float%s)(2.42546219e-2f)));\n",
-              n, width, n, n, n, n, n, n, n, n, n);
-    for (size_t i = 0; i < COUNT_OF(outer); i++)
-        text_addf(out, "    outer = fma(outer, t, (float%s)(%.9gf));\n", n, (double)outer[i]);
-    for (size_t i = 0; i < COUNT_OF(inner); i++)
-        text_addf(out, "    inner = fma(inner, s, (float%s)(%.9gf));\n", n, (double)inner[i]);
-    text_addf(out,
-              "    return t > (float%s)(0.927734375f) ? copysign((float%s)(1.0f) - decay_%d(fma(outer, t, -t)), x) : fma(inner, "
-              "x, x);\n"
-              "}\n",
-              n, n, width);
-}
-
-/* tanh within 1.3e-7 of its value, in 0.6 of the time of PoCL's own: near 0 the polynomial of Cephes (Moshier, tanhf), else from
- * an exponential. */
-static void write_hyperbolic_tangent(int width, text *out)
-{
-    static const float near_zero[] = {2.06390887954e-2f, -5.37397155531e-2f, 1.33314422036e-1f, -3.33332819422e-1f};
-    const char *n = width_suffix(width);
-    text_addf(out,
-              "static float%s hyperbolic_tangent_%d(float%s x)\n"
-              "{\n"
-              "    const float%s t = fabs(x), s = x * x;\n"
-              "    float%s p = (float%s)(-5.70498872745e-3f);\n",
-              n, width, n, n, n, n);
-    for (size_t i = 0; i < COUNT_OF(near_zero); i++)
-        text_addf(out, "    p = fma(p, s, (float%s)(%.9gf));\n", n, (double)near_zero[i]);
-    text_addf(out,
-              "    const float%s e = decay_%d(-(t + t)), far = ((float%s)(1.0f) - e) / ((float%s)(1.0f) + e);\n"
-              "    return t > (float%s)(0.625f) ? copysign(far, x) : fma(p * s, x, x);\n"
-              "}\n",
-              n, width, n, n, n);
+    text_addf(out, "#define LANES %d\n%s\n", width, program_source_text("common/functions"));
 }
 
 static void write_element_at(socle_dtype dtype, text *out)
@@ -381,11 +317,7 @@ void needed_text_write(const needed_text *needed, text *out)
             write_round_to_half(1 << i, out);
         if (needed->dropout[i])
             write_dropout(1 << i, out);
-        if (needed->error_function[i] || needed->hyperbolic_tangent[i])
-            write_decay(1 << i, out);
-        if (needed->error_function[i])
-            write_error_function(1 << i, out);
-        if (needed->hyperbolic_tangent[i])
-            write_hyperbolic_tangent(1 << i, out);
+        if (needed->functions[i])
+            write_functions(1 << i, out);
     }
 }

@@ -77,6 +77,27 @@ Test(codegen_elementwise, functions_are_accurate_over_their_range)
     case_finish(&c);
 }
 
+/* Each value in a tensor of its own, so that its results are compared with themselves: whole vectors and a rest. */
+Test(codegen_elementwise, functions_are_accurate_where_floats_end)
+{
+    static const char *const functions[] = {"Exp", "Tanh", "Erf", "Sigmoid"};
+    static const double values[] = {NAN,   INFINITY, -INFINITY, 0,    -0.0, 1.2e-38, -1.2e-38, 1e-20, 1e-4,
+                                    -0.01, 88.7,     87.4,      -103, 9.01, -9.02,   3.95,     1e30,  -3.4e38};
+    for (size_t i = 0; i < COUNT_OF(values); i++) {
+        codegen_case c;
+        double content[33];
+        for (size_t k = 0; k < COUNT_OF(content); k++)
+            content[k] = (double)(float)values[i];
+        case_start(&c);
+        c.tolerance = 1e-6;
+        const value_id x = case_input_of(&c, SOCLE_FLOAT32, content, CASE_DIMS(COUNT_OF(content)));
+        for (size_t f = 0; f < COUNT_OF(functions); f++)
+            case_output(&c, CASE_UNARY(&c, functions[f], x));
+        case_check(&c);
+        case_finish(&c);
+    }
+}
+
 Test(codegen_elementwise, scalars_and_eight_dimensions)
 {
     codegen_case c;
