@@ -1,11 +1,12 @@
 /* 3x3 convolution of stride 1 through F(F x F, 3 x 3) tiles, for CPUs: one work-item per work-group, lanes are channels.
  *
  * winograd_weights: transformed weights, [tiles of NR channels][A * A][channels][NR], once when they are constant.
- * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles.
+ * winograd_input: a group turns 16 channels of the image rows that a block of tiles reads into lanes, and transforms the tiles. With
+ * -DFUSED groups of winograd_product do that for themselves, in local memory.
  * winograd_product: a group multiplies a block's tiles for SLICE result channels, NR at a time, point by point into local memory,
- * transforms the sums, turns lanes back into rows of pixels and writes them. With -DCHUNK=n it takes weights as conv/pack packs them ([tiles
- * of 16 channels][channels][9][16]) and transforms them itself, a row of points and n channels at a time: more arithmetic, but where
- * weights come from memory they are 1.8 to 7 times fewer.
+ * transforms the sums, turns lanes back into rows of pixels and writes them. With -DCHUNK=n it takes weights as conv/pack packs them
+ * ([tiles of 16 channels][channels][9][16]) and transforms them in registers each time that it needs them, a row of points and n
+ * channels at a time: more arithmetic, but where weights come from memory they are 1.8 to 7 times fewer.
  *
  * A block is TILE_ROWS rows of TILE_COLUMNS tiles of IMAGES images; in plain images its results are whole rows, one run of memory per
  * channel. Names of the geometry: conv/taps.cl. Images are plain NCHW, or with X_LANES, Y_LANES of 16 in blocks of 16 channels
@@ -39,9 +40,17 @@
 #define SLICE 32 /* result channels of a group, a multiple of NR */
 #endif
 #ifndef CHUNK
-#define CHUNK 0 /* channels whose weights a group transforms at a time, a multiple of 16; 0: they come transformed */
+#define CHUNK 0 /* a multiple of 16; NV is then 1, and MR divides the tiles. 0: weights come transformed */
 #endif
 #include "conv/winograd_transforms.cl"
+
+/* Brings the line at a global address, which need not belong to a buffer, to the second-level cache: with -DPREFETCHES, on CPUs, where
+ * pointers of all kinds are alike. OpenCL's prefetch() does nothing on PoCL. */
+#ifdef PREFETCHES
+#define PREFETCH(p) __builtin_prefetch((__private const void *)(size_t)(p), 0, 2)
+#else
+#define PREFETCH(p) (void)(p)
+#endif
 
 #define NR (16 * NV)
 #define POINTS (A * A)
@@ -61,18 +70,27 @@
 #define STAGED_ROWS (TILE_ROWS * F + 2)
 #define POINT (BLOCKS16 * 16 * TILES + 16) /* floats of one point of a block; 16 more: no power of two apart */
 #define SUMS (TILES * NR + 16)
+#ifdef FUSED
+#define V_SPACE __local
+#else
+#define V_SPACE __global
+#endif
 
-/* Row y of the transforms of sixteen filters whose tap i is TAP(i): KEEP(i, vector) takes the row's point i. */
-#define TRANSFORM_FILTERS(y, KEEP)                                                                                            \
+/* Unaligned vectors. Where sums are made of what vload16 loads, PoCL loads it in pieces of two elements. */
+typedef real16 real16_anywhere __attribute__((aligned(4)));
+#define LOAD_GLOBAL(p) (*(__global const real16_anywhere *)(p))
+#define LOAD_LOCAL(p) (*(__local const real16_anywhere *)(p))
+
+/* row = row y of the transforms of sixteen filters, whose tap i is TAP(i). */
+#define TRANSFORM_FILTERS(row, y)                                                                                             \
     {                                                                                                                         \
-        real16 across[3 * A], row[A];                                                                                         \
+        real16 across[3 * A];                                                                                                 \
+        const int from = (y) * 3;                                                                                             \
         UNROLL for (int x = 0; x < 3; x++) WEIGHT_TRANSFORM(TAP, ACROSS)                                                      \
-        WEIGHT_TRANSFORM(FROM_ACROSS, ROW)                                                                                    \
-        UNROLL for (int i = 0; i < A; i++) KEEP(i, row[i]);                                                                   \
+        WEIGHT_TRANSFORM(FROM_ACROSS, row)                                                                                    \
     }
-#define TAP(i) vload16(0, taps + ((i) * 3 + x) * 16)
 #define ACROSS(i) across[(i) * 3 + x]
-#define FROM_ACROSS(i) across[(y) * 3 + (i)]
+#define FROM_ACROSS(i) across[from + (i)]
 #define ROW(i) row[i]
 
 /* Items: (tiles of NR channels, channels). */
@@ -95,22 +113,31 @@ __kernel void winograd_weights(__global const element *restrict w, __global real
                 taps[k * 16 + i] = is_there ? LOAD1(filter + at) : (real)0;
             }
         }
-#define KEEP(point, filters) vstore16(filters, 0, to + (size_t)(y * A + point) * (BLOCKS16 * 16 * NR) + j * 16)
-        UNROLL for (int y = 0; y < A; y++) TRANSFORM_FILTERS(y, KEEP)
-#undef KEEP
+#define TAP(i) vload16(0, taps + ((i) * 3 + x) * 16)
+        UNROLL for (int y = 0; y < A; y++)
+        {
+            real16 row[A];
+            TRANSFORM_FILTERS(ROW, y)
+            UNROLL for (int i = 0; i < A; i++) vstore16(row[i], 0, to + (size_t)(y * A + i) * (BLOCKS16 * 16 * NR) + j * 16);
+        }
+#undef TAP
     }
 }
 
 #if X_LANES == 16
 typedef __global const element *pixel_pointer;
+#if STORAGE == FLOAT32
+#define LOAD_PIXEL(p) LOAD_GLOBAL(p)
+#else
 #define LOAD_PIXEL(p) LOADV(p)
+#endif
 #else
 typedef __local const real *pixel_pointer;
-#define LOAD_PIXEL(p) vload16(0, p)
+#define LOAD_PIXEL(p) LOAD_LOCAL(p)
 #endif
 
 /* One tile whose first pixel is (y, x) of rows that begin at image row h0; to: of point 0. */
-static inline void transform_tile(pixel_pointer rows, int h0, int y, int x, __global real *to)
+static inline void transform_tile(pixel_pointer rows, int h0, int y, int x, V_SPACE real *to)
 {
     real16 across[A * A];
     const bool inner = h0 + y >= 0 && h0 + y + A <= FROM_H && x >= 0 && x + A <= FROM_W;
@@ -135,16 +162,11 @@ static inline void transform_tile(pixel_pointer rows, int h0, int y, int x, __gl
     }
 }
 
-/* Groups of work: (IMAGE_BLOCKS, blocks of IMAGES, blocks of 16 channels). v, from offset on:
- * [blocks of images][IMAGE_BLOCKS][POINTS][POINT]. */
-__attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void winograd_input(__global const element *restrict x, __global real *restrict v, long offset)
+/* 16 channels, from c0 on, of the tiles of block `part` of some images, by way of `staged` where x is plain. */
+static inline void transform_block(__global const element *x, int image_block, int part, int c0, __local real *staged, V_SPACE real *block)
 {
-    const int part = (int)get_group_id(0), image_block = (int)get_group_id(1), c0 = (int)get_group_id(2) * 16;
     const int h0 = part / COLUMN_BLOCKS * TILE_ROWS * F - PH, column0 = part % COLUMN_BLOCKS * TILE_COLUMNS;
-    __global real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + part) * (POINTS * POINT) + (size_t)c0 * TILES;
 #if X_LANES == 1
-    __local real staged[STAGED_ROWS * FROM_W * 16] __attribute__((aligned(64)));
     const int first = max(h0, 0), end = min(h0 + STAGED_ROWS, FROM_H), channels = min(16, FROM_CHANNELS - c0);
 #endif
     for (int image = 0; image < IMAGES; image++) {
@@ -164,71 +186,99 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
                     to[p * 16 + c] = c < channels ? LOAD1(from + (size_t)c * (FROM_H * FROM_W) + p) : (real)0;
 #endif
         for (int tile = 0; tile < IMAGE_TILES; tile++)
-            transform_tile(rows, h0, TOP(tile), LEFT(tile) - PW, block + (image * IMAGE_TILES + tile) * 16);
+            transform_tile(rows, h0, TOP(tile), LEFT(tile) - PW, block + c0 * TILES + (image * IMAGE_TILES + tile) * 16);
     }
 }
+
+#if X_LANES == 1
+#define STAGED (STAGED_ROWS * FROM_W * 16)
+#else
+#define STAGED 1
+#endif
+
+#ifndef FUSED
+/* Groups of work: (IMAGE_BLOCKS, blocks of IMAGES, blocks of 16 channels). v, from offset on:
+ * [blocks of images][IMAGE_BLOCKS][POINTS][POINT]. */
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void winograd_input(__global const element *restrict x, __global real *restrict v, long offset)
+{
+    __local real staged[STAGED] __attribute__((aligned(64)));
+    const int part = (int)get_group_id(0), image_block = (int)get_group_id(1);
+    __global real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + part) * (POINTS * POINT);
+    transform_block(x, image_block, part, (int)get_group_id(2) * 16, staged, block);
+}
+#endif
+
+#define ALWAYS_INLINE __attribute__((always_inline))
 
 #if CHUNK
-/* Weights of a chunk and a row of points: [channels / 4][A][U_POINT]. */
-#define U_POINT (4 * NR + 16)
-#define U_AT(c) ((c) / 4 * (A * U_POINT) + (c) % 4 * NR)
-typedef __local const real *weight_pointer;
+#define TAP(i) LOAD_GLOBAL(taps + ((i) * 3 + x) * 16)
+#define LINES ((9 + A - 1) / A) /* of the next chunk's filters: what each row of points asks for */
 
-/* A case for each row: the others' arithmetic falls away at compile time. */
-#define TRANSFORM_ROW(y)                                                                                                      \
-    case y:                                                                                                                   \
-        for (int c = c0; c < min(c0 + CHUNK, BLOCKS16 * 16); c++)                                                             \
-            for (int j = 0; j < NV; j++) {                                                                                    \
-                const int tile = min(o / 16 + j, (TO_CHANNELS - 1) / 16);                                                     \
-                __global const real *taps = packed + ((size_t)tile * FROM_CHANNELS + c) * (9 * 16);                           \
-                __local real *to = u + U_AT(c - c0) + j * 16;                                                                 \
-                if (c < FROM_CHANNELS)                                                                                        \
-                    TRANSFORM_FILTERS(y, KEEP)                                                                                \
-                else                                                                                                          \
-                    UNROLL for (int i = 0; i < A; i++) KEEP(i, (real16)(0));                                                  \
-            }                                                                                                                 \
-        break;
-#define KEEP(point, filters) vstore16(filters, 0, to + (point) * U_POINT)
-static void transform_chunk(__global const real *packed, int o, int c0, int y, __local real *u)
+/* Products of row y of points and of the channels from c0 on, a chunk, whose filters are given. */
+ALWAYS_INLINE static inline void multiply_row(V_SPACE const real *block, __global const real *packed, __local real *sums,
+                                              const int y, int c0)
 {
-    switch (y) {
-        TRANSFORM_ROW(0)
-        TRANSFORM_ROW(1)
-        TRANSFORM_ROW(2)
-        TRANSFORM_ROW(3)
+    for (int m = 0; m < TILES; m += MR) {
+        __local real *to = sums + y * A * SUMS + m * 16;
+        __global const real *taps = packed;
+        real16 acc[A][MR];
+        UNROLL for (int i = 0; i < A; i++) UNROLL for (int j = 0; j < MR; j++)
+            acc[i][j] = c0 == 0 ? (real16)(0) : LOAD_LOCAL(to + i * SUMS + j * 16);
+        for (int c = c0; c < min(c0 + CHUNK, FROM_CHANNELS); c += 16) {
+            V_SPACE const real *pixels = block + (size_t)(y * A) * POINT + (c * TILES + m * 16);
+            for (int q = 0; q < min(16, FROM_CHANNELS - c); q++, taps += 9 * 16) {
+                real16 row[A];
+                TRANSFORM_FILTERS(ROW, y)
+                UNROLL for (int i = y * LINES; i < min(y * LINES + LINES, 9); i++)
+                    PREFETCH(taps + CHUNK * (9 * 16) + i * 16);
+                UNROLL for (int j = 0; j < MR; j++) UNROLL for (int i = 0; i < A; i++)
+                    acc[i][j] = fma((real16)(pixels[i * POINT + j * 16 + q]), row[i], acc[i][j]);
+            }
+        }
+        UNROLL for (int i = 0; i < A; i++) UNROLL for (int j = 0; j < MR; j++)
+            vstore16(acc[i][j], 0, to + i * SUMS + j * 16);
+    }
+}
+
+/* Products of a block for the NR result channels from o on. (Inlined at once: where LLVM 15 weighs whether to inline,
+ * it crashes.) */
+ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global const real *weights, __local real *sums, int o)
+{
+    for (int c0 = 0; c0 < FROM_CHANNELS; c0 += CHUNK) {
+        __global const real *packed = weights + ((size_t)(o / 16) * FROM_CHANNELS + c0) * (9 * 16);
+        multiply_row(block, packed, sums, 0, c0);
+        multiply_row(block, packed, sums, 1, c0);
+        multiply_row(block, packed, sums, 2, c0);
+        multiply_row(block, packed, sums, 3, c0);
 #if F >= 4
-        TRANSFORM_ROW(4)
-        TRANSFORM_ROW(5)
+        multiply_row(block, packed, sums, 4, c0);
+        multiply_row(block, packed, sums, 5, c0);
 #endif
 #if F >= 6
-        TRANSFORM_ROW(6)
-        TRANSFORM_ROW(7)
+        multiply_row(block, packed, sums, 6, c0);
+        multiply_row(block, packed, sums, 7, c0);
 #endif
     }
 }
-#undef KEEP
+#undef TAP
 #else
-#define U_POINT (BLOCKS16 * 16 * NR)
-#define U_AT(c) ((c) * NR)
-typedef __global const real *weight_pointer;
-#endif
-
 #define PRODUCT(R)                                                                                                            \
     {                                                                                                                         \
         real16 acc[R][NV];                                                                                                    \
-        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++)                                                \
-            acc[i][j] = first == 0 ? (real16)(0) : vload16(0, sums + point * SUMS + (m + i) * NR + j * 16);                   \
-        for (int c = 0; c < blocks; c++) {                                                                                    \
-            __global const real *pixels = a + (size_t)(first + c) * (TILES * 16);                                             \
-            weight_pointer b = u + U_AT((size_t)c * 16);                                                                      \
+        UNROLL for (int i = 0; i < R; i++) UNROLL for (int j = 0; j < NV; j++) acc[i][j] = (real16)(0);                       \
+        for (int c = 0; c < BLOCKS16; c++) {                                                                                  \
+            V_SPACE const real *pixels = a + (size_t)c * (TILES * 16);                                                        \
+            __global const real *b = u + (size_t)c * (16 * NR);                                                               \
             UNROLL_BY(4) for (int q = 0; q < 16; q++)                                                                         \
             {                                                                                                                 \
-                real16 weights[NV];                                                                                           \
-                UNROLL for (int j = 0; j < NV; j++) weights[j] = vload16(0, b + U_AT(q) + j * 16);                            \
+                real16 filters[NV];                                                                                           \
+                UNROLL for (int j = 0; j < NV; j++) filters[j] = LOAD_GLOBAL(b + q * NR + j * 16);                            \
+                UNROLL for (int j = 0; j < NV; j++) PREFETCH(b + BLOCKS16 * 16 * NR + q * NR + j * 16);                       \
                 UNROLL for (int i = 0; i < R; i++)                                                                            \
                 {                                                                                                             \
                     const real16 pixel = (real16)(pixels[i * 16 + q]);                                                        \
-                    UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(pixel, weights[j], acc[i][j]);                        \
+                    UNROLL for (int j = 0; j < NV; j++) acc[i][j] = fma(pixel, filters[j], acc[i][j]);                        \
                 }                                                                                                             \
             }                                                                                                                 \
         }                                                                                                                     \
@@ -236,24 +286,22 @@ typedef __global const real *weight_pointer;
             vstore16(acc[i][j], 0, sums + point * SUMS + (m + i) * NR + j * 16);                                              \
     }
 
-/* The products of `rows` rows of points, of `blocks` blocks of 16 channels from the block `first` on, whose weights are given: they are
- * added to the sums unless the first is 0. */
-static inline void multiply(__global const real *block, weight_pointer weights, __local real *sums, int row, int rows, int first,
-                            int blocks)
+ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global const real *weights, __local real *sums, int o)
 {
-    for (int point = row * A; point < (row + rows) * A; point++) {
-        weight_pointer u = weights + (size_t)(point - row * A) * U_POINT;
+    for (int point = 0; point < POINTS; point++) {
+        __global const real *u = weights + ((size_t)(o / NR) * POINTS + point) * (BLOCKS16 * 16 * NR);
         int m = 0;
         for (; m + MR <= TILES; m += MR) {
-            __global const real *a = block + (size_t)point * POINT + m * 16;
+            V_SPACE const real *a = block + (size_t)point * POINT + m * 16;
             PRODUCT(MR)
         }
 #if TILES % MR
-        __global const real *a = block + (size_t)point * POINT + m * 16;
+        V_SPACE const real *a = block + (size_t)point * POINT + m * 16;
         PRODUCT((TILES % MR))
 #endif
     }
 }
+#endif
 
 /* Sums of one tile and 16 channels, from `from` on, to pixels: KEEP(y, x, pixel) takes those of `height` x `width`. */
 #define TRANSFORM_SUMS(from, height, width, KEEP)                                                                             \
@@ -270,16 +318,24 @@ static inline void multiply(__global const real *block, weight_pointer weights, 
             UNROLL for (int i = 0; i < F; i++) if (i < (width)) KEEP(row, i, pixel[i]);                                       \
         }                                                                                                                     \
     }
-#define SUM(i) vload16(0, column + (i) * (A * SUMS))
+#define SUM(i) LOAD_LOCAL(column + (i) * (A * SUMS))
 #define F_ACROSS(i) across[(i) * A + x]
 #define A_ROW(i) across[row * A + (i)]
 #define PIXEL(i) pixel[i]
 
 /* Groups of work: (IMAGE_BLOCKS, blocks of IMAGES, slices). */
 __attribute__((reqd_work_group_size(1, 1, 1)))
+#ifdef FUSED
+__kernel void winograd_product(__global const element *restrict x, __global const real *weights,
+                               __global element *restrict y EPILOGUE_PARAMS)
+{
+    __local real block[POINTS * POINT] __attribute__((aligned(64)));
+    __local real staged[STAGED] __attribute__((aligned(64)));
+#else
 __kernel void winograd_product(__global const real *v, __global const real *weights, __global element *restrict y,
                                long offset EPILOGUE_PARAMS)
 {
+#endif
     __local real sums[POINTS * SUMS] __attribute__((aligned(64)));
 #if Y_LANES == 1
     __local real pixels[TILE_ROWS * F * TO_W * 16] __attribute__((aligned(64)));
@@ -287,21 +343,14 @@ __kernel void winograd_product(__global const real *v, __global const real *weig
     const int place = (int)get_group_id(0), image_block = (int)get_group_id(1), first = (int)get_group_id(2) * SLICE;
     const int y0 = place / COLUMN_BLOCKS * TILE_ROWS * F, column0 = place % COLUMN_BLOCKS * TILE_COLUMNS;
     const int rows = min(TILE_ROWS * F, TO_H - y0);
+#ifdef FUSED
+    for (int c0 = 0; c0 < BLOCKS16 * 16; c0 += 16)
+        transform_block(x, image_block, place, c0, staged, block);
+#else
     __global const real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + place) * (POINTS * POINT);
-#if CHUNK
-    __local real chunk[CHUNK / 4 * A * U_POINT] __attribute__((aligned(64)));
 #endif
     for (int o = first; o < min(first + SLICE, TO_CHANNELS); o += NR) {
-#if CHUNK
-        for (int c0 = 0; c0 < BLOCKS16 * 16; c0 += CHUNK) {
-            for (int row = 0; row < A; row++) {
-                transform_chunk(weights, o, c0, row, chunk);
-                multiply(block, chunk, sums, row, 1, c0 / 16, min(CHUNK / 16, BLOCKS16 - c0 / 16));
-            }
-        }
-#else
-        multiply(block, weights + (size_t)(o / NR) * (POINTS * BLOCKS16 * 16 * NR), sums, 0, A, 0, BLOCKS16);
-#endif
+        multiply(block, weights, sums, o);
         for (int part = 0; part < IMAGES * NV; part++) {
             const int image = part / NV, channel0 = o + part % NV * 16, n = image_block * IMAGES + image;
             if (n >= BATCH || channel0 >= TO_CHANNELS)

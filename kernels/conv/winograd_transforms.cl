@@ -1,6 +1,7 @@
 /* The one-dimensional transforms of F(F, 3): B^T of pixels, G of weights, A^T of sums, on vectors or, with LANES, on something
  * else; d(i) reads element i, o(i) is where result i goes. Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks",
- * 2016, section 4; points 0, 1, -1, 2, -2, 1/2, -1/2. */
+ * 2016, section 4; points 0, 1, -1, 2, -2, 1/2, -1/2. The rows of G are scaled so that few of its operations multiply, which units
+ * that are busy with products would have to do; A^T makes up for that. */
 #include "common/storage.cl"
 
 #ifndef LANES
@@ -20,17 +21,17 @@
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const LANES even = (d(0) + d(2)) * 0.5f, odd = d(1);                                                                  \
+        const LANES even = d(0) + d(2), odd = d(1);                                                                           \
         o(0) = d(0);                                                                                                          \
-        o(1) = fma(odd, (LANES)(0.5f), even);                                                                                 \
-        o(2) = fma(odd, (LANES)(-0.5f), even);                                                                                \
+        o(1) = even + odd;                                                                                                    \
+        o(2) = even - odd;                                                                                                    \
         o(3) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
         const LANES sum = d(1) + d(2), difference = d(1) - d(2);                                                              \
-        o(0) = d(0) + sum;                                                                                                    \
-        o(1) = difference - d(3);                                                                                             \
+        o(0) = fma(sum, (LANES)(0.5f), d(0));                                                                                 \
+        o(1) = fma(difference, (LANES)(0.5f), -d(3));                                                                         \
     }
 #elif F == 4
 #define INPUT_TRANSFORM(d, o)                                                                                                 \
@@ -46,21 +47,21 @@
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const LANES odd = d(1), even = (d(0) + d(2)) * (-1.f / 6), wide = fma(d(0), (LANES)(1.f / 24), d(2) * (1.f / 6));     \
-        o(0) = d(0) * 0.25f;                                                                                                  \
-        o(1) = fma(odd, (LANES)(-1.f / 6), even);                                                                             \
-        o(2) = fma(odd, (LANES)(1.f / 6), even);                                                                              \
-        o(3) = fma(odd, (LANES)(1.f / 12), wide);                                                                             \
-        o(4) = fma(odd, (LANES)(-1.f / 12), wide);                                                                            \
+        const LANES odd = d(1), twice = odd + odd, even = d(0) + d(2), wide = fma(d(2), (LANES)(4.f), d(0));                  \
+        o(0) = d(0);                                                                                                          \
+        o(1) = even + odd;                                                                                                    \
+        o(2) = even - odd;                                                                                                    \
+        o(3) = wide + twice;                                                                                                  \
+        o(4) = wide - twice;                                                                                                  \
         o(5) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const LANES s1 = d(1) + d(2), t1 = d(1) - d(2), s2 = d(3) + d(4), t2 = d(3) - d(4);                                   \
-        o(0) = d(0) + s1 + s2;                                                                                                \
-        o(1) = fma(t2, (LANES)(2.f), t1);                                                                                     \
-        o(2) = fma(s2, (LANES)(4.f), s1);                                                                                     \
-        o(3) = fma(t2, (LANES)(8.f), t1) + d(5);                                                                              \
+        const LANES s1 = (d(1) + d(2)) * (-1.f / 6), t1 = (d(1) - d(2)) * (-1.f / 6), s2 = d(3) + d(4), t2 = d(3) - d(4);     \
+        o(0) = fma(d(0), (LANES)(0.25f), fma(s2, (LANES)(1.f / 24), s1));                                                     \
+        o(1) = fma(t2, (LANES)(1.f / 12), t1);                                                                                \
+        o(2) = fma(s2, (LANES)(1.f / 6), s1);                                                                                 \
+        o(3) = fma(t2, (LANES)(1.f / 3), t1) + d(5);                                                                          \
     }
 #else
 #define INPUT_TRANSFORM(d, o)                                                                                                 \
@@ -82,26 +83,26 @@
     }
 #define WEIGHT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const LANES odd = d(1), even = (d(0) + d(2)) * (-2.f / 9);                                                            \
-        const LANES wide = fma(d(0), (LANES)(1.f / 90), d(2) * (2.f / 45));                                                   \
-        const LANES near = fma(d(0), (LANES)(32.f / 45), d(2) * (8.f / 45));                                                  \
+        const LANES odd = d(1), twice = odd + odd, even = d(0) + d(2);                                                        \
+        const LANES wide = fma(d(2), (LANES)(4.f), d(0)), near = fma(d(0), (LANES)(4.f), d(2));                               \
         o(0) = d(0);                                                                                                          \
-        o(1) = fma(odd, (LANES)(-2.f / 9), even);                                                                             \
-        o(2) = fma(odd, (LANES)(2.f / 9), even);                                                                              \
-        o(3) = fma(odd, (LANES)(1.f / 45), wide);                                                                             \
-        o(4) = fma(odd, (LANES)(-1.f / 45), wide);                                                                            \
-        o(5) = fma(odd, (LANES)(16.f / 45), near);                                                                            \
-        o(6) = fma(odd, (LANES)(-16.f / 45), near);                                                                           \
+        o(1) = even + odd;                                                                                                    \
+        o(2) = even - odd;                                                                                                    \
+        o(3) = wide + twice;                                                                                                  \
+        o(4) = wide - twice;                                                                                                  \
+        o(5) = near + twice;                                                                                                  \
+        o(6) = near - twice;                                                                                                  \
         o(7) = d(2);                                                                                                          \
     }
 #define OUTPUT_TRANSFORM(d, o)                                                                                                \
     {                                                                                                                         \
-        const LANES s1 = d(1) + d(2), t1 = d(1) - d(2), s2 = d(3) + d(4), t2 = d(3) - d(4), s3 = d(5) + d(6), t3 = d(5) - d(6); \
-        o(0) = d(0) + s1 + s2 + s3;                                                                                           \
-        o(1) = fma(t2, (LANES)(2.f), fma(t3, (LANES)(0.5f), t1));                                                             \
-        o(2) = fma(s2, (LANES)(4.f), fma(s3, (LANES)(0.25f), s1));                                                            \
-        o(3) = fma(t2, (LANES)(8.f), fma(t3, (LANES)(0.125f), t1));                                                           \
-        o(4) = fma(s2, (LANES)(16.f), fma(s3, (LANES)(0.0625f), s1));                                                         \
-        o(5) = fma(t2, (LANES)(32.f), fma(t3, (LANES)(0.03125f), t1)) + d(7);                                                 \
+        const LANES s1 = (d(1) + d(2)) * (-2.f / 9), t1 = (d(1) - d(2)) * (-2.f / 9), s2 = d(3) + d(4), t2 = d(3) - d(4);     \
+        const LANES s3 = d(5) + d(6), t3 = d(5) - d(6);                                                                       \
+        o(0) = fma(s3, (LANES)(8.f / 45), fma(s2, (LANES)(1.f / 90), d(0) + s1));                                             \
+        o(1) = fma(t2, (LANES)(1.f / 45), fma(t3, (LANES)(4.f / 45), t1));                                                    \
+        o(2) = fma(s2, (LANES)(2.f / 45), fma(s3, (LANES)(2.f / 45), s1));                                                    \
+        o(3) = fma(t2, (LANES)(4.f / 45), fma(t3, (LANES)(1.f / 45), t1));                                                    \
+        o(4) = fma(s2, (LANES)(8.f / 45), fma(s3, (LANES)(1.f / 90), s1));                                                    \
+        o(5) = fma(t2, (LANES)(16.f / 45), fma(t3, (LANES)(1.f / 180), t1)) + d(7);                                           \
     }
 #endif

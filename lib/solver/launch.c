@@ -115,14 +115,24 @@ cleanup:
 
 /* ---- estimates ---- */
 
+/* What a device of unknown speed is taken for matters little: then only the order of the ways does. */
+static socle_profile profile_of(const socle_device *device)
+{
+    const socle_profile *known = __atomic_load_n(&device->profile, __ATOMIC_ACQUIRE);
+    const socle_profile unknown = {.launch_us = 3, .memory_gbytes_per_s = 20, .fp32_gflops = 50.0 * device_units(device)};
+    return known != NULL ? *known : unknown;
+}
+
+double device_bytes_per_flop(const socle_device *device)
+{
+    const socle_profile profile = profile_of(device);
+    return profile.memory_gbytes_per_s / profile.fp32_gflops;
+}
+
 double estimate_s(const socle_device *device, double flops, double share, double bytes, int launches, int64_t groups)
 {
     const int units = device_units(device);
-    /* What a device of unknown speed is taken for; then only the order of the ways matters. */
-    socle_profile profile = {.launch_us = 3, .memory_gbytes_per_s = 20, .fp32_gflops = 50.0 * units};
-    const socle_profile *known = __atomic_load_n(&device->profile, __ATOMIC_ACQUIRE);
-    if (known != NULL)
-        profile = *known;
+    const socle_profile profile = profile_of(device);
     const double busy = groups > 0 ? (double)groups / (double)round_up(groups, units) : 1;
     const double arithmetic_s = flops / (share * busy * profile.fp32_gflops * 1e9);
     const double memory_s = bytes / (profile.memory_gbytes_per_s * 1e9);

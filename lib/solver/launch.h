@@ -49,6 +49,8 @@ socle_status launch_emit(solver_launch *launch, const problem *p, const solver_o
 
 /* ---- estimates ---- */
 
+/* Bytes that memory moves while the device does one float32 operation at its peak, by its profile. */
+double device_bytes_per_flop(const socle_device *device);
 /* Seconds of launches that do `flops` at `share` of the device's peak and move `bytes`; groups: independent parts (0: plenty). */
 double estimate_s(const socle_device *device, double flops, double share, double bytes, int launches, int64_t groups);
 

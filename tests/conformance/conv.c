@@ -87,6 +87,14 @@ Test(conv, winograd_tiles_of_images_in_passes_match_the_reference)
 
 /* More and fewer channels than a tile, a step of the sum that is one tap or several, sums in parts where there are few results.
  */
+/* Filters transformed in registers, of channels that are no whole blocks, and pixels by the groups that need them. */
+Test(conv, winograd_transforms_within_groups_match_the_reference)
+{
+    check_tunings(PROBLEM_CONV, "conv/winograd", conv_case_square(1, 37, 40, 14, 3, 1, 1), 5, 111);
+    check_tunings(PROBLEM_CONV, "conv/winograd", conv_case_square(2, 9, 20, 30, 3, 1, 0), 2, 113);
+    check_tunings(PROBLEM_CONV_INPUT, "conv_input/winograd", conv_case_square(2, 40, 21, 7, 3, 1, 1), 2, 112);
+}
+
 Test(conv, implicit_tiles_match_the_reference)
 {
     check_tunings(PROBLEM_CONV, "conv/implicit", conv_case_square(3, 20, 140, 11, 3, 1, 1), 6, 106);

@@ -59,19 +59,46 @@ static int64_t transformed_pixels(const sizes *s)
     return s->places * s->image_blocks * s->points * (s->channels * s->tiles + 16);
 }
 
-/* Of the larger of the two kernels. */
-static int64_t local_floats(const problem *p, const tap_conv *c, const tuning *t, const sizes *s)
+/* Of the larger of the two kernels, or of both in one. */
+static int64_t local_floats(const problem *p, const tap_conv *c, const tuning *t, const sizes *s, bool fused)
 {
     const int *v = t->value;
     const int64_t rows = v[WINOGRAD_TILE_ROWS] * v[WINOGRAD_F];
-    const int64_t staged = p->conv.layout == CONV_IN_BLOCKS ? 0 : (rows + 2) * c->from[2] * 16;
-    const int64_t chunk = v[WINOGRAD_CHUNK] / 4 * (v[WINOGRAD_F] + 2) * (4 * s->columns + 16);
-    const int64_t product =
-        chunk + s->points * (s->tiles * s->columns + 16) + (p->conv.layout == CONV_PLAIN ? rows * c->to[2] * 16 : 0);
+    const int64_t staged = p->conv.layout == CONV_IN_BLOCKS ? 16 : (rows + 2) * c->from[2] * 16;
+    const int64_t product = s->points * (s->tiles * s->columns + 16) + (p->conv.layout == CONV_PLAIN ? rows * c->to[2] * 16 : 0);
+    if (fused)
+        return s->points * (s->channels * s->tiles + 16) + staged + product;
     return staged > product ? staged : product;
 }
 
+static bool fits(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t, bool fused)
+{
+    const sizes s = sizes_of(c, t);
+    return local_floats(p, c, t, &s, fused) * 4 <= device_cached_local_bytes(device);
+}
+
+/* Where one group computes all channels of a block, nobody else needs the block's transformed pixels: they stay in its local
+ * memory. */
+static bool is_fused(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
+{
+    return t->value[WINOGRAD_SLICE] >= c->to_channels && t->value[WINOGRAD_CHUNK] == 0 && fits(p, device, c, t, true);
+}
+
 /* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
+
+/* Of one multiply-add of a register tile. */
+static double multiply_cycles(const tap_conv *c, const tuning *t, const sizes *s)
+{
+    const int64_t rows = t->value[WINOGRAD_TILES], vectors = t->value[WINOGRAD_VECTORS];
+    /* Weights that a group transforms: two additions for each, for which many units have a place beside products; and the sums
+     * that it takes up again for each chunk. */
+    if (t->value[WINOGRAD_CHUNK] > 0)
+        return 0.5 + 0.3 / (double)rows + 0.5 / t->value[WINOGRAD_CHUNK];
+    const double multiply = 0.5 * (double)(rows * vectors), load = 0.5 * (double)(rows + vectors);
+    /* A point's pixels leave the first-level cache from one tile of channels to the next. */
+    const double beyond = 4.0 * (double)s->tiles * (double)round_up(c->from_channels, 16) > 40e3 ? 1.5 : 1;
+    return fmax(fmax(multiply, load), 4) / (double)(rows * vectors) * beyond;
+}
 
 static double model_cycles(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
 {
@@ -80,42 +107,25 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const int units = device_units(device);
     const double blocks = (double)(s.places * s.image_blocks), channels = (double)s.channels;
     const double columns = (double)round_up(c->to_channels, s.columns) / 16;
-    const int64_t rows = v[WINOGRAD_TILES];
-    const double multiply = 0.5 * (double)(rows * v[WINOGRAD_VECTORS]), load = 0.5 * (double)(rows + v[WINOGRAD_VECTORS]);
-    const double tile = fmax(fmax(multiply, load), 4) / (double)(rows * v[WINOGRAD_VECTORS]);
-    /* A point's pixels leave the first-level cache from one tile of channels to the next. */
-    const double beyond = 4.0 * (double)s.tiles * channels > 40e3 ? 1.5 : 1;
-    const double product = (double)(s.tiles * s.points) * channels * columns * tile * beyond;
+    const double product = (double)(s.tiles * s.points) * channels * columns * multiply_cycles(c, t, &s);
     const double input = (double)s.tiles * channels / 16 * ((double)s.points * (p->conv.layout == CONV_IN_BLOCKS ? 5 : 7) + 30);
     const double output = (double)s.tiles * columns * ((double)s.points * (p->conv.layout == CONV_PLAIN ? 6 : 4) + 30);
     const double slices = (double)ceil_div(c->to_channels, v[WINOGRAD_SLICE]);
-    /* A block reads all of its slice's weights. A second-level cache keeps them for the next block, unless they are too many:
-     * memory and the last level were measured to give a sixth of its rate, packed weights a little more. */
-    const double weights = (double)weight_count(c, t, &s), near = weights * 4 / 32;
-    const double far = weights * 4 / (v[WINOGRAD_CHUNK] > 0 ? 7 : 5);
-    const bool stays = weights * 4 / slices < 1e6;
-    /* Weights that a group transforms, and the sums that it takes up again for each chunk of channels. */
-    const double chunks = v[WINOGRAD_CHUNK] > 0 ? ceil(channels / v[WINOGRAD_CHUNK]) : 0;
-    const double sums = (double)(s.points * s.tiles), take_up = sums * (double)s.columns * 4 > 32e3 ? 2.5 : 1.5;
-    const double filters = chunks > 0 ? columns * ((double)s.points * channels * 1.8 + chunks * sums * take_up) : 0;
+    /* A layer's weights come from memory. Its other blocks read them from caches, mostly while they multiply, unless they are too
+     * many. */
+    const double weights = 4.0 * (double)weight_count(c, t, &s), memory = 64 * device_bytes_per_flop(device);
+    const double first = weights / memory, again = weights > 16e6 ? first : weights / 150;
     /* Few groups leave a unit waiting for the others at the end. */
     const double rounds = ceil(blocks * slices / units), turns = rounds * units / (blocks * slices) * (1 + 0.15 / rounds);
-    const double packing = p->conv.w_constant ? 0 : weights / 16 * 8;
-    /* Transformed pixels that second-level caches do not hold are written to memory and read from it. */
-    const double pixels = 4.0 * (double)transformed_pixels(&s), spilled = pixels > 1e6 * units ? pixels * 2 / 4.5 : 0;
-    return (blocks * (input + turns * (product + filters + output + (stays ? near : far))) + (stays ? far : 0) + packing +
-            spilled) /
-               units +
-           2000;
+    const double packing = p->conv.w_constant ? 0 : weights / 8;
+    /* Transformed pixels go from one unit's cache to others', or, where these do not hold them, to memory, from which each slice
+     * reads them. */
+    const double pixels = is_fused(p, device, c, t) ? 0 : 4.0 * (double)transformed_pixels(&s);
+    const double handed = pixels > 1e6 * units ? pixels * (1 + slices) / memory : pixels / 6;
+    return (blocks * (input + turns * (product + output)) + first + (blocks - 1) * again + packing + handed) / units + 2000;
 }
 
 /* ---- tunings ---- */
-
-static bool fits(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
-{
-    const sizes s = sizes_of(c, t);
-    return local_floats(p, c, t, &s) * 4 <= device_cached_local_bytes(device);
-}
 
 /* The largest register tile of at most `most` rows that leaves few over. */
 static int64_t register_rows(int64_t tiles, int64_t most)
@@ -138,17 +148,36 @@ static void rank_slices(ranking *r, const problem *p, const socle_device *device
     const int64_t columns = 16 * t.value[WINOGRAD_VECTORS];
     for (int64_t slices = 1; slices <= 16; slices *= 2) {
         t.value[WINOGRAD_SLICE] = (int)round_up(ceil_div(c->to_channels, slices), columns);
-        for (int chunk = 0; chunk <= 16; chunk += 16) {
-            t.value[WINOGRAD_CHUNK] = chunk;
-            if (fits(p, device, c, &t))
-                r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, t, model_cycles(p, device, c, &t));
-        }
+        if (fits(p, device, c, &t, false))
+            r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, t, model_cycles(p, device, c, &t));
     }
+}
+
+/* Register tiles for what a group computes of images. */
+static void rank_tiles(ranking *r, const problem *p, const socle_device *device, const tap_conv *c, tuning t)
+{
+    const bool is_wide = device->capabilities.vector_width_float >= 16;
+    const int64_t tiles = t.value[WINOGRAD_IMAGES] * t.value[WINOGRAD_TILE_ROWS] * t.value[WINOGRAD_TILE_COLUMNS];
+    t.value[WINOGRAD_VECTORS] = c->to_channels > 16 && is_wide ? 2 : 1;
+    t.value[WINOGRAD_TILES] = (int)register_rows(tiles, is_wide ? 8 : 5);
+    rank_slices(r, p, device, c, t);
+    if (!is_wide)
+        return;
+    t.value[WINOGRAD_VECTORS] = 1;
+    if (tiles > 8 && tiles <= 16) {
+        t.value[WINOGRAD_TILES] = (int)tiles;
+        rank_slices(r, p, device, c, t);
+    }
+    int64_t rows = 24 / (t.value[WINOGRAD_F] + 2); /* whose sums of a row of points fit registers */
+    while (tiles % rows != 0)
+        rows--;
+    t.value[WINOGRAD_TILES] = (int)rows;
+    t.value[WINOGRAD_CHUNK] = 32;
+    rank_slices(r, p, device, c, t);
 }
 
 static void rank_blocks(ranking *r, const problem *p, const socle_device *device, const tap_conv *c, int f)
 {
-    const bool is_wide = device->capabilities.vector_width_float >= 16;
     const int64_t tiles_h = ceil_div(c->to[1], f), tiles_w = ceil_div(c->to[2], f);
     for (int64_t images = 1; images <= c->batch && images <= 8; images *= 2)
         for (int64_t rows = 1; rows <= tiles_h; rows++)
@@ -157,9 +186,8 @@ static void rank_blocks(ranking *r, const problem *p, const socle_device *device
                 const bool split = parts > 1 && (p->conv.layout == CONV_PLAIN || images > 1 || columns < 6);
                 if (split || (images > 1 && rows < tiles_h) || (tiles > (parts > 1 ? 32 : 64) && (rows > 1 || images > 1)))
                     continue;
-                const tuning t = {{f, (int)rows, (int)images, (int)register_rows(tiles, is_wide ? 8 : 5),
-                                   c->to_channels > 16 && is_wide ? 2 : 1, 0, (int)columns}};
-                rank_slices(r, p, device, c, t);
+                const tuning t = {{f, (int)rows, (int)images, 0, 0, 0, (int)columns}};
+                rank_tiles(r, p, device, c, t);
             }
 }
 
@@ -193,7 +221,8 @@ static double winograd_estimate(const problem *p, const socle_device *device, co
     const tuning resolved = resolve(p, device, t);
     const double work = 0.95 * problem_flops(p) / 64 / (fmax(model_cycles(p, device, &c, &resolved), 1) * device_units(device));
     const double share = device_is_cpu_shaped(device) ? work : work / 200;
-    return estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p), p->conv.w_constant ? 2 : 3, 0);
+    return estimate_s(device, problem_flops(p), fmax(share, 1e-6), problem_bytes(p),
+                      (p->conv.w_constant ? 1 : 2) + !is_fused(p, device, &c, &resolved), 0);
 }
 
 /* ---- memory ---- */
@@ -217,7 +246,8 @@ static size_t winograd_workspace_bytes(const problem *p, const socle_device *dev
     const tap_conv c = tap_conv_at(p, 0);
     const tuning resolved = resolve(p, device, t);
     const sizes s = sizes_of(&c, &resolved);
-    return (size_t)transformed_pixels(&s) * 4 + (p->conv.w_constant ? 0 : weight_bytes(p, device, t));
+    return (is_fused(p, device, &c, &resolved) ? 0 : (size_t)transformed_pixels(&s) * 4) +
+           (p->conv.w_constant ? 0 : weight_bytes(p, device, t));
 }
 
 /* ---- steps ---- */
@@ -227,7 +257,8 @@ static const char *algorithm_of(const problem *p)
     return p->kind == PROBLEM_CONV ? "conv/winograd" : "conv_input/winograd";
 }
 
-static solver_launch launch_of(const problem *p, const tap_conv *c, const tuning *t, const char *kernel)
+static solver_launch launch_of(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                               const char *kernel)
 {
     const int *v = t->value;
     solver_launch launch = {
@@ -238,16 +269,20 @@ static solver_launch launch_of(const problem *p, const tap_conv *c, const tuning
     text_addf(&launch.options, " -DF=%d -DTILE_ROWS=%d -DIMAGES=%d -DMR=%d -DNV=%d -DSLICE=%d -DTILE_COLUMNS=%d -DCHUNK=%d",
               v[WINOGRAD_F], v[WINOGRAD_TILE_ROWS], v[WINOGRAD_IMAGES], v[WINOGRAD_TILES], v[WINOGRAD_VECTORS], v[WINOGRAD_SLICE],
               v[WINOGRAD_TILE_COLUMNS], v[WINOGRAD_CHUNK]);
+    if (device_is_cpu_shaped(device))
+        text_add(&launch.options, " -DPREFETCHES");
+    if (is_fused(p, device, c, t))
+        text_add(&launch.options, " -DFUSED");
     return launch;
 }
 
-static socle_status emit_weights(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands, int to,
-                                 step_list *steps)
+static socle_status emit_weights(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                                 const solver_operands *operands, int to, step_list *steps)
 {
     const sizes s = sizes_of(c, t);
     if (t->value[WINOGRAD_CHUNK] > 0)
         return tap_conv_emit_pack(p, c, 16, algorithm_of(p), operands, to, 0, steps);
-    solver_launch launch = launch_of(p, c, t, "winograd_weights");
+    solver_launch launch = launch_of(p, device, c, t, "winograd_weights");
     launch.dims = 2;
     launch.global[0] = (size_t)ceil_div(c->to_channels, s.columns);
     launch.global[1] = (size_t)s.channels;
@@ -263,14 +298,14 @@ static socle_status winograd_prepare(const problem *p, const socle_device *devic
 {
     const tap_conv c = tap_conv_at(p, 0);
     const tuning resolved = resolve(p, device, t);
-    return emit_weights(p, &c, &resolved, operands, operands->prepared, steps);
+    return emit_weights(p, device, &c, &resolved, operands, operands->prepared, steps);
 }
 
-static socle_status emit_input(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands,
-                               int64_t offset, step_list *steps)
+static socle_status emit_input(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                               const solver_operands *operands, int64_t offset, step_list *steps)
 {
     const sizes s = sizes_of(c, t);
-    solver_launch launch = launch_of(p, c, t, "winograd_input");
+    solver_launch launch = launch_of(p, device, c, t, "winograd_input");
     launch.global[0] = (size_t)s.places;
     launch.global[1] = (size_t)s.image_blocks;
     launch.global[2] = (size_t)(s.channels / 16);
@@ -281,11 +316,12 @@ static socle_status emit_input(const problem *p, const tap_conv *c, const tuning
     return launch_emit(&launch, p, operands, steps);
 }
 
-static socle_status emit_product(const problem *p, const tap_conv *c, const tuning *t, const solver_operands *operands,
-                                 int64_t offset, step_list *steps)
+static socle_status emit_product(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                                 const solver_operands *operands, int64_t offset, step_list *steps)
 {
     const sizes s = sizes_of(c, t);
-    solver_launch launch = launch_of(p, c, t, "winograd_product");
+    const bool fused = is_fused(p, device, c, t);
+    solver_launch launch = launch_of(p, device, c, t, "winograd_product");
     launch.epilogue = true;
     launch.channel_uniform = p->conv.layout == CONV_PLAIN;
     launch.global[0] = (size_t)s.places;
@@ -293,10 +329,11 @@ static socle_status emit_product(const problem *p, const tap_conv *c, const tuni
     launch.global[2] = (size_t)ceil_div(c->to_channels, t->value[WINOGRAD_SLICE]);
     launch.flops = problem_flops(p);
     launch.bytes = problem_bytes(p);
-    launch_arg(&launch, ARG_OPERAND(operands->workspace));
+    launch_arg(&launch, ARG_OPERAND(fused ? operands->data[0] : operands->workspace));
     launch_arg(&launch, ARG_OPERAND(p->conv.w_constant ? operands->prepared : operands->workspace));
     launch_arg(&launch, ARG_OPERAND(operands->data[2]));
-    launch_arg(&launch, ARG_LONG(offset));
+    if (!fused)
+        launch_arg(&launch, ARG_LONG(offset));
     return launch_emit(&launch, p, operands, steps);
 }
 
@@ -309,10 +346,10 @@ static socle_status winograd_emit(const problem *p, const socle_device *device, 
         p->conv.w_constant ? 0 : (int64_t)(weight_bytes(p, device, t) / 4); /* of the pixels in the workspace */
     socle_status status = SOCLE_OK;
     if (!p->conv.w_constant)
-        status = emit_weights(p, &c, &resolved, operands, operands->workspace, steps);
-    if (status == SOCLE_OK)
-        status = emit_input(p, &c, &resolved, operands, offset, steps);
-    return status == SOCLE_OK ? emit_product(p, &c, &resolved, operands, offset, steps) : status;
+        status = emit_weights(p, device, &c, &resolved, operands, operands->workspace, steps);
+    if (status == SOCLE_OK && !is_fused(p, device, &c, &resolved))
+        status = emit_input(p, device, &c, &resolved, operands, offset, steps);
+    return status == SOCLE_OK ? emit_product(p, device, &c, &resolved, operands, offset, steps) : status;
 }
 
 const solver solver_conv_winograd = {
