@@ -38,7 +38,7 @@ static bool fits(const tap_conv *c, const socle_device *device, int64_t rows)
 
 static bool bytes_blocked_applicable(const problem *p, const socle_device *device)
 {
-    if (!problem_is_bytes(p) || !p->conv.w_constant || !conv_fits_in_blocks(p) || problem_flops(p) <= 0)
+    if (!problem_is_bytes(p) || !p->conv.w_constant || !conv_fits_in_blocks(p) || !conv_is_flat(p) || problem_flops(p) <= 0)
         return false;
     const tap_conv c = view_of(p);
     return device_has_instruction(device, INSTRUCTION_VPDPBUSD) && c.groups == 1 &&
