@@ -40,12 +40,13 @@ typedef struct socle_trainer_options {
     double budget_s;     /* for choosing devices; < 0: 2 s */
     int check_finite;    /* 1 (default): stop with NOT_FINITE, the step and the first such tensor's name */
     int strict_accuracy; /* as in socle_plan_options */
+    int allow_tf32;      /* as in socle_plan_options */
 } socle_trainer_options;
 
 #define SOCLE_TRAINER_OPTIONS_INIT                                                                                               \
     {                                                                                                                            \
         sizeof(socle_trainer_options), SOCLE_LOSS_CROSS_ENTROPY, SOCLE_SGD, 0.01, 0.0, 0.9, 0.999, 1e-8, 0.0, 0,                 \
-            SOCLE_SCHEDULE_CONSTANT, 0, 0.1, 0.0, 32, 1, 0, 0, 0, -1.0, 1, 0                                                     \
+            SOCLE_SCHEDULE_CONSTANT, 0, 0.1, 0.0, 32, 1, 0, 0, 0, -1.0, 1, 0, 0                                                  \
     }
 
 typedef struct socle_trainer socle_trainer;

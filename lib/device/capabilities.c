@@ -147,6 +147,8 @@ static void read_newer(cl_device_id device, device_capabilities *c)
         c->sub_groups = c->sub_groups || ask_uint(device, CL_DEVICE_MAX_NUM_SUB_GROUPS) > 0;
     read_sub_group_sizes(device, c);
     c->integer_dot_product = extension_listed(extensions, "cl_khr_integer_dot_product");
+    if (extension_listed(extensions, "cl_nv_device_attribute_query"))
+        c->compute_capability = (int)ask_uint(device, CL_DEVICE_COMPUTE_CAPABILITY_MAJOR_NV);
     c->command_buffer = extension_listed(extensions, "cl_khr_command_buffer");
     c->il_program = extension_listed(extensions, "cl_khr_il_program");
 }

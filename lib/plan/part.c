@@ -21,6 +21,7 @@ socle_status placement_part(const placement_work *work, socle_device *device, in
     const device_plan_options how = {.training = work->training != NULL,
                                      .deterministic = options->deterministic,
                                      .strict_accuracy = options->strict_accuracy,
+                                     .allow_tf32 = options->allow_tf32,
                                      .compact = compact};
     socle_graph *graph = NULL;
     socle_status status = graph_clone(work->model->graph, true, &graph);

@@ -45,7 +45,7 @@ typedef struct device_plan {
 
 typedef struct device_plan_options {
     bool training; /* weights change: nothing is prepacked that training changes */
-    bool deterministic, strict_accuracy;
+    bool deterministic, strict_accuracy, allow_tf32;
     bool compact;   /* memory is short: weights stay as they are, nothing is prepacked */
     bool in_blocks; /* images lie in blocks of channels wherever they can, whatever it costs (layouts.c) */
     /* Called with every anchor's problem before its solver is chosen (the tuner tunes it there); may be NULL. */
@@ -58,6 +58,7 @@ static inline void plan_add_demands(const device_plan_options *options, problem 
 {
     p->deterministic = options->deterministic;
     p->strict_accuracy = options->strict_accuracy;
+    p->allow_tf32 = options->allow_tf32;
 }
 
 /* Takes a bound graph (graph_bind_shapes done), simplifies it and plans it for one device. Takes ownership of graph, also on

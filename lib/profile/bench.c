@@ -217,7 +217,7 @@ socle_status socle_bench_create(socle_device *device, const char *what, const ch
         status = socle_fail(SOCLE_INVALID_ARGUMENT,
                             "'%s' cannot be benchmarked: use gemm, conv, conv_input, conv_weight or norm_grad", what);
     if (!status) {
-        if (problem_is_bytes(&b->problem)) /* how they are done depends on what was probed */
+        if (problem_wants_instructions(&b->problem)) /* how they are done depends on what was probed */
             profile_get(device);
         b->solver_count = solver_candidates(&b->problem, device, b->solvers, (int)COUNT_OF(b->solvers));
         status = b->solver_count ? SOCLE_OK : SOCLE_UNSUPPORTED;

@@ -1,8 +1,8 @@
-/* Instructions for sums of products of bytes and of bfloat16, tried once per device and driver: inline assembly in OpenCL C,
- * which no capability announces, and the integer dot product, whose announcement is not believed without a trial. Careful order:
- * for assembly the processor must have the instruction, the device must be that processor; a note in the store is written before
- * the driver's compiler sees the instruction, so that a driver which takes the process down is not asked again; then results are
- * compared with the host's. Only what comes out exactly is ever used. */
+/* Instructions for sums of products of bytes, of bfloat16 and of small matrices, tried once per device and driver: inline
+ * assembly in OpenCL C, which no capability announces, and the integer dot product, whose announcement is not believed without a
+ * trial. Careful order: for assembly the processor must have the instruction, the device must be that processor; a note in the
+ * store is written before the driver's compiler sees the instruction, so that a driver which takes the process down is not asked
+ * again; then results are compared with the host's. Only what comes out exactly is ever used. */
 #include "profile.h"
 
 #include <stdio.h>
@@ -10,15 +10,17 @@
 
 #define ROUNDS 9
 #define LANES 16
-#define SUMS (4 * LANES)
-#define MOST_WORDS (ROUNDS * LANES)
+#define MATRIX_ROWS 16
+#define MATRIX_COLUMNS 8
+#define MOST_SUMS (MATRIX_ROWS * MATRIX_COLUMNS)
+#define MOST_WORDS (ROUNDS * MATRIX_ROWS * 4)
 
 /* Operands as words, and the words that should come out. */
 typedef struct trial {
     const char *source, *options, *kernel;
     bool newest_language;
     size_t items;
-    int a_words;
+    int a_words, b_words, sums;
     void (*fill)(uint32_t *words, int count, uint32_t seed);
     uint32_t (*expected)(const uint32_t *a, const uint32_t *b, int i);
 } trial;
@@ -125,19 +127,71 @@ static uint32_t packed_sum(const uint32_t *a, const uint32_t *b, int i)
     return (uint32_t)sum;
 }
 
+/* ---- matrices of 16 x 8 results, a step of 8 or 16 bytes ---- */
+
+/* PTX of the first devices that have these instructions: PTX ISA, "mma", "Target ISA Notes". */
+static bool may_have_mma(const socle_device *device)
+{
+    return device->capabilities.compute_capability >= 8;
+}
+
+static bool does_without_mma(const socle_device *device)
+{
+    return device_has_instruction(device, INSTRUCTION_MMA_SHARED);
+}
+
+static uint32_t matrix_sum(const uint32_t *a, const uint32_t *b, int i, int step)
+{
+    const int8_t *x = (const int8_t *)a, *y = (const int8_t *)b;
+    const int row = i / MATRIX_COLUMNS, column = i % MATRIX_COLUMNS;
+    int32_t sum = 0;
+    for (int round = 0; round < ROUNDS; round++)
+        for (int k = 0; k < step; k++)
+            sum += x[(round * MATRIX_ROWS + row) * step + k] * y[(round * MATRIX_COLUMNS + column) * step + k];
+    return (uint32_t)sum;
+}
+
+static uint32_t tf32_sum(const uint32_t *a, const uint32_t *b, int i)
+{
+    return matrix_sum(a, b, i, 8);
+}
+
+static uint32_t halves_sum(const uint32_t *a, const uint32_t *b, int i)
+{
+    return matrix_sum(a, b, i, 16);
+}
+
+#define MATRIX_TRIAL(options, step, expected)                                                                                    \
+    {                                                                                                                            \
+        "profile/matrix", options, "matrix_rounds", false, 32, ROUNDS *MATRIX_ROWS *step / 4, ROUNDS *MATRIX_COLUMNS *step / 4,  \
+            MATRIX_ROWS *MATRIX_COLUMNS, fill_with_bytes, expected                                                               \
+    }
+
 static const instruction instructions[] = {
     {"vpdpbusd",
      INSTRUCTION_VPDPBUSD,
      may_have_vpdpbusd,
-     {"profile/dot", "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", false, 1, ROUNDS * 4, fill_with_bytes, vpdpbusd_sum}},
+     {"profile/dot", "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", false, 1, ROUNDS * 4, ROUNDS *LANES, 4 * LANES, fill_with_bytes,
+      vpdpbusd_sum}},
     {"dot_4x8packed",
      INSTRUCTION_DOT_PACKED,
      announces_dot_product,
-     {"profile/dot_packed", "-DSTORAGE=INT32 -DDOT=2", "dot_words", true, LANES, ROUNDS *LANES, fill_with_bytes, packed_sum}},
+     {"profile/dot_packed", "-DSTORAGE=INT32 -DDOT=2", "dot_words", true, LANES, ROUNDS *LANES, ROUNDS *LANES, 4 * LANES,
+      fill_with_bytes, packed_sum}},
     {"vdpbf16ps",
      INSTRUCTION_VDPBF16PS,
      may_have_vdpbf16ps,
-     {"profile/dot_pairs", "-DPAIRS=1", "dot_pair_rounds", false, 1, ROUNDS * 4, fill_with_pairs, vdpbf16ps_sum}},
+     {"profile/dot_pairs", "-DPAIRS=1", "dot_pair_rounds", false, 1, ROUNDS * 4, ROUNDS *LANES, 4 * LANES, fill_with_pairs,
+      vdpbf16ps_sum}},
+    {"mma tf32", INSTRUCTION_MMA_TF32, may_have_mma, MATRIX_TRIAL("-DSTORAGE=FLOAT32 -DMATRIX=MATRIX_PTX", 8, tf32_sum)},
+    {"mma f16", INSTRUCTION_MMA_FLOAT16, may_have_mma, MATRIX_TRIAL("-DSTORAGE=FLOAT16 -DMATRIX=MATRIX_PTX", 16, halves_sum)},
+    {"mma bf16", INSTRUCTION_MMA_BFLOAT16, may_have_mma, MATRIX_TRIAL("-DSTORAGE=BFLOAT16 -DMATRIX=MATRIX_PTX", 16, halves_sum)},
+    {"mma tf32, shared", INSTRUCTION_MMA_TF32, does_without_mma,
+     MATRIX_TRIAL("-DSTORAGE=FLOAT32 -DMATRIX=MATRIX_SHARED", 8, tf32_sum)},
+    {"mma f16, shared", INSTRUCTION_MMA_FLOAT16, does_without_mma,
+     MATRIX_TRIAL("-DSTORAGE=FLOAT16 -DMATRIX=MATRIX_SHARED", 16, halves_sum)},
+    {"mma bf16, shared", INSTRUCTION_MMA_BFLOAT16, does_without_mma,
+     MATRIX_TRIAL("-DSTORAGE=BFLOAT16 -DMATRIX=MATRIX_SHARED", 16, halves_sum)},
 };
 
 /* ---- what the store knows ---- */
@@ -170,7 +224,7 @@ static note kept(const socle_device *device, const instruction *tried)
 
 static socle_status run(socle_device *device, const trial *t, const uint32_t *a, const uint32_t *b, uint32_t *sums)
 {
-    const size_t a_bytes = (size_t)t->a_words * sizeof(*a), b_bytes = ROUNDS * LANES * sizeof(*b);
+    const size_t a_bytes = (size_t)t->a_words * sizeof(*a), b_bytes = (size_t)t->b_words * sizeof(*b);
     const int32_t rounds = ROUNDS;
     socle_kernel *kernel = NULL;
     socle_buffer *buffers[3] = {NULL, NULL, NULL};
@@ -178,7 +232,7 @@ static socle_status run(socle_device *device, const trial *t, const uint32_t *a,
     snprintf(options, sizeof(options), "%s%s", t->options, t->newest_language ? device_newest_language(device) : "");
     socle_status status = socle_kernel_create(device, program_source_text(t->source), options, t->kernel, &kernel);
     if (status == SOCLE_OK)
-        status = socle_buffer_create(device, SUMS * sizeof(*sums), &buffers[0]);
+        status = socle_buffer_create(device, (size_t)t->sums * sizeof(*sums), &buffers[0]);
     if (status == SOCLE_OK)
         status = socle_buffer_create(device, a_bytes, &buffers[1]);
     if (status == SOCLE_OK)
@@ -203,7 +257,7 @@ static socle_status run(socle_device *device, const trial *t, const uint32_t *a,
 
 static bool probe(socle_device *device, const instruction *tried)
 {
-    uint32_t a[MOST_WORDS], b[MOST_WORDS], sums[SUMS] = {0};
+    uint32_t a[MOST_WORDS], b[MOST_WORDS], sums[MOST_SUMS] = {0};
     tried->trial.fill(a, (int)COUNT_OF(a), 1);
     tried->trial.fill(b, (int)COUNT_OF(b), 2);
     if (run(device, &tried->trial, a, b, sums) != SOCLE_OK) {
@@ -211,7 +265,7 @@ static bool probe(socle_device *device, const instruction *tried)
                   socle_error_message());
         return false;
     }
-    for (int i = 0; i < SUMS; i++) {
+    for (int i = 0; i < tried->trial.sums; i++) {
         if (sums[i] != tried->trial.expected(a, b, i)) {
             log_write(&device->context->log, SOCLE_LOG_WARN, "%s: %s in kernels gives wrong sums: left out", device->info.id,
                       tried->name);
@@ -223,7 +277,7 @@ static bool probe(socle_device *device, const instruction *tried)
 
 void instructions_probe(socle_device *device)
 {
-    unsigned found = INSTRUCTIONS_PROBED;
+    unsigned found = INSTRUCTIONS_PROBED | (device->instructions & INSTRUCTION_MMA_SHARED);
     if (device_has_instruction(device, INSTRUCTIONS_PROBED))
         return;
     for (size_t i = 0; i < COUNT_OF(instructions); i++) {

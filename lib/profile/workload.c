@@ -15,6 +15,7 @@ struct workload {
     socle_span spans[MAX_OPERANDS];
     step_list prepare, steps;
     bound_steps *bound;
+    bool allow_tf32;
 };
 
 /* splitmix64 (Steele, Lea, Flood 2014): the operands' content */
@@ -123,6 +124,7 @@ socle_status workload_create_beside(const workload *other, socle_device *device,
     if (!w)
         return SOCLE_OUT_OF_MEMORY;
     w->device = device;
+    w->allow_tf32 = p->allow_tf32;
     int data_count;
     socle_status status = SOCLE_OK;
     w->operand_count = problem_operands(p, w->operands, &data_count);
@@ -204,14 +206,14 @@ static double element(socle_dtype dtype, const void *data, int64_t i)
 }
 
 /* Allowed difference as a share of the largest reference value: what reordered float32 sums (and Winograd's transforms) cost, or
- * the rounding of the storage type; whole numbers must agree exactly. */
-static double tolerance(socle_dtype dtype)
+ * the rounding of the storage type or of factors to TF32; whole numbers must agree exactly. */
+static double tolerance(socle_dtype dtype, bool allow_tf32)
 {
     switch (dtype) {
     case SOCLE_FLOAT64:
         return 1e-10;
     case SOCLE_FLOAT32:
-        return 1e-4;
+        return allow_tf32 ? 2e-3 : 1e-4;
     case SOCLE_FLOAT16:
         return 4e-3;
     case SOCLE_BFLOAT16:
@@ -242,7 +244,7 @@ socle_status workload_compare(workload *w, workload *reference)
         memory_free(got);
         if (status)
             return status;
-        if (difference > tolerance(operand->dtype) * fmax(largest, 1e-30))
+        if (difference > tolerance(operand->dtype, reference->allow_tf32) * fmax(largest, 1e-30))
             return socle_fail(SOCLE_WRONG_RESULT, "differs from the reference by %.3g where the largest value is %.3g",
                               difference, largest);
     }

@@ -28,7 +28,7 @@ static hash128 decision_key(const placement_work *work, int64_t batch)
     key = add_devices(work->context, key);
     key = hash_combine(key, hash_string(o->devices != NULL ? o->devices : "*"));
     key = add_number(add_number(add_number(key, o->goal), (double)batch), o->deterministic);
-    key = add_number(key, o->strict_accuracy);
+    key = add_number(add_number(key, o->strict_accuracy), o->allow_tf32);
     for (int i = 0; i < o->binding_count; i++) {
         key = hash_combine(key, hash_string(o->bindings[i].name));
         key = hash_combine(key, hash_bytes(o->bindings[i].dims, sizeof(int64_t) * (size_t)o->bindings[i].rank));

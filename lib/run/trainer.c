@@ -60,6 +60,7 @@ static socle_status take_options(socle_trainer *t, const socle_trainer_options *
     t->plan_options.budget_s = t->options.budget_s;
     t->plan_options.deterministic = t->options.deterministic;
     t->plan_options.strict_accuracy = t->options.strict_accuracy;
+    t->plan_options.allow_tf32 = t->options.allow_tf32;
     return SOCLE_OK;
 }
 

@@ -117,6 +117,7 @@ static socle_status plan_graph(const socle_trainer *t, socle_device *device, soc
     const device_plan_options options = {.training = training,
                                          .deterministic = t->options.deterministic != 0,
                                          .strict_accuracy = t->options.strict_accuracy != 0,
+                                         .allow_tf32 = t->options.allow_tf32 != 0,
                                          .compact = compact};
     device_plan *plan = NULL;
     socle_status status = device_plan_create(device, graph, &options, &plan);

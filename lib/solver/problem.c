@@ -283,6 +283,8 @@ void problem_text(const problem *p, char *out, size_t capacity)
     add_kind(&t, p);
     if (p->strict_accuracy)
         text_add(&t, " strict");
+    if (p->allow_tf32)
+        text_add(&t, " tf32");
     if (p->epilogue != NULL && p->graph != NULL)
         add_epilogue(&t, p->graph, p->epilogue);
     snprintf(out, capacity, "%s", t.data != NULL && !t.failed ? t.data : "");

@@ -166,6 +166,7 @@ typedef struct problem {
     const epilogue *epilogue; /* NULL: none */
     bool deterministic;       /* exclude ways whose result depends on timing */
     bool strict_accuracy;     /* exclude ways whose rounding errors are larger than those of plain sums */
+    bool allow_tf32;          /* float32 factors may be rounded to TF32, unless strict_accuracy */
 } problem;
 
 /* How B, or the weights, of a product or convolution are stored; and its results, behind the epilogue. */
@@ -179,7 +180,7 @@ static inline bool problem_is_bytes(const problem *p)
 /* Ways to run it use instructions that must have been probed (instructions_probe). */
 static inline bool problem_wants_instructions(const problem *p)
 {
-    return problem_is_bytes(p) || p->dtype == SOCLE_BFLOAT16;
+    return problem_is_bytes(p) || p->dtype == SOCLE_BFLOAT16 || p->dtype == SOCLE_FLOAT16 || p->allow_tf32;
 }
 
 /* Bytes and floating-point operations that the problem must move and do at least. */

@@ -13,6 +13,7 @@
     SOLVER(gemm_panels)                                                                                                          \
     SOLVER(gemm_packed)                                                                                                          \
     SOLVER(gemm_bfloat16)                                                                                                        \
+    SOLVER(gemm_matrix)                                                                                                          \
     SOLVER(gemm_tiled)                                                                                                           \
     SOLVER(gemm_subgroup)                                                                                                        \
     CLBLAST(gemm_clblast)                                                                                                        \

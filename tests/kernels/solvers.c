@@ -52,6 +52,18 @@ Test(solvers, products_by_sub_groups_stay_inside_of_their_operands)
     unsetenv("SOCLE_TEST_SOLVER");
 }
 
+/* The instruction's place is taken by local memory. */
+Test(solvers, products_by_matrix_instructions_stay_inside_of_their_operands)
+{
+    solver_case_use_matrices();
+    setenv("SOCLE_TEST_SOLVER", "gemm/matrix", 1);
+    check_product(9, 11, 37, 0, SOCLE_FLOAT16);
+    check_product(12, 20, 36, 1, SOCLE_BFLOAT16);
+    check_product(5, 20, 34, 2, SOCLE_BFLOAT16);
+    check_product(8, 12, 40, 3, SOCLE_FLOAT16);
+    unsetenv("SOCLE_TEST_SOLVER");
+}
+
 Test(solvers, a_product_split_along_k_stays_inside_of_its_operands)
 {
     check_product(4, 6, 520, 0, SOCLE_FLOAT32);

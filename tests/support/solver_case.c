@@ -1,13 +1,12 @@
-#define _GNU_SOURCE /* program_invocation_name */
 #include "solver_case.h"
 #include "../../lib/profile/profile.h"
 
 #include <criterion/criterion.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LEAST_GUARD_BYTES 4096
 #define GUARD_BYTE 0xff /* NaN in every floating type: what is read from outside shows */
@@ -159,11 +158,19 @@ typedef struct case_run {
     tuning tuning;
 } case_run;
 
+/* The worker that Criterion runs a test in has another name. */
+static const char *test_program(void)
+{
+    static char path[512];
+    const ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 1);
+    return length > 0 ? path : "the test's program";
+}
+
 #define RUN_ASSERT(run, condition, ...)                                                                                          \
     cr_assert(condition, "%s by %s [%d %d %d %d %d %d] on %s: %s; to repeat: SOCLE_TEST_SEED=%llu SOCLE_TEST_SOLVER=%s %s",      \
               (run)->d->text, (run)->solver->name, (run)->tuning.value[0], (run)->tuning.value[1], (run)->tuning.value[2],       \
               (run)->tuning.value[3], (run)->tuning.value[4], (run)->tuning.value[5], socle_device_get_info((run)->device)->id,  \
-              __VA_ARGS__, (unsigned long long)(run)->d->c->seed, (run)->solver->name, program_invocation_name)
+              __VA_ARGS__, (unsigned long long)(run)->d->c->seed, (run)->solver->name, test_program())
 
 /* In front of a span and behind it. No more aligned than the device asks of a span. */
 static size_t guard_bytes(const case_run *run)
@@ -328,6 +335,15 @@ socle_context *solver_case_context(void)
     if (!context)
         cr_assert_eq(socle_context_create(&options, &context), SOCLE_OK, "%s", socle_error_message());
     return context;
+}
+
+void solver_case_use_matrices(void)
+{
+    solver_case_context();
+    for (int i = 0; i < socle_device_count(context); i++)
+        ((socle_device *)socle_device_at(context, i))->instructions = INSTRUCTIONS_PROBED | INSTRUCTION_MMA_SHARED |
+                                                                      INSTRUCTION_MMA_TF32 | INSTRUCTION_MMA_FLOAT16 |
+                                                                      INSTRUCTION_MMA_BFLOAT16;
 }
 
 void solver_case_finish(void)
