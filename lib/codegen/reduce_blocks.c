@@ -5,7 +5,8 @@
 
 #include <stdio.h>
 
-#define VECTORS 4 /* running at once: hides the latency of an addition */
+#define VECTORS 4         /* running at once: hides the latency of an addition */
+#define COLUMN_VECTORS 16 /* the next row may lie on another page of memory: this much is read of each */
 
 typedef struct reducer {
     writer *w;
@@ -322,7 +323,7 @@ static int rest_pieces(const reducer *r, int64_t begin, int64_t end, piece *piec
 /* Vectors at once: fewer where there would not be work for all compute units. */
 static int column_vectors(const reducer *r, int64_t rows, int64_t lanes)
 {
-    int vectors = VECTORS;
+    int vectors = COLUMN_VECTORS;
     while (vectors > 1 &&
            (lanes < vectors * r->target->width || rows * (lanes / (vectors * r->target->width)) < r->target->compute_units))
         vectors /= 2;
