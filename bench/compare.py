@@ -82,7 +82,7 @@ class Bench:
         print(f"\n## {what}: one operator, weights prepacked, ms (GFLOP/s)\n")
         for device in self.args.devices:
             rows = {}
-            result = self.ours(self.socle, "bench", what, "--shape", " ".join(shapes), "--device", device, "--peers", "--format", "json")
+            result = self.ours_everywhere(self.socle, "bench", what, "--shape", " ".join(shapes), "--device", device, "--peers", "--format", "json")
             for row in result["rows"]:
                 rows.setdefault(row["shape"], {})[row["peer"] or "socle"] = row
             peers = sorted({peer for by_peer in rows.values() for peer in by_peer} - {"socle"})
@@ -182,14 +182,14 @@ class Bench:
                     path = self.folder / f"resnet50-{batch}.onnx"
                     network_models.save_resnet("resnet50", path, batch)
                     given = [path, batch] if peer == "ONNX Runtime" else [path]
-                    _, medians = self.in_turns(lambda: self.ours(self.args.build / "bench_resident", path, device, self.args.seconds),
+                    _, medians = self.in_turns(lambda: self.ours_everywhere(self.args.build / "bench_resident", path, device, self.args.seconds),
                                                lambda: self.peer(script, *given, self.args.seconds), ["median_ms"])
                     a, b = medians["median_ms"]
                     print(f"| ResNet-50, inference, batch {batch} | {device} | {a:.2f} | {peer} | {b:.2f} | {b / a:.2f} |")
             for name, batch in (("resnet18-32", 32), ("resnet50", 4)):
                 of = network_models.RESNETS[name]
                 ours = [self.folder / f"{name}.onnx", 3 * of["extent"] ** 2, of["classes"], batch, self.args.seconds, "sgd", device]
-                names, medians = self.in_turns(lambda: self.ours(self.args.build / "bench_train_step", *ours),
+                names, medians = self.in_turns(lambda: self.ours_everywhere(self.args.build / "bench_train_step", *ours),
                                                lambda: self.peer("torch_resnet.py", name, batch, self.args.seconds), ["step_ms"])
                 a, b = medians["step_ms"]
                 print(f"| {name}, training step, batch {batch}, SGD | {device} | {a:.1f} | {names[1]} | {b:.1f} | {b / a:.2f} |")
@@ -201,7 +201,7 @@ class Bench:
 
         only = os.environ.get("SOCLE_BENCH_ONLY", "")
         chosen = [row for row in memory_models.rows() if only in row.name]
-        profiles = self.ours(self.socle, "profile", "--json")["profiles"]
+        profiles = self.ours_everywhere(self.socle, "profile", "--json")["profiles"]
         for device in self.args.devices:
             bandwidth = next(p["memory_gbytes_per_s"] for p in profiles if p["device"] == device)
             print(f"\n## Bound by memory, {device}: {bandwidth:.1f} GB/s by its profile\n")
@@ -212,7 +212,7 @@ class Bench:
                 row.save(path)
 
                 def ours():
-                    result = self.ours(self.args.build / "bench_resident", path, device, self.args.seconds / 10)
+                    result = self.ours_everywhere(self.args.build / "bench_resident", path, device, self.args.seconds / 10)
                     steps[:] = result["steps"]
                     return result
 
@@ -246,7 +246,7 @@ class Bench:
             shape = dims + {"layer": "", "rms": ",rms"}.get(form, ",g" + form)
             for device in self.args.devices:
                 def ours():
-                    row = self.ours(self.socle, "bench", "norm_grad", "--shape", shape, "--device", device, "--json")["rows"][0]
+                    row = self.ours_everywhere(self.socle, "bench", "norm_grad", "--shape", shape, "--device", device, "--json")["rows"][0]
                     return {"median_ms": row["median_ms"], "name": row["algorithm"]}
 
                 names, medians = self.in_turns(ours, lambda: self.peer("torch_norm_gradient.py", form, dims, self.args.seconds / 10),
@@ -274,11 +274,11 @@ class Bench:
                 if only not in row.name:
                     continue
                 seconds = self.args.seconds / 10
-                calls = {"socle": lambda: self.ours(self.args.build / "bench_resident", path, device, seconds)}
+                calls = {"socle": lambda: self.ours_everywhere(self.args.build / "bench_resident", path, device, seconds)}
                 if row.onnxruntime:
                     calls["onnxruntime"] = lambda: self.peer("onnxruntime_infer.py", path, 1, seconds)
                 if row.base is not None:
-                    calls["float32"] = lambda: self.ours(self.args.build / "bench_resident", base, device, seconds)
+                    calls["float32"] = lambda: self.ours_everywhere(self.args.build / "bench_resident", base, device, seconds)
                 if row.peer is not None:
                     calls[row.peer[0]] = lambda: self.peer(*row.peer[1:], seconds)
                 for turn in range(self.args.turns):
@@ -301,7 +301,7 @@ class Bench:
         print("| device | socle | by hand | added, median of differences |")
         print("|---|---|---|---|")
         for device in self.args.devices:
-            r = self.ours(self.args.build / "bench_launch", device, self.args.seconds)
+            r = self.ours_everywhere(self.args.build / "bench_launch", device, self.args.seconds)
             print(f"| {device} | {r['step_us']:.3f} | {r['by_hand_us']:.3f} | {r['added_us']:.3f} |")
 
     def start(self):
@@ -337,7 +337,7 @@ def main():
     bench = Bench(args)
     args.devices_given = list(args.devices or [])
     if not args.devices:
-        listed = bench.ours(bench.socle, "devices", "--json")
+        listed = bench.ours_everywhere(bench.socle, "devices", "--json")
         args.devices = [d["id"] for d in listed["devices"] if d["status"] == "ok"]
     print(f"{processor()}, {os.cpu_count()} cores, {datetime.date.today()}\n\n`{' '.join(['bench/compare.py', *sys.argv[1:]])}`")
     failed = False

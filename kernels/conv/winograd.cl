@@ -42,15 +42,8 @@
 #ifndef CHUNK
 #define CHUNK 0 /* a multiple of 16; NV is then 1, and MR divides the tiles. 0: weights come transformed */
 #endif
+#include "common/prefetch.cl"
 #include "conv/winograd_transforms.cl"
-
-/* Brings the line at a global address, which need not belong to a buffer, to the second-level cache: with -DPREFETCHES, on CPUs, where
- * pointers of all kinds are alike. OpenCL's prefetch() does nothing on PoCL. */
-#ifdef PREFETCHES
-#define PREFETCH(p) __builtin_prefetch((__private const void *)(size_t)(p), 0, 2)
-#else
-#define PREFETCH(p) (void)(p)
-#endif
 
 #define NR (16 * NV)
 #define POINTS (A * A)

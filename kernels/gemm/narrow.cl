@@ -3,6 +3,7 @@
  * their values as floats [k / block][columns], then the zeros: B = (stored - zero) * scale. One work-item per group of columns. */
 #include "common/weights.cl"
 #include "common/epilogue.cl"
+#include "common/prefetch.cl"
 #ifndef ROWS
 #define ROWS 1
 #endif
@@ -16,6 +17,7 @@
 #define ZEROS 0
 #endif
 #define COLUMNS (VECTORS * WIDTH)
+#define AHEAD 4096 /* bytes: a page */
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
 __kernel void gemm_narrow(__global const element *restrict a, __global const weight *restrict b, __global element *restrict c,
@@ -44,9 +46,12 @@ __kernel void gemm_narrow(__global const element *restrict a, __global const wei
 #endif
                 const int end = min(depth, first + block);
                 UNROLL_BY(2) for (int k = first; k < end; k++) {
+                    __global const weight *of_k = panel + (size_t)k * COLUMNS;
                     realv value[VECTORS];
+                    UNROLL for (int line = 0; line < COLUMNS * (int)sizeof(weight); line += 64)
+                        PREFETCH((__global const char *)of_k + AHEAD + line);
                     UNROLL for (int j = 0; j < VECTORS; j++) {
-                        value[j] = LOAD_WEIGHTV(panel + (size_t)k * COLUMNS + j * WIDTH);
+                        value[j] = LOAD_WEIGHTV(of_k + j * WIDTH);
 #if ZEROS
                         value[j] -= zero[j];
 #endif

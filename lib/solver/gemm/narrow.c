@@ -161,6 +161,8 @@ static socle_status narrow_emit(const problem *p, const socle_device *device, co
                             .bytes = problem_bytes(p)};
     add_options(&launch, p);
     text_addf(&launch.options, " -DWIDTH=%d -DROWS=%d -DVECTORS=%d", device_lanes(device), r.value[ROWS], r.value[VECTORS]);
+    if (r.value[ROWS] > 4) /* fewer read faster than it helps */
+        text_add(&launch.options, " -DPREFETCHES");
     launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_A]));
     launch_arg(&launch, ARG_OPERAND(operands->prepared));
     launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_C]));
