@@ -9,34 +9,10 @@
 #include "common/bytes.cl"
 #include "common/epilogue.cl"
 
-#ifndef FROM_CHANNELS
-#define FROM_CHANNELS 32
-#define TO_CHANNELS 48
-#endif
-#include "conv/taps.cl"
-#ifndef MR
-#define MR 7 /* pixels of a register tile */
-#endif
-#ifndef NV
-#define NV 2 /* vectors of channels of a register tile */
-#endif
-#ifndef ROWS
-#define ROWS 1
-#endif
-#ifndef SLICE
-#define SLICE TO_CHANNELS /* result channels of a group, a multiple of NR unless it is all */
-#endif
+#include "conv/blocks.cl"
 
-#define NR (16 * NV)
-#define TAIL_V (TO_CHANNELS % NR / 16) /* vectors of the last, narrower tile of channels */
-#define TAIL_R (TO_W % MR)             /* pixels at the end of a row */
 #define WORDS 4                        /* of a pixel in a block */
 #define FROM_BLOCKS (FROM_CHANNELS / 16)
-#define APART_H (KH == 1 ? SH : 1) /* rows and columns that are staged: where there is one tap, the others are not read */
-#define APART_W (KW == 1 ? SW : 1)
-#define STAGED_H (((ROWS - 1) * SH + (KH - 1) * RH) / APART_H + 1)
-#define STAGED_W (((TO_W - 1) * SW + (KW - 1) * RW) / APART_W + 1)
-#define TAPS (KH * KW)
 #define IN_PLACE (!A_SIGNED && TAPS == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0 && TO_H == FROM_H && TO_W == FROM_W)
 #define PLANE (FROM_H * FROM_W * 16)
 #define SIGN_BITS (A_SIGNED ? 0x80808080u : 0u)

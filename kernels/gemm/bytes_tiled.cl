@@ -14,19 +14,9 @@
 #ifndef TILE_K
 #define TILE_K 32
 #endif
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
 #ifndef WORDS_A
 #define WORDS_A 0
 #define WORDS_B 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
 #endif
 #include "gemm/results.cl"
 #include "gemm/tiles.cl"

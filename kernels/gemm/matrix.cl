@@ -9,20 +9,6 @@
 #include "gemm/results.cl"
 #include "common/matrix.cl"
 #include "gemm/tiles.cl"
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
-#ifndef QUADS_A
-#define QUADS_A 0
-#define QUADS_B 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
-#endif
 #define LINE (TILE_K + 4)
 #define LOADS_OF(tile) (((tile) * TILE_K / 4 + ITEMS - 1) / ITEMS)
 #define LOADS_A LOADS_OF(TILE_M)

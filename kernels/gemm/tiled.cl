@@ -14,20 +14,6 @@
  * neighbouring items read neighbouring elements. SPLIT: k is split over groups, each writes its sums, which gemm/reduce adds. */
 #include "gemm/results.cl"
 #include "gemm/tiles.cl"
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
-#ifndef QUADS_A
-#define QUADS_A 0
-#define QUADS_B 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
-#endif
 
 #define LINE_A (TILE_M + (TRANSPOSE_A ? 0 : 4))
 #define LINE_B (TILE_N + (TRANSPOSE_B ? 4 : 0))

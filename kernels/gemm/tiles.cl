@@ -1,4 +1,4 @@
-/* Which part of C a work-group and a work-item compute, where groups of ITEMS_M x ITEMS_N items compute TILE_M x TILE_N of it.
+/* What products by tiles share: defaults of their compile options, and which part of C a work-group and a work-item compute, where groups of ITEMS_M x ITEMS_N items compute TILE_M x TILE_N of it.
  *
  * Groups: the tiles of BAND rows of tiles follow each other down the columns, so that the groups that run at the same time share
  * rows of A and columns of B in the device's last cache (Tillet, Kung and Cox, "Triton", 2019, and its matrix product tutorial,
@@ -22,6 +22,20 @@
 #endif
 #ifndef ITEM_N
 #define ITEM_N 4
+#endif
+#ifndef TRANSPOSE_A
+#define TRANSPOSE_A 0
+#endif
+#ifndef TRANSPOSE_B
+#define TRANSPOSE_B 0
+#endif
+#ifndef QUADS_A
+#define QUADS_A 0
+#define QUADS_B 0
+#endif
+#ifndef BATCH_A
+#define BATCH_A(batch) ((batch) * stride_a)
+#define BATCH_B(batch) ((batch) * stride_b)
 #endif
 #define BAND 8
 #define ITEMS_M (TILE_M / ITEM_M)

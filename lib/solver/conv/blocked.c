@@ -28,13 +28,9 @@ static view view_of(const problem *p)
     tap_conv *c = &v.c;
     v.taps = tap_conv_taps(c);
     v.from_blocks = c->from_channels / v.lanes;
-    bool reads_once = v.taps == 1;
-    for (int i = 0; i < 3; i++)
-        reads_once = reads_once && c->stride[i] == 1 && c->to[i] == c->from[i];
-    if (reads_once) {
-        c->to[2] = c->from[2] = c->tensor[2] = conv_volume(c->from);
-        c->to[0] = c->from[0] = c->tensor[0] = c->to[1] = c->from[1] = c->tensor[1] = 1;
-    }
+    const bool reads_once = tap_conv_reads_once(c);
+    if (reads_once)
+        tap_conv_flatten(c);
     v.in_place = reads_once && v.lanes == 16 && p->dtype == SOCLE_FLOAT32;
     return v;
 }
@@ -49,16 +45,10 @@ static bool blocked_applicable(const problem *p, const socle_device *device)
 
 /* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
 
-/* Positions of an axis that are staged for `results` of them; a single tap leaves out those between the strides. */
-static int64_t staged_extent(const tap_conv *c, int axis, int64_t results)
-{
-    return c->kernel[axis] == 1 ? results : (results - 1) * c->stride[axis] + (c->kernel[axis] - 1) * c->dilation[axis] + 1;
-}
-
 static int64_t staged_floats(const view *v, const tuning *t)
 {
-    const int64_t rows = staged_extent(&v->c, 1, t->value[BLOCKED_ROWS]);
-    const int64_t columns = staged_extent(&v->c, 2, t->value[BLOCKED_COLUMNS]);
+    const int64_t rows = tap_conv_staged_extent(&v->c, 1, t->value[BLOCKED_ROWS]);
+    const int64_t columns = tap_conv_staged_extent(&v->c, 2, t->value[BLOCKED_COLUMNS]);
     return v->in_place ? 0 : t->value[BLOCKED_CHUNK] * v->c.kernel[0] * rows * columns * v->lanes;
 }
 

@@ -12,23 +12,14 @@ enum { PIXELS, VECTORS, ROWS, SLICE };
 static tap_conv view_of(const problem *p)
 {
     tap_conv c = tap_conv_forward(p);
-    const bool reads_once = tap_conv_taps(&c) == 1 && c.pad[1] == 0 && c.pad[2] == 0 && c.stride[1] == 1 && c.stride[2] == 1;
-    if (reads_once && c.to[1] == c.from[1] && c.to[2] == c.from[2] && c.to[2] < 14) {
-        c.to[2] = c.from[2] = c.tensor[2] = c.from[1] * c.from[2];
-        c.to[1] = c.from[1] = c.tensor[1] = 1;
-    }
+    if (tap_conv_reads_once(&c) && c.to[2] < 14)
+        tap_conv_flatten(&c);
     return c;
-}
-
-/* Positions of an axis that are staged for `results` of them; a single tap leaves out those between the strides. */
-static int64_t staged_extent(const tap_conv *c, int axis, int64_t results)
-{
-    return c->kernel[axis] == 1 ? results : (results - 1) * c->stride[axis] + (c->kernel[axis] - 1) * c->dilation[axis] + 1;
 }
 
 static int64_t staged_bytes(const tap_conv *c, int64_t rows)
 {
-    return c->from_channels * staged_extent(c, 1, rows) * staged_extent(c, 2, c->to[2]);
+    return c->from_channels * tap_conv_staged_extent(c, 1, rows) * tap_conv_staged_extent(c, 2, c->to[2]);
 }
 
 static bool fits(const tap_conv *c, const socle_device *device, int64_t rows)

@@ -142,7 +142,26 @@ int64_t tap_conv_taps(const tap_conv *c)
     return c->kernel[0] * c->kernel[1] * in_a_row;
 }
 
+bool tap_conv_reads_once(const tap_conv *c)
+{
+    bool reads_once = tap_conv_taps(c) == 1;
+    for (int i = 0; i < 3; i++)
+        reads_once = reads_once && c->stride[i] == 1 && c->to[i] == c->from[i];
+    return reads_once;
+}
+
+void tap_conv_flatten(tap_conv *c)
+{
+    c->to[2] = c->from[2] = c->tensor[2] = conv_volume(c->from);
+    c->to[0] = c->from[0] = c->tensor[0] = c->to[1] = c->from[1] = c->tensor[1] = 1;
+}
+
 /* ---- what staging needs ---- */
+
+int64_t tap_conv_staged_extent(const tap_conv *c, int axis, int64_t results)
+{
+    return c->kernel[axis] == 1 ? results : (results - 1) * c->stride[axis] + (c->kernel[axis] - 1) * c->dilation[axis] + 1;
+}
 
 int64_t tap_conv_read_phases(const tap_conv *c, int axis, int64_t *apart)
 {

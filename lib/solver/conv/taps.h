@@ -43,6 +43,13 @@ tap_conv tap_conv_part(const problem *p, int64_t number);
 /* Of joined phases: of all together. */
 int64_t tap_conv_taps(const tap_conv *c);
 
+/* One tap that reads every position once, each for the result at the same place. */
+bool tap_conv_reads_once(const tap_conv *c);
+/* Such a convolution with its rows and planes behind each other, like pixels of one row. */
+void tap_conv_flatten(tap_conv *c);
+/* Positions of an axis that are staged for `results` of them; a single tap leaves out those between the strides. */
+int64_t tap_conv_staged_extent(const tap_conv *c, int axis, int64_t results);
+
 /* Phases of an axis that the taps read, `*apart` apart: how many. */
 int64_t tap_conv_read_phases(const tap_conv *c, int axis, int64_t *apart);
 /* Positions of its phase, beyond its own, that a result reads. */

@@ -92,11 +92,7 @@ static socle_status bytes_tiled_emit(const problem *p, const socle_device *devic
     launch_arg(&launch, ARG_INT(g->n));
     launch_arg(&launch, ARG_INT(g->k));
     gemm_add_batch_strides(&launch, g);
-    launch.local[0] = (size_t)tile_items(&r);
-    launch.local[1] = launch.local[2] = 1;
-    launch.global[0] = (size_t)(ceil_div(g->m, v[TILE_M]) * ceil_div(g->n, v[TILE_N])) * launch.local[0];
-    launch.global[1] = 1;
-    launch.global[2] = (size_t)gemm_batches(g);
+    tile_set_range(&launch, g, &r);
     return launch_emit(&launch, p, operands, steps);
 }
 

@@ -140,11 +140,8 @@ static socle_status tiled_emit(const problem *p, const socle_device *device, con
     launch_arg(&launch, ARG_INT(g->k));
     launch_arg(&launch, ARG_INT(split_depth(p, &r, v[SPLITS])));
     gemm_add_batch_args(&launch, g);
-    launch.local[0] = (size_t)tile_items(&r);
-    launch.local[1] = launch.local[2] = 1;
-    launch.global[0] = (size_t)(ceil_div(g->m, v[TILE_M]) * ceil_div(g->n, v[TILE_N])) * launch.local[0];
+    tile_set_range(&launch, g, &r);
     launch.global[1] = (size_t)v[SPLITS];
-    launch.global[2] = (size_t)gemm_batches(g);
     socle_status status = launch_emit(&launch, p, operands, steps);
     if (status == SOCLE_OK && split)
         status = gemm_emit_reduce(p, "gemm/tiled", v[SPLITS], operands, steps);

@@ -39,6 +39,15 @@ double tile_cost(const problem *p, const socle_device *device, const tuning *t, 
     return rounds * tile * (1 + local + cache + barrier) / busy;
 }
 
+void tile_set_range(solver_launch *launch, const gemm_problem *g, const tuning *t)
+{
+    launch->local[0] = (size_t)tile_items(t);
+    launch->local[1] = launch->local[2] = 1;
+    launch->global[0] = (size_t)(ceil_div(g->m, t->value[TILE_M]) * ceil_div(g->n, t->value[TILE_N])) * launch->local[0];
+    launch->global[1] = 1;
+    launch->global[2] = (size_t)gemm_batches(g);
+}
+
 int64_t tile_turns(const tuning *t)
 {
     const int *v = t->value;

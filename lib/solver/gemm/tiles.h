@@ -15,6 +15,9 @@ double tile_cost(const problem *p, const socle_device *device, const tuning *t, 
  * devices that end long loops. */
 int64_t tile_turns(const tuning *t);
 
+/* Groups and work-items of a launch: every tile of C, for each batch. */
+void tile_set_range(solver_launch *launch, const gemm_problem *g, const tuning *t);
+
 /* Completes a shape to the tuning that costs the least and returns what it costs; infinite: it cannot run. */
 typedef double (*tile_pricing)(const problem *p, const socle_device *device, const tuning *shape, tuning *t);
 /* The shapes that can run, the cheapest first. */
