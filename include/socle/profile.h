@@ -64,9 +64,11 @@ SOCLE_API socle_status socle_tune_model(socle_device *device, const socle_model 
  * tunings written. Errors: IO. */
 SOCLE_API socle_status socle_tunings_export(socle_context *context, const char *path, int *count);
 
-/* Keeps the tunings of a file for those of the context's devices that are of the same model, driver and driver version. *count
- * and *foreign (may be NULL): tunings that were kept, and that are for other devices. Errors: IO; INVALID_FILE for what is no
- * such file or was written by another version of Socle: nothing is kept then. */
+/* Keeps the tunings of a file for those of the context's devices that are of the same model, driver and driver version. A file
+ * that one of CLBlast's tuners wrote (clblast_xgemm_1_32.json) is kept for the devices of the name that it says; CLBlast, where
+ * it serves as a solver, computes by it from the next context on. *count and *foreign (may be NULL): tunings that were kept, and
+ * that are for other devices. Errors: IO; INVALID_FILE for what is no such file or was written by another version of Socle:
+ * nothing is kept then. */
 SOCLE_API socle_status socle_tunings_import(socle_context *context, const char *path, int *count, int *foreign);
 
 #ifdef __cplusplus

@@ -1,5 +1,7 @@
 /* Tunings as a file, for a fleet of equal machines: the records of the store as they are, in one JSON document. A record belongs
- * to a model of device with its driver; which one of several equal devices, and in which machine, does not matter. */
+ * to a model of device with its driver; which one of several equal devices, and in which machine, does not matter. What CLBlast's
+ * tuners write (clblast_xgemm_1_32.json) is read too. */
+#include "../solver/clblast_tuning.h"
 #include "tuning.h"
 
 #include <stdlib.h>
@@ -98,6 +100,61 @@ static socle_status import_record(socle_context *context, json_t *record, bool *
     return status;
 }
 
+/* ---- files of CLBlast's tuners ---- */
+
+static bool is_clblast_file(const json_t *root)
+{
+    return json_is_string(json_object_get(root, "kernel_family")) && json_is_string(json_object_get(root, "best_parameters"));
+}
+
+static const char *text_of(const json_t *root, const char *name)
+{
+    const char *value = json_string_value(json_object_get(root, name));
+    return value != NULL ? value : "";
+}
+
+/* CLBlast writes a device's name and vendor as the driver gives them. */
+static bool is_of_device(const json_t *root, const socle_device *device)
+{
+    char name[256] = "";
+    return device->identity != NULL &&
+           clGetDeviceInfo(device->cl_device, CL_DEVICE_NAME, sizeof(name), name, NULL) == CL_SUCCESS &&
+           strcmp(name, text_of(root, "device")) == 0;
+}
+
+static socle_status import_clblast(socle_context *context, const char *path, const json_t *root, int *kept_count,
+                                   int *foreign_count)
+{
+    const char *family = text_of(root, "kernel_family"), *precision = text_of(root, "precision");
+    const double ms = strtod(text_of(root, "best_time"), NULL);
+    bool kept = false;
+    if (strcmp(precision, "32") != 0)
+        return socle_fail(SOCLE_INVALID_FILE,
+                          "%s: a tuning of CLBlast for precision %s: Socle calls CLBlast in float32 alone: tune "
+                          "with -precision 32",
+                          path, precision);
+    if (!clblast_family_is_used(family))
+        return socle_fail(SOCLE_INVALID_FILE,
+                          "%s: a tuning of CLBlast's %s: Socle calls its products alone: import those of xgemm, "
+                          "xgemm_direct, gemm_routine, copy, pad, transpose, padtranspose, xconvgemm",
+                          path, family);
+    if (ms <= 0)
+        return socle_fail(SOCLE_INVALID_FILE, "%s: best_time is '%s', not a time: tune again", path, text_of(root, "best_time"));
+    for (int i = 0; i < context->device_count; i++) {
+        if (!is_of_device(root, context->devices[i]))
+            continue;
+        const socle_status status = clblast_tuning_keep(context->devices[i], family, ms, text_of(root, "best_parameters"));
+        if (status != SOCLE_OK)
+            return status == SOCLE_INVALID_FILE ? socle_fail(status, "%s: %s", path, socle_error_message()) : status;
+        kept = true;
+    }
+    *kept_count += kept;
+    *foreign_count += !kept;
+    return SOCLE_OK;
+}
+
+/* ---- any file ---- */
+
 static socle_status check_document(const char *path, const json_t *root, const json_error_t *error)
 {
     const char *version = json_string_value(json_object_get(root, "socle"));
@@ -128,8 +185,9 @@ socle_status socle_tunings_import(socle_context *context, const char *path, int 
         return status;
     json_t *root = json_loadb((const char *)map.bytes, map.size_bytes, 0, &error);
     file_map_close(&map);
-    status = check_document(path, root, &error);
-    json_t *tunings = json_object_get(root, "tunings");
+    const bool clblast = is_clblast_file(root);
+    status = clblast ? import_clblast(context, path, root, &kept_count, &foreign_count) : check_document(path, root, &error);
+    json_t *tunings = clblast ? NULL : json_object_get(root, "tunings");
     for (size_t i = 0; i < json_array_size(tunings) && status == SOCLE_OK; i++) {
         bool kept;
         status = import_record(context, json_array_get(tunings, i), &kept);

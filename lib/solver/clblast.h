@@ -10,6 +10,7 @@ typedef struct clblast_library {
     __typeof__(&CLBlastSgemm) sgemm;
     __typeof__(&CLBlastSgemmStridedBatched) sgemm_strided_batched;
     __typeof__(&CLBlastClearCache) clear_cache;
+    __typeof__(&CLBlastOverrideParameters) override_parameters;
     __typeof__(&CLBlastSconvgemm) sconvgemm; /* NULL: older than 1.5 */
 } clblast_library;
 
@@ -20,8 +21,10 @@ const clblast_library *clblast_get(void);
  * not loaded. */
 void clblast_forget(void);
 
-/* Appends a step that calls `run` with a copy of `data` (size_bytes) and the problem's data operands. */
-socle_status clblast_add_call(const problem *p, const solver_operands *operands, const char *algorithm, int operand_count,
+/* Appends a step that calls `run` with a copy of `data` (size_bytes) and the problem's data operands. CLBlast's own tunings of
+ * the device (clblast_tuning.h) are in force from then on. */
+socle_status clblast_add_call(const problem *p, const socle_device *device, const solver_operands *operands,
+                              const char *algorithm, int operand_count,
                               socle_status (*run)(socle_device *device, cl_command_queue queue, const cl_mem *memory,
                                                   const step_arg *args, int arg_count, const void *data),
                               const void *data, size_t size_bytes, step_list *steps);

@@ -41,6 +41,45 @@ fails 2 "socle: tune: --export and --import go without a model: see socle tune -
 fails 2 "socle: tune: MODEL.onnx, gemm or conv is missing: see socle tune --help" socle tune
 fails 2 "socle: tune: --budget and --patience must be above 0: see socle tune --help" socle tune gemm --budget 0
 
+# A file of CLBlast's own tuner: kept for the device that it names, and in force where CLBlast is called.
+name=$(socle devices --json | tr ',' '\n' | sed -n 's/.*"name": "\(.*\)".*/\1/p' | head -n 1)
+kept=$SOCLE_CACHE_DIR
+export SOCLE_CACHE_DIR="$work/clblast"
+clblast() { # FILE [SED]: a tuning of CLBlast's small product for this device
+    cat >"$1" <<END
+{
+  "kernel_family": "xgemm_direct_1",
+  "precision": "32",
+  "best_time": "0.05",
+  "best_parameters": "KWID=2 MDIMAD=8 MDIMCD=8 NDIMBD=8 NDIMCD=8 PADA=1 PADB=1 PRECISION=32 VWMD=2 VWND=2 WGD=16",
+  "device": "$name"
+}
+END
+    [ $# -eq 1 ] || sed -i "$2" "$1"
+}
+clblast clblast.json
+expect 0 socle tune --import clblast.json
+grep -q '^1 tunings kept, 0 are for other devices$' out
+expect 0 socle bench gemm --shape 40x48x56 --peers --json
+! grep CLBlast err
+clblast clblast.json 's/KWID=2 //'
+expect 0 socle tune --import clblast.json
+expect 0 socle bench gemm --shape 40x48x56 --peers --json
+if grep -q '"CLBlast"' out; then
+    grep -q "CLBlast does not take its tuning of XgemmDirect (status -[0-9]*): tune again with this version of it" err
+fi
+clblast foreign.json 's/"device": "/&another /'
+expect 0 socle tune --import foreign.json
+grep -q '^0 tunings kept, 1 are for other devices$' out
+clblast wrong.json 's/"32"/"64"/'
+fails 3 "socle: wrong.json: a tuning of CLBlast for precision 64: Socle calls CLBlast in float32 alone: tune with -precision 32" \
+    socle tune --import wrong.json
+clblast wrong.json 's/KWID=2/KWID/'
+expect 3 socle tune --import wrong.json
+clblast wrong.json 's/xgemm_direct_1/xaxpy/'
+expect 3 socle tune --import wrong.json
+export SOCLE_CACHE_DIR="$kept"
+
 # A shape never seen takes the way of the nearest one.
 expect 0 socle bench gemm --shape 40x40x56 --json
 json 'all(not r["algorithm"].endswith("(tuned)") for r in d["rows"])'

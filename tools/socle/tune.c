@@ -162,7 +162,7 @@ int command_tune(int argc, char **argv)
         {"shape", OPTION_LIST, &shapes, "SHAPE", "of gemm or conv, as in socle bench; once for each", NULL, 0},
         {"refresh", OPTION_SET, &o.refresh, NULL, "measure again what was tuned before", NULL, 0},
         {"export", OPTION_TEXT, &export_path, "FILE", "write what was tuned on these devices", NULL, 0},
-        {"import", OPTION_TEXT, &import_path, "FILE", "keep the tunings that an equal machine exported", NULL, 0},
+        {"import", OPTION_TEXT, &import_path, "FILE", "keep the tunings of an equal machine, or of CLBlast's tuner", NULL, 0},
         {"json", OPTION_SET, &json, NULL, "one JSON document", NULL, 0},
     };
     const command_usage usage = {

@@ -53,9 +53,8 @@ static socle_status clblast_emit(const problem *p, const socle_device *device, c
                                  step_list *steps)
 {
     const clblast_call call = {p->conv.g};
-    (void)device;
     (void)t;
-    return clblast_add_call(p, operands, "conv/clblast", 3, run, &call, sizeof(call), steps);
+    return clblast_add_call(p, device, operands, "conv/clblast", 3, run, &call, sizeof(call), steps);
 }
 
 const solver solver_conv_clblast = {

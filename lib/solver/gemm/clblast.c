@@ -58,10 +58,9 @@ static double clblast_estimate(const problem *p, const socle_device *device, con
 static socle_status clblast_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                                  step_list *steps)
 {
-    (void)device;
     (void)t;
     const clblast_call call = {p->gemm};
-    return clblast_add_call(p, operands, "gemm/clblast", 3, run, &call, sizeof(call), steps);
+    return clblast_add_call(p, device, operands, "gemm/clblast", 3, run, &call, sizeof(call), steps);
 }
 
 const solver solver_gemm_clblast = {
