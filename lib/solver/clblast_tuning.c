@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* CLBlast tunes some kernels in two families, of which the faster one counts (its scripts/database does the same). */
+/* CLBlast tunes some kernels in several families, of which the fastest counts (its scripts/database does the same). */
 static const struct {
     const char *family, *kernel;
 } families[] = {
     {"xgemm_1", "Xgemm"},
     {"xgemm_2", "Xgemm"},
+    {"xgemm_11", "Xgemm"},
+    {"xgemm_12", "Xgemm"},
     {"xgemm_direct_1", "XgemmDirect"},
     {"xgemm_direct_2", "XgemmDirect"},
     {"gemm_routine", "GemmRoutine"},
