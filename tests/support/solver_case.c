@@ -9,7 +9,10 @@
 #include <unistd.h>
 
 #define LEAST_GUARD_BYTES 4096
-#define GUARD_BYTE 0xff /* NaN in every floating type: what is read from outside shows */
+/* What lies around spans, and in results and scratch before they are written, in each turn of a run. The first is NaN in every
+ * floating type: what is read from there shows; the others are large numbers, so that it differs from turn to turn, too. */
+static const uint8_t guard_of_turn[] = {0xff, 0x55};
+#define TURNS (int)COUNT_OF(guard_of_turn)
 #define MAX_SPANS (PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS + 2)
 #define MAX_SOLVERS 16
 #define MAX_TUNINGS 64
@@ -148,8 +151,10 @@ static void make_inputs(case_data *d)
 
 typedef struct case_run {
     const case_data *d;
+    const problem *p;
     socle_device *device;
     const solver *solver;
+    uint8_t guard;
     socle_buffer *buffers[MAX_SPANS];
     socle_span spans[MAX_SPANS];
     size_t sizes[MAX_SPANS];
@@ -185,7 +190,7 @@ static int add_span(case_run *run, size_t size_bytes, const void *content)
     const size_t rounded = (size_bytes + 15) / 16 * 16 + (size_bytes == 0 ? 16 : 0), begin = guard_bytes(run);
     const size_t total = rounded + 2 * begin;
     uint8_t *bytes = malloc(total);
-    memset(bytes, GUARD_BYTE, total);
+    memset(bytes, run->guard, total);
     if (content)
         memcpy(bytes + begin, content, size_bytes);
     RUN_ASSERT(run, socle_buffer_create(run->device, total, &run->buffers[number]) == SOCLE_OK, socle_error_message());
@@ -240,28 +245,33 @@ static void compare_operand(const case_run *run, int i, const uint8_t *bytes)
     }
 }
 
-static void check_spans(const case_run *run)
+/* Compares every byte with what should be there; returns the hash of the results. */
+static hash128 check_spans(const case_run *run)
 {
+    hash128 results = {0};
     for (int i = 0; i < run->count; i++) {
         const size_t total = socle_buffer_size_bytes(run->buffers[i]), begin = guard_bytes(run), end = begin + run->sizes[i];
         uint8_t *bytes = malloc(total);
         RUN_ASSERT(run, socle_buffer_read(socle_buffer_span(run->buffers[i]), bytes) == SOCLE_OK, socle_error_message());
         for (size_t k = 0; k < total; k++) {
             char message[100];
-            if ((k >= begin && k < end) || bytes[k] == GUARD_BYTE)
+            if ((k >= begin && k < end) || bytes[k] == run->guard)
                 continue;
             snprintf(message, sizeof(message), "span %d of %zu bytes: byte %lld was written", i, run->sizes[i],
                      (long long)k - (long long)begin);
             RUN_ASSERT(run, false, message);
         }
-        if (i < run->d->count && run->d->operands[i].is_output)
+        if (i < run->d->count && run->d->operands[i].is_output) {
             compare_operand(run, i, bytes + begin);
+            results = hash_combine(results, hash_bytes(bytes + begin, run->sizes[i]));
+        }
         for (int64_t k = 0; i < run->d->count && !run->written[i] && k < run->d->operands[i].count; k++) {
             const double got = load_element(run->d->operands[i].dtype, bytes + begin, k), was = run->d->values[i][k];
             RUN_ASSERT(run, got == was || (isnan(got) && isnan(was)), "an input was changed");
         }
         free(bytes);
     }
+    return results;
 }
 
 static int runs;
@@ -271,10 +281,13 @@ int solver_case_runs(void)
     return runs;
 }
 
-static void run_solver(const case_data *d, socle_device *device, const solver *s, const tuning *t)
+/* Returns the hash of the results. */
+static hash128 run_solver(case_run run)
 {
-    const problem *p = d->c->p;
-    case_run run = {.d = d, .device = device, .solver = s, .tuning = *t};
+    const problem *p = run.p;
+    const case_data *d = run.d;
+    const solver *s = run.solver;
+    const tuning *t = &run.tuning;
     solver_operands numbers = {.workspace = GRAPH_NONE, .prepared = GRAPH_NONE};
     step_list prepare = {0}, steps = {0};
     for (int i = 0; i < PROBLEM_MAX_OPERANDS; i++)
@@ -282,29 +295,55 @@ static void run_solver(const case_data *d, socle_device *device, const solver *s
     for (int i = 0; i < EPILOGUE_MAX_OPERANDS; i++)
         numbers.extra[i] = d->data_count + i < d->count ? d->data_count + i : GRAPH_NONE;
     add_operands(&run);
-    const size_t workspace_bytes = s->workspace_bytes ? s->workspace_bytes(p, device, t) : 0;
-    const size_t prepared_bytes = s->prepared_bytes ? s->prepared_bytes(p, device, t) : 0;
+    const size_t workspace_bytes = s->workspace_bytes ? s->workspace_bytes(p, run.device, t) : 0;
+    const size_t prepared_bytes = s->prepared_bytes ? s->prepared_bytes(p, run.device, t) : 0;
     if (workspace_bytes)
         numbers.workspace = add_span(&run, workspace_bytes, NULL);
     if (prepared_bytes) {
         numbers.prepared = add_span(&run, prepared_bytes, NULL);
-        RUN_ASSERT(&run, s->prepare(p, device, t, &numbers, &prepare) == SOCLE_OK, socle_error_message());
+        RUN_ASSERT(&run, s->prepare(p, run.device, t, &numbers, &prepare) == SOCLE_OK, socle_error_message());
         enqueue(&run, &prepare);
     }
-    RUN_ASSERT(&run, s->emit(p, device, t, &numbers, &steps) == SOCLE_OK, socle_error_message());
+    RUN_ASSERT(&run, s->emit(p, run.device, t, &numbers, &steps) == SOCLE_OK, socle_error_message());
     enqueue(&run, &steps);
-    check_spans(&run);
+    const hash128 results = check_spans(&run);
     step_list_finish(&steps);
     step_list_finish(&prepare);
     for (int i = 0; i < run.count; i++)
         socle_buffer_destroy(run.buffers[i]);
     runs++;
+    return results;
 }
 
+/* Every tuning of the solver that the case asks for. Where `deterministic` allows the solver, the bits of its results must be
+ * those of its turn before, which are in results[0..tunings). */
+static void run_tunings(const case_data *d, socle_device *device, const solver *s, int turn, hash128 *results)
+{
+    tuning tunings[MAX_TUNINGS];
+    problem deterministic = *d->c->p;
+    deterministic.deterministic = true;
+    const bool repeats = s->applicable(&deterministic, device);
+    if (turn > 0 && !repeats)
+        return;
+    const problem *p = repeats ? &deterministic : d->c->p;
+    const int wanted = d->c->tunings > 0 ? d->c->tunings : 1;
+    const int count = s->candidates(p, device, tunings, wanted);
+    cr_assert(count >= 1 && count <= wanted, "%s: %d tunings", s->name, count);
+    for (int i = 0; i < count; i++) {
+        const case_run run = {.d = d, .p = p, .device = device, .solver = s, .tuning = tunings[i], .guard = guard_of_turn[turn]};
+        const double seconds = s->estimate ? s->estimate(p, device, &tunings[i]) : 0;
+        cr_assert(seconds >= 0 && isfinite(seconds), "%s: estimate of %s", s->name, d->text);
+        const hash128 got = run_solver(run);
+        RUN_ASSERT(&run, turn == 0 || hash_equal(got, results[i]), "the bits of the results are others than the time before");
+        results[i] = got;
+    }
+}
+
+/* The solvers one after the other and then again, so that others have run in between. */
 static void run_device(const case_data *d, socle_device *device)
 {
     const solver *solvers[MAX_SOLVERS];
-    tuning tunings[MAX_TUNINGS];
+    static hash128 results[MAX_SOLVERS][MAX_TUNINGS];
     const char *only = getenv("SOCLE_TEST_SOLVER");
     if (d->c->p->dtype == SOCLE_FLOAT64 && !device->capabilities.fp64)
         return;
@@ -312,18 +351,10 @@ static void run_device(const case_data *d, socle_device *device)
         instructions_probe(device);
     const int count = solver_candidates(d->c->p, device, solvers, MAX_SOLVERS);
     cr_assert_gt(count, 0, "%s: %s", d->text, socle_error_message());
-    for (int i = 0; i < count; i++) {
-        if ((only && strcmp(only, solvers[i]->name) != 0) || (d->c->solver && strcmp(d->c->solver, solvers[i]->name) != 0))
-            continue;
-        const int wanted = d->c->tunings > 0 ? d->c->tunings : 1;
-        const int tuning_count = solvers[i]->candidates(d->c->p, device, tunings, wanted);
-        cr_assert(tuning_count >= 1 && tuning_count <= wanted, "%s: %d tunings", solvers[i]->name, tuning_count);
-        for (int k = 0; k < tuning_count; k++) {
-            const double seconds = solvers[i]->estimate ? solvers[i]->estimate(d->c->p, device, &tunings[k]) : 0;
-            cr_assert(seconds >= 0 && isfinite(seconds), "%s: estimate of %s", solvers[i]->name, d->text);
-            run_solver(d, device, solvers[i], &tunings[k]);
-        }
-    }
+    for (int turn = 0; turn < TURNS; turn++)
+        for (int i = 0; i < count; i++)
+            if ((!only || strcmp(only, solvers[i]->name) == 0) && (!d->c->solver || strcmp(d->c->solver, solvers[i]->name) == 0))
+                run_tunings(d, device, solvers[i], turn, results[i]);
 }
 
 static socle_context *context; /* one for all cases of a test, which is a process */

@@ -1,5 +1,6 @@
 /* A problem, its float64 reference, and every solver that applies on every device: for the conformance suites. Buffers lie
- * between guard zones, results start as NaN, and what differs is reported with the seed that repeats it. */
+ * between guard zones, results start as NaN, and what differs is reported with the seed that repeats it. All of it is done twice:
+ * the bits of a solver's results must be the same then, unless `deterministic` rules the solver out. */
 #ifndef SOCLE_TESTS_SOLVER_CASE_H
 #define SOCLE_TESTS_SOLVER_CASE_H
 
@@ -26,8 +27,9 @@ typedef struct solver_case {
 } solver_case;
 
 /* Runs the case by each solver that applies, on each device that is usable and computes with the type, and fails the test where a
- * result differs or a byte outside of a result was written. Environment: SOCLE_TEST_SOLVER=NAME narrows the solvers,
- * SOCLE_TEST_SEED=N the cases; failures print the command with both that repeats them. */
+ * result differs, also from its own of the time before, or a byte outside of a result was written. Environment:
+ * SOCLE_TEST_SOLVER=NAME narrows the solvers, SOCLE_TEST_SEED=N the cases; failures print the command with both that repeats
+ * them. */
 void solver_case_check(const solver_case *c);
 /* How many runs of one solver on one device there were so far in this process, cases that were left out counted as one. */
 int solver_case_runs(void);
