@@ -48,11 +48,12 @@ typedef struct socle_tune_options {
     int refresh;                  /* 0: what was tuned at this level or a higher one before is not measured again */
     socle_tune_progress progress; /* may be NULL */
     void *user;
+    int deterministic, strict_accuracy, allow_tf32; /* of what is tuned for: as in socle_plan_options */
 } socle_tune_options;
 
 #define SOCLE_TUNE_OPTIONS_INIT                                                                                                  \
     {                                                                                                                            \
-        sizeof(socle_tune_options), SOCLE_TUNE_NORMAL, 0, 60.0, 0, 0, 0                                                          \
+        sizeof(socle_tune_options), SOCLE_TUNE_NORMAL, 0, 60.0, 0, 0, 0, 0, 0, 0                                                 \
     }
 
 /* Tunes what a model needs on a device. Winners are kept in the store as they are found, with the ways that failed: a way that

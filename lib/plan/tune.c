@@ -77,14 +77,19 @@ static socle_status on_problem(socle_device *device, const problem *p, void *use
     return run->measuring ? tune_one(run, device, p) : SOCLE_OK;
 }
 
-static socle_status plan_once(socle_device *device, const socle_model *model, int64_t batch, tuning_run *run)
+static socle_status plan_once(socle_device *device, const socle_model *model, tuning_run *run)
 {
-    const device_plan_options options = {.on_problem = on_problem, .on_problem_user = run};
+    const socle_tune_options *o = run->options;
+    const device_plan_options options = {.deterministic = o->deterministic != 0,
+                                         .strict_accuracy = o->strict_accuracy != 0,
+                                         .allow_tf32 = o->allow_tf32 != 0,
+                                         .on_problem = on_problem,
+                                         .on_problem_user = run};
     socle_graph *graph = NULL;
     device_plan *plan = NULL;
     socle_status status = graph_clone(model->graph, true, &graph);
     if (status == SOCLE_OK)
-        status = graph_bind_shapes(graph, NULL, 0, batch > 0 ? batch : 1);
+        status = graph_bind_shapes(graph, NULL, 0, o->batch > 0 ? o->batch : 1);
     if (status != SOCLE_OK) {
         socle_graph_destroy(graph);
         return status;
@@ -103,12 +108,12 @@ socle_status socle_tune_model(socle_device *device, const socle_model *model, co
     if (o->level < SOCLE_TUNE_FAST || o->level > SOCLE_TUNE_EXHAUSTIVE)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_tune_model: there is no level %d", (int)o->level);
     tuning_run run = {.options = o, .deadline_s = time_now_s() + o->budget_s};
-    socle_status status = plan_once(device, model, o->batch, &run);
+    socle_status status = plan_once(device, model, &run);
     run.total = run.seen_count;
     run.seen_count = 0;
     run.measuring = true;
     if (status == SOCLE_OK)
-        status = plan_once(device, model, o->batch, &run);
+        status = plan_once(device, model, &run);
     memory_free(run.seen);
     return status;
 }

@@ -20,6 +20,13 @@ cp y.npy first.npy
 expect 0 socle run net.onnx --random 7 --output scores=y.npy
 cmp y.npy first.npy || wrong "the same inputs give another answer"
 
+# What results have to keep to is a plan of its own.
+expect 0 socle run net.onnx --random 7 --output scores=y.npy --budget 0 --deterministic --strict-accuracy --allow-tf32
+cp y.npy first.npy
+expect 0 socle run net.onnx --random 7 --output scores=y.npy --budget 0 --deterministic --strict-accuracy --allow-tf32
+cmp y.npy first.npy || wrong "a deterministic run gives another answer"
+expect 0 socle plan net.onnx --budget 0 --deterministic --strict-accuracy --allow-tf32
+
 # Another batch
 expect 0 socle run net.onnx --random 7 --batch 3 --budget 0 --json
 json 'd["outputs"][0]["shape"] == [3, 4]'

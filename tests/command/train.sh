@@ -21,6 +21,8 @@ expect 0 socle new cnn --layers 1x8x8,8,16,10 --out cnn.onnx
 expect 0 train cnn.onnx --drop-last --epochs 1 --json
 json 'd["steps"] == 1797 // 32'
 
+expect 0 train digits.onnx --steps 3 --strict-accuracy --allow-tf32
+
 # Half, then the rest from the checkpoint, is bitwise the whole, also where the second start would decide for other devices: they
 # are measured anew for it.
 expect 0 train digits.onnx --steps 40 --deterministic --out whole.onnx --history whole.csv

@@ -19,6 +19,12 @@ json 'all(r["us"] > 0 and r["default_us"] is None for r in d["rows"])'
 expect 0 tune --json --refresh
 json 'all(r["default_us"] > 0 for r in d["rows"])'
 
+# What is asked of results makes a problem of its own, with ways of its own.
+expect 0 tune --json --strict-accuracy --deterministic
+json 'len(d["rows"]) > 0 and all("strict" in r["problem"] and r["default_us"] > 0 for r in d["rows"])'
+expect 0 tune --json --allow-tf32
+json 'all("tf32" in r["problem"] for r in d["rows"])'
+
 # To an equal machine and back: the same winners; other devices' tunings are not kept.
 expect 0 socle tune --export tunings.json
 grep -q '^[1-9][0-9]* tunings written to tunings.json$' out

@@ -49,6 +49,16 @@ typedef struct option_spec {
     int64_t least;
 } option_spec;
 
+/* Options of what results have to keep to, in a struct that has them as socle_plan_options does. */
+#define DEMAND(name, target, help)                                                                                               \
+    {                                                                                                                            \
+        name, OPTION_SET, target, NULL, help, NULL, 0                                                                            \
+    }
+#define DEMAND_OPTIONS(o)                                                                                                        \
+    DEMAND("deterministic", &(o)->deterministic, "bitwise equal results run after run"),                                         \
+        DEMAND("strict-accuracy", &(o)->strict_accuracy, "rounding errors no larger than those of plain sums"),                  \
+        DEMAND("allow-tf32", &(o)->allow_tf32, "products of float32 may round their factors to TF32")
+
 #define MAX_LIST 64
 typedef struct text_list {
     const char *items[MAX_LIST];

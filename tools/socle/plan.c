@@ -8,11 +8,12 @@ static const char *const format_names[] = {"text", "json", "dot", NULL};
 
 int command_plan(int argc, char **argv)
 {
-    int goal = SOCLE_GOAL_LATENCY, format = SOCLE_PLAN_TEXT, refresh = 0, json = 0;
+    int goal = SOCLE_GOAL_LATENCY, format = SOCLE_PLAN_TEXT, json = 0;
     int64_t batch = 0;
     double budget = -1;
     const char *devices = NULL, *path = NULL;
     text_list shapes = {0};
+    socle_plan_options wanted = SOCLE_PLAN_OPTIONS_INIT;
     const option_spec options[] = {
         {"goal", OPTION_CHOICE, &goal, "GOAL", "latency, throughput or training", goal_names, 0},
         {"batch", OPTION_INT, &batch, "N", "value of the first symbolic dimension of each input", NULL, 1},
@@ -21,7 +22,8 @@ int command_plan(int argc, char **argv)
         {"json", OPTION_SET, &json, NULL, "the same as --format json", NULL, 0},
         {"device", OPTION_TEXT, &devices, "ID[,ID...]", "only these, by id or index", NULL, 0},
         {"budget", OPTION_NUMBER, &budget, "SECONDS", "for measuring placements (default 2; 0: estimates only)", NULL, 0},
-        {"refresh", OPTION_SET, &refresh, NULL, "decide anew, even if a decision is kept", NULL, 0},
+        {"refresh", OPTION_SET, &wanted.refresh, NULL, "decide anew, even if a decision is kept", NULL, 0},
+        DEMAND_OPTIONS(&wanted),
     };
     const command_usage usage = {
         "plan MODEL.onnx --goal latency|throughput|training [options]",
@@ -42,13 +44,11 @@ int command_plan(int argc, char **argv)
         return status;
     if (!parse_bindings(&shapes, bindings, names))
         return usage_error("plan", "--shape wants NAME=1x3x224x224");
-    socle_plan_options wanted = SOCLE_PLAN_OPTIONS_INIT;
     wanted.goal = (socle_goal)goal;
     wanted.batch = batch;
     wanted.bindings = bindings;
     wanted.binding_count = shapes.count;
     wanted.budget_s = budget;
-    wanted.refresh = refresh;
     if ((status = context_open_usable(devices, &context)) != DONE || (status = model_open(context, path, &model)) != DONE)
         goto cleanup;
     const socle_status planned = socle_plan_create(context, model, &wanted, &plan);

@@ -11,6 +11,7 @@ typedef struct run_options {
     int goal, profile, json, has_seed;
     int64_t batch, repeat, warmup, seed;
     double budget;
+    socle_session_options session;
 } run_options;
 
 typedef struct run_result {
@@ -129,7 +130,7 @@ static int open_session(const run_options *o, socle_context *context, const socl
     const int status = session_io_bind(model, &o->inputs, bindings, &count);
     if (status != DONE)
         return status;
-    socle_session_options options = SOCLE_SESSION_OPTIONS_INIT;
+    socle_session_options options = o->session;
     options.goal = (socle_goal)o->goal;
     options.batch = o->batch;
     options.bindings = bindings;
@@ -175,7 +176,7 @@ cleanup:
 
 int command_run(int argc, char **argv)
 {
-    run_options o = {.seed = -1, .budget = -1};
+    run_options o = {.seed = -1, .budget = -1, .session = SOCLE_SESSION_OPTIONS_INIT};
     const option_spec options[] = {
         {"input", OPTION_LIST, &o.inputs, "NAME=FILE.npy", "an input; once for each", NULL, 0},
         {"output", OPTION_LIST, &o.outputs, "NAME=FILE.npy", "where to write an output; once for each", NULL, 0},
@@ -187,6 +188,7 @@ int command_run(int argc, char **argv)
         {"warmup", OPTION_INT, &o.warmup, "N", "runs before them", NULL, 0},
         {"profile", OPTION_SET, &o.profile, NULL, "the time of each step", NULL, 0},
         {"budget", OPTION_NUMBER, &o.budget, "SECONDS", "for measuring placements (default 2)", NULL, 0},
+        DEMAND_OPTIONS(&o.session),
         {"device", OPTION_TEXT, &o.devices, "ID[,ID...]", "only these, by id or index", NULL, 0},
         {"json", OPTION_SET, &o.json, NULL, "one JSON document", NULL, 0},
     };

@@ -114,7 +114,7 @@ bool train_options_parse(int argc, char **argv, train_options *o, int *status)
         {"no-shuffle", OPTION_CLEAR, &o->shuffle, NULL, "the rows in the file's order", NULL, 0},
         {"drop-last", OPTION_SET, &o->drop_last, NULL, "leaves out a last batch that is not full", NULL, 0},
         {"seed", OPTION_INT, &o->seed, "N", "of order and dropout (default 1)", NULL, 0},
-        {"deterministic", OPTION_SET, &t->deterministic, NULL, "bitwise equal results run after run", NULL, 0},
+        DEMAND_OPTIONS(t),
         {"devices", OPTION_TEXT, &t->devices, "auto|ID,...", "auto (default): the fastest measured set", NULL, 0},
         {"device", OPTION_TEXT, &t->devices, "ID,...", "the same", NULL, 0},
         {"budget", OPTION_NUMBER, &t->budget_s, "SECONDS", "for choosing devices (default 2)", NULL, 0},

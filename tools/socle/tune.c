@@ -10,8 +10,8 @@ static const char *const level_names[] = {"fast", "normal", "exhaustive", NULL};
 
 typedef struct tune_options {
     const char *what, *devices;
-    int level, refresh;
-    int64_t batch;
+    int level;
+    socle_tune_options tune;
     double end_s;      /* of the budget */
     shape_list shapes; /* of gemm and conv */
     bool single;       /* gemm or conv */
@@ -47,12 +47,10 @@ static socle_status tune_devices(socle_context *context, const socle_model *mode
         if (!device_usable(context, i) || rest_s <= 0)
             continue;
         socle_device *device = socle_device_at(context, i);
-        socle_tune_options options = SOCLE_TUNE_OPTIONS_INIT;
+        socle_tune_options options = t->options->tune;
         t->device = socle_device_get_info(device)->id;
         options.level = (socle_tune_level)t->options->level;
-        options.batch = t->options->batch;
         options.budget_s = rest_s / left--;
-        options.refresh = t->options->refresh;
         options.progress = on_problem;
         options.user = t;
         status = socle_tune_model(device, model, &options);
@@ -148,7 +146,7 @@ static int exchange(const char *devices, const char *export_path, const char *im
 
 int command_tune(int argc, char **argv)
 {
-    tune_options o = {.level = SOCLE_TUNE_NORMAL, .batch = 1};
+    tune_options o = {.level = SOCLE_TUNE_NORMAL, .tune = SOCLE_TUNE_OPTIONS_INIT};
     const char *export_path = NULL, *import_path = NULL;
     int json = 0, status;
     double budget = 60, patience = 60;
@@ -158,9 +156,10 @@ int command_tune(int argc, char **argv)
         {"level", OPTION_CHOICE, &o.level, "LEVEL", "fast, normal (default) or exhaustive", level_names, 0},
         {"budget", OPTION_NUMBER, &budget, "SECONDS", "for all of it (default 60)", NULL, 0},
         {"patience", OPTION_NUMBER, &patience, "SECONDS", "what tries longer is left out (default 60)", NULL, 0},
-        {"batch", OPTION_INT, &o.batch, "N", "value of symbolic dimensions (default 1)", NULL, 1},
+        {"batch", OPTION_INT, &o.tune.batch, "N", "value of symbolic dimensions (default 1)", NULL, 1},
         {"shape", OPTION_LIST, &shapes, "SHAPE", "of gemm or conv, as in socle bench; once for each", NULL, 0},
-        {"refresh", OPTION_SET, &o.refresh, NULL, "measure again what was tuned before", NULL, 0},
+        {"refresh", OPTION_SET, &o.tune.refresh, NULL, "measure again what was tuned before", NULL, 0},
+        DEMAND_OPTIONS(&o.tune),
         {"export", OPTION_TEXT, &export_path, "FILE", "write what was tuned on these devices", NULL, 0},
         {"import", OPTION_TEXT, &import_path, "FILE", "keep the tunings of an equal machine, or of CLBlast's tuner", NULL, 0},
         {"json", OPTION_SET, &json, NULL, "one JSON document", NULL, 0},
