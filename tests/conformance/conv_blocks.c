@@ -84,6 +84,18 @@ Test(conv_blocks, wide_images_match_the_reference)
     conv_case_check(&p, 4, 6);
 }
 
+/* Longer than local memory has room for, cut in columns or not. */
+Test(conv_blocks, long_rows_match_the_reference)
+{
+    conv_geometry g = conv_case_square(1, 16, 16, 3, 3, 1, 1);
+    g.input[1] = 27000;
+    cr_assert(conv_case_finish(&g));
+    check(g, CONV_IN_BLOCKS, SOCLE_FLOAT32, 45);
+    g.dilation[1] = 13000;
+    cr_assert(conv_case_finish(&g));
+    check(g, CONV_IN_BLOCKS, SOCLE_FLOAT32, 46);
+}
+
 Test(conv_blocks, other_storage_matches_the_reference)
 {
     check(conv_case_square(1, 32, 32, 6, 3, 1, 1), CONV_IN_BLOCKS, SOCLE_FLOAT16, 11);

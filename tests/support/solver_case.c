@@ -17,96 +17,6 @@ static const uint8_t guard_of_turn[] = {0xff, 0x55};
 #define MAX_SOLVERS 16
 #define MAX_TUNINGS 64
 
-/* ---- numbers ---- */
-
-/* splitmix64 (Steele, Lea, Flood 2014) */
-static uint64_t next(solver_random *r)
-{
-    uint64_t z = (r->state += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-}
-
-int64_t solver_pick(solver_random *r, int64_t low, int64_t high)
-{
-    return low + (int64_t)(next(r) % (uint64_t)(high - low + 1));
-}
-
-static void store_element(socle_dtype dtype, void *bytes, int64_t i, double value)
-{
-    switch (dtype) {
-    case SOCLE_FLOAT16:
-        ((uint16_t *)bytes)[i] = float_to_half((float)value);
-        break;
-    case SOCLE_BFLOAT16:
-        ((uint16_t *)bytes)[i] = float_to_bfloat16((float)value);
-        break;
-    case SOCLE_FLOAT64:
-        ((double *)bytes)[i] = value;
-        break;
-    case SOCLE_FLOAT32:
-        ((float *)bytes)[i] = (float)value;
-        break;
-    case SOCLE_INT64:
-        ((int64_t *)bytes)[i] = (int64_t)value;
-        break;
-    case SOCLE_INT32:
-        ((int32_t *)bytes)[i] = (int32_t)value;
-        break;
-    case SOCLE_INT16:
-        ((int16_t *)bytes)[i] = (int16_t)value;
-        break;
-    default:
-        ((uint8_t *)bytes)[i] = (uint8_t)(int64_t)value;
-    }
-}
-
-static double load_element(socle_dtype dtype, const void *bytes, int64_t i)
-{
-    switch (dtype) {
-    case SOCLE_FLOAT16:
-        return half_to_float(((const uint16_t *)bytes)[i]);
-    case SOCLE_BFLOAT16:
-        return bfloat16_to_float(((const uint16_t *)bytes)[i]);
-    case SOCLE_FLOAT64:
-        return ((const double *)bytes)[i];
-    case SOCLE_FLOAT32:
-        return ((const float *)bytes)[i];
-    case SOCLE_INT64:
-        return (double)((const int64_t *)bytes)[i];
-    case SOCLE_INT32:
-        return ((const int32_t *)bytes)[i];
-    case SOCLE_INT16:
-        return ((const int16_t *)bytes)[i];
-    case SOCLE_INT8:
-        return ((const int8_t *)bytes)[i];
-    default:
-        return ((const uint8_t *)bytes)[i];
-    }
-}
-
-static double tolerance_of(socle_dtype dtype)
-{
-    switch (dtype) {
-    case SOCLE_FLOAT64:
-        return 1e-12;
-    case SOCLE_FLOAT32:
-        return 2e-5;
-    case SOCLE_FLOAT16:
-        return 1e-3;
-    case SOCLE_BFLOAT16:
-        return 6e-3;
-    default:
-        return 0;
-    }
-}
-
-static bool is_floating(socle_dtype dtype)
-{
-    return tolerance_of(dtype) > 0;
-}
-
 /* ---- operands ---- */
 
 typedef struct case_data {
@@ -117,19 +27,6 @@ typedef struct case_data {
     double *values[MAX_SPANS]; /* inputs as stored, results as they should be */
 } case_data;
 
-static double random_element(const problem_operand *operand, solver_random *r)
-{
-    if (operand->index_limit > 0)
-        return (double)solver_pick(r, -operand->index_limit, operand->index_limit - 1);
-    if (is_floating(operand->dtype))
-        return (double)solver_pick(r, -1000, 1000) / 1000;
-    if (operand->dtype == SOCLE_BOOL)
-        return (double)solver_pick(r, 0, 1);
-    if (operand->dtype == SOCLE_UINT8 || operand->dtype == SOCLE_INT8)
-        return (double)solver_pick(r, 0, 255) - (operand->dtype == SOCLE_INT8 ? 128 : 0);
-    return (double)solver_pick(r, -9, 9);
-}
-
 static void make_inputs(case_data *d)
 {
     static const double specials[] = {INFINITY, -INFINITY, NAN};
@@ -139,10 +36,14 @@ static void make_inputs(case_data *d)
         d->values[i] = calloc((size_t)operand->count + 1, sizeof(double));
         for (int64_t k = 0; k < operand->count && !operand->is_output; k++) {
             double stored;
-            store_element(operand->dtype, &stored, 0, random_element(operand, &r));
-            d->values[i][k] = load_element(operand->dtype, &stored, 0);
+            double value = solver_random_element(operand, &r);
+            if (operand->index_limit > 0 && d->c->place != NULL) /* from the end, it means the same in both problems */
+                value -= value < 0 ? 0 : (double)operand->index_limit;
+            solver_store_element(operand->dtype, &stored, 0, value);
+            d->values[i][k] = solver_load_element(operand->dtype, &stored, 0);
         }
-        for (int k = 0; k < d->c->specials && operand->count > 0 && !operand->is_output && is_floating(operand->dtype); k++)
+        for (int k = 0; k < d->c->specials && operand->count > 0 && !operand->is_output && solver_is_floating(operand->dtype);
+             k++)
             d->values[i][solver_pick(&r, 0, operand->count - 1)] = specials[solver_pick(&r, 0, 2)];
     }
 }
@@ -202,14 +103,48 @@ static int add_span(case_run *run, size_t size_bytes, const void *content)
     return number;
 }
 
+/* Where element i of an operand lies in its span. */
+static size_t place_of(const case_run *run, int operand, int64_t i)
+{
+    const solver_case *c = run->d->c;
+    return (size_t)(c->place ? c->place(c, operand, i) : i) * socle_dtype_size_bytes(run->d->operands[operand].dtype);
+}
+
+/* A span of which nothing is written but the operand's elements, so that the rest need not be there. */
+static void add_spread_operand(case_run *run, int operand)
+{
+    const problem_operand *o = &run->d->operands[operand];
+    const size_t element_bytes = socle_dtype_size_bytes(o->dtype);
+    const int number = run->count++;
+    size_t size_bytes = element_bytes;
+    for (int64_t k = 0; k < o->count; k++)
+        if (size_bytes < place_of(run, operand, k) + element_bytes)
+            size_bytes = place_of(run, operand, k) + element_bytes;
+    RUN_ASSERT(run, socle_buffer_create(run->device, size_bytes, &run->buffers[number]) == SOCLE_OK, socle_error_message());
+    run->spans[number] = socle_buffer_span(run->buffers[number]);
+    run->written[number] = o->is_output;
+    for (int64_t k = 0; k < o->count; k++) {
+        uint8_t bytes[sizeof(double)];
+        const socle_span span = {run->buffers[number], place_of(run, operand, k), element_bytes};
+        memset(bytes, run->guard, sizeof(bytes));
+        if (!o->is_output)
+            solver_store_element(o->dtype, bytes, 0, run->d->values[operand][k]);
+        RUN_ASSERT(run, socle_buffer_write(span, bytes) == SOCLE_OK, socle_error_message());
+    }
+}
+
 static void add_operands(case_run *run)
 {
     for (int i = 0; i < run->d->count; i++) {
         const problem_operand *operand = &run->d->operands[i];
         const size_t size_bytes = (size_t)operand->count * socle_dtype_size_bytes(operand->dtype);
+        if (run->d->c->place != NULL) {
+            add_spread_operand(run, i);
+            continue;
+        }
         void *content = operand->is_output ? NULL : calloc(size_bytes + 1, 1);
         for (int64_t k = 0; k < operand->count && content; k++)
-            store_element(operand->dtype, content, k, run->d->values[i][k]);
+            solver_store_element(operand->dtype, content, k, run->d->values[i][k]);
         add_span(run, size_bytes, content);
         free(content);
     }
@@ -229,13 +164,13 @@ static void compare_operand(const case_run *run, int i, const uint8_t *bytes)
     const problem_operand *operand = &run->d->operands[i];
     const double *expected = run->d->values[i];
     const double share =
-        run->d->c->tolerance > 0 && is_floating(operand->dtype) ? run->d->c->tolerance : tolerance_of(operand->dtype);
+        run->d->c->tolerance > 0 && solver_is_floating(operand->dtype) ? run->d->c->tolerance : solver_tolerance(operand->dtype);
     double largest = 0;
     for (int64_t k = 0; k < operand->count; k++)
         largest = isfinite(expected[k]) ? fmax(largest, fabs(expected[k])) : largest;
     for (int64_t k = 0; k < operand->count; k++) {
         char message[200];
-        const double got = load_element(operand->dtype, bytes, k);
+        const double got = solver_load_element(operand->dtype, bytes, k);
         const bool same = got == expected[k] || (isnan(got) && isnan(expected[k]));
         if (same || fabs(got - expected[k]) <= share * largest)
             continue;
@@ -245,28 +180,49 @@ static void compare_operand(const case_run *run, int i, const uint8_t *bytes)
     }
 }
 
-/* Compares every byte with what should be there; returns the hash of the results. */
+/* The elements of operand i, one behind the other. */
+static uint8_t *read_spread_operand(const case_run *run, int i)
+{
+    const size_t element_bytes = socle_dtype_size_bytes(run->d->operands[i].dtype);
+    uint8_t *bytes = malloc((size_t)run->d->operands[i].count * element_bytes + 1);
+    for (int64_t k = 0; k < run->d->operands[i].count; k++) {
+        const socle_span span = {run->buffers[i], place_of(run, i, k), element_bytes};
+        RUN_ASSERT(run, socle_buffer_read(span, bytes + (size_t)k * element_bytes) == SOCLE_OK, socle_error_message());
+    }
+    return bytes;
+}
+
+/* What lies in a span; nothing may have been written around it. */
+static uint8_t *read_span(const case_run *run, int i)
+{
+    const size_t total = socle_buffer_size_bytes(run->buffers[i]), begin = guard_bytes(run), end = begin + run->sizes[i];
+    uint8_t *bytes = malloc(total);
+    RUN_ASSERT(run, socle_buffer_read(socle_buffer_span(run->buffers[i]), bytes) == SOCLE_OK, socle_error_message());
+    for (size_t k = 0; k < total; k++) {
+        char message[100];
+        if ((k >= begin && k < end) || bytes[k] == run->guard)
+            continue;
+        snprintf(message, sizeof(message), "span %d of %zu bytes: byte %lld was written", i, run->sizes[i],
+                 (long long)k - (long long)begin);
+        RUN_ASSERT(run, false, message);
+    }
+    memmove(bytes, bytes + begin, run->sizes[i]);
+    return bytes;
+}
+
+/* Compares everything with what should be there; returns the hash of the results. */
 static hash128 check_spans(const case_run *run)
 {
     hash128 results = {0};
     for (int i = 0; i < run->count; i++) {
-        const size_t total = socle_buffer_size_bytes(run->buffers[i]), begin = guard_bytes(run), end = begin + run->sizes[i];
-        uint8_t *bytes = malloc(total);
-        RUN_ASSERT(run, socle_buffer_read(socle_buffer_span(run->buffers[i]), bytes) == SOCLE_OK, socle_error_message());
-        for (size_t k = 0; k < total; k++) {
-            char message[100];
-            if ((k >= begin && k < end) || bytes[k] == run->guard)
-                continue;
-            snprintf(message, sizeof(message), "span %d of %zu bytes: byte %lld was written", i, run->sizes[i],
-                     (long long)k - (long long)begin);
-            RUN_ASSERT(run, false, message);
+        const problem_operand *operand = i < run->d->count ? &run->d->operands[i] : NULL;
+        uint8_t *bytes = operand && run->d->c->place ? read_spread_operand(run, i) : read_span(run, i);
+        if (operand && operand->is_output) {
+            compare_operand(run, i, bytes);
+            results = hash_combine(results, hash_bytes(bytes, (size_t)operand->count * socle_dtype_size_bytes(operand->dtype)));
         }
-        if (i < run->d->count && run->d->operands[i].is_output) {
-            compare_operand(run, i, bytes + begin);
-            results = hash_combine(results, hash_bytes(bytes + begin, run->sizes[i]));
-        }
-        for (int64_t k = 0; i < run->d->count && !run->written[i] && k < run->d->operands[i].count; k++) {
-            const double got = load_element(run->d->operands[i].dtype, bytes + begin, k), was = run->d->values[i][k];
+        for (int64_t k = 0; operand && !run->written[i] && k < operand->count; k++) {
+            const double got = solver_load_element(operand->dtype, bytes, k), was = run->d->values[i][k];
             RUN_ASSERT(run, got == was || (isnan(got) && isnan(was)), "an input was changed");
         }
         free(bytes);
@@ -315,17 +271,23 @@ static hash128 run_solver(case_run run)
     return results;
 }
 
+/* The problem that solvers are given. */
+static const problem *solved(const solver_case *c)
+{
+    return c->spread ? c->spread : c->p;
+}
+
 /* Every tuning of the solver that the case asks for. Where `deterministic` allows the solver, the bits of its results must be
  * those of its turn before, which are in results[0..tunings). */
 static void run_tunings(const case_data *d, socle_device *device, const solver *s, int turn, hash128 *results)
 {
     tuning tunings[MAX_TUNINGS];
-    problem deterministic = *d->c->p;
+    problem deterministic = *solved(d->c);
     deterministic.deterministic = true;
     const bool repeats = s->applicable(&deterministic, device);
     if (turn > 0 && !repeats)
         return;
-    const problem *p = repeats ? &deterministic : d->c->p;
+    const problem *p = repeats ? &deterministic : solved(d->c);
     const int wanted = d->c->tunings > 0 ? d->c->tunings : 1;
     const int count = s->candidates(p, device, tunings, wanted);
     cr_assert(count >= 1 && count <= wanted, "%s: %d tunings", s->name, count);
@@ -347,11 +309,11 @@ static void run_device(const case_data *d, socle_device *device)
     const char *only = getenv("SOCLE_TEST_SOLVER");
     if (d->c->p->dtype == SOCLE_FLOAT64 && !device->capabilities.fp64)
         return;
-    if (problem_wants_instructions(d->c->p))
+    if (problem_wants_instructions(solved(d->c)))
         instructions_probe(device);
-    const int count = solver_candidates(d->c->p, device, solvers, MAX_SOLVERS);
+    const int count = solver_candidates(solved(d->c), device, solvers, MAX_SOLVERS);
     cr_assert_gt(count, 0, "%s: %s", d->text, socle_error_message());
-    for (int turn = 0; turn < TURNS; turn++)
+    for (int turn = 0; turn < (d->c->place ? 1 : TURNS); turn++)
         for (int i = 0; i < count; i++)
             if ((!only || strcmp(only, solvers[i]->name) == 0) && (!d->c->solver || strcmp(d->c->solver, solvers[i]->name) == 0))
                 run_tunings(d, device, solvers[i], turn, results[i]);
@@ -392,7 +354,7 @@ void solver_case_check(const solver_case *c)
         return;
     }
     solver_case_context();
-    problem_text(c->p, d.text, sizeof(d.text));
+    problem_text(solved(c), d.text, sizeof(d.text));
     d.count = problem_operands(c->p, d.operands, &d.data_count);
     make_inputs(&d);
     c->reference(c->p, d.values);

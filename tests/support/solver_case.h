@@ -4,14 +4,7 @@
 #ifndef SOCLE_TESTS_SOLVER_CASE_H
 #define SOCLE_TESTS_SOLVER_CASE_H
 
-#include "../../lib/solver/solver.h"
-
-/* The same numbers for the same seed. */
-typedef struct solver_random {
-    uint64_t state;
-} solver_random;
-
-int64_t solver_pick(solver_random *r, int64_t low, int64_t high); /* low..high */
+#include "solver_element.h"
 
 /* Fills the results among values (in the order of problem_operands, the epilogue's operands last) from the others. */
 typedef void (*solver_reference)(const problem *p, double *const *values);
@@ -24,6 +17,10 @@ typedef struct solver_case {
     double tolerance;   /* share of the largest result; 0: by type */
     int tunings;        /* tried of each solver; 0: the default alone */
     const char *solver; /* only this one; NULL: every one */
+    /* Operands whose elements lie far apart: solvers are given `spread`, which computes of elements place(operand, i) what p
+     * computes of elements i. There are no guard zones and is no second time then. NULL: p itself. */
+    const problem *spread;
+    int64_t (*place)(const struct solver_case *c, int operand, int64_t i);
 } solver_case;
 
 /* Runs the case by each solver that applies, on each device that is usable and computes with the type, and fails the test where a

@@ -35,15 +35,7 @@ static view view_of(const problem *p)
     return v;
 }
 
-static bool blocked_applicable(const problem *p, const socle_device *device)
-{
-    const conv_geometry g = conv_geometry_3d(p);
-    return conv_supported_in_blocks(p, device) && !device_has_quirk(device, QUIRK_LOOP_LIMIT) && problem_flops(p) > 0 &&
-           (g.groups == 1 ||
-            (p->conv.layout == CONV_IN_BLOCKS && g.channels / g.groups % 16 == 0 && g.out_channels / g.groups % 16 == 0));
-}
-
-/* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
+/* ---- local memory ---- */
 
 static int64_t staged_floats(const view *v, const tuning *t)
 {
@@ -57,6 +49,32 @@ static int64_t sum_floats(const view *v, const tuning *t)
     const bool split = t->value[BLOCKED_CHUNK] < v->from_blocks;
     return split ? (int64_t)t->value[BLOCKED_ROWS] * t->value[BLOCKED_COLUMNS] * t->value[BLOCKED_SLICE] : 0;
 }
+
+static bool fits(const view *v, const problem *p, const socle_device *device, const tuning *t)
+{
+    const int64_t floats = staged_floats(v, t) + sum_floats(v, t) + 64;
+    return floats * (int64_t)problem_real_bytes(p) <= device_cached_local_bytes(device);
+}
+
+/* The least local memory: a block of channels at a time, of one row. */
+static tuning one_row(const view *v, int64_t columns)
+{
+    return (tuning){{(int)smaller(7, v->c.to[2]), 1, 1, (int)columns, 1, 16}};
+}
+
+static bool blocked_applicable(const problem *p, const socle_device *device)
+{
+    const conv_geometry g = conv_geometry_3d(p);
+    if (!conv_supported_in_blocks(p, device) || device_has_quirk(device, QUIRK_LOOP_LIMIT) || problem_flops(p) <= 0 ||
+        (g.groups > 1 &&
+         (p->conv.layout != CONV_IN_BLOCKS || g.channels / g.groups % 16 != 0 || g.out_channels / g.groups % 16 != 0)))
+        return false;
+    const view v = view_of(p);
+    const tuning least = one_row(&v, smaller(7, v.c.to[2]));
+    return fits(&v, p, device, &least);
+}
+
+/* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
 
 /* One channel and tap on a register tile. Taps of a row of plain pixels share them: compilers keep such pixels in registers, so
  * that more than 16 sums spill (measured: 1.06 times slower with 20 sums, 1.38 with 28). Of blocks, 28 sums leave the registers
@@ -117,8 +135,7 @@ typedef struct ranking {
 
 static void rank(ranking *r, const tuning *t)
 {
-    const int64_t floats = staged_floats(&r->view, t) + sum_floats(&r->view, t) + 64;
-    if (floats * (int64_t)problem_real_bytes(r->p) > device_cached_local_bytes(r->device))
+    if (!fits(&r->view, r->p, r->device, t))
         return;
     const double cycles = model_cycles(&r->view, t, device_units(r->device));
     r->count = rank_candidate(r->tunings, r->cycles, r->count, r->capacity, *t, cycles);
@@ -184,8 +201,9 @@ static int blocked_candidates(const problem *p, const socle_device *device, tuni
         .p = p, .device = device, .view = view_of(p), .tunings = out, .capacity = (int)smaller(capacity, COUNT_OF(r.cycles))};
     for (int i = 0; i < count; i++)
         rank_shapes(&r, tiles[i][0], tiles[i][1]);
-    if (r.count == 0 && capacity > 0) { /* little local memory: one row, a block of channels at a time */
-        r.tunings[r.count++] = (tuning){{(int)smaller(7, r.view.c.to[2]), 1, 1, (int)r.view.c.to[2], 1, 16}};
+    for (int64_t columns = r.view.c.to[2]; r.count == 0 && columns > 0; columns = columns > 7 ? ceil_div(columns, 14) * 7 : 0) {
+        const tuning t = one_row(&r.view, columns); /* little local memory, or long rows */
+        rank(&r, &t);
     }
     return r.count;
 }

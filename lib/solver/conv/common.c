@@ -27,12 +27,21 @@ int64_t conv_volume(const int64_t dims[3])
     return dims[0] * dims[1] * dims[2];
 }
 
-/* Kernels number the elements of an image, and the rows of a batch, with 32 bits. */
+/* CONV_IN_BLOCKS for pooling, too. */
+static conv_layout layout_of(const problem *p)
+{
+    if (p->kind == PROBLEM_POOL || p->kind == PROBLEM_POOL_GRAD)
+        return p->pool.in_blocks ? CONV_IN_BLOCKS : CONV_PLAIN;
+    return p->conv.layout;
+}
+
+/* Kernels number the elements of an image, those of a block of its channels, weights, and the rows of a batch with 32 bits. */
 static bool indices_fit(const problem *p)
 {
     const conv_geometry in_3d = conv_geometry_3d(p), *g = &in_3d;
     const int64_t most = INT32_MAX / 4;
-    int64_t input = 1, output = 1, kernel = 1, planes, rows;
+    int64_t input = layout_of(p) == CONV_IN_BLOCKS ? 16 : 1, output = layout_of(p) == CONV_PLAIN ? 1 : 16;
+    int64_t kernel = 1, weights, planes, rows;
     if (g->groups < 1 || g->channels % g->groups != 0 || g->out_channels % g->groups != 0 || g->channels > most ||
         g->out_channels > most || g->batch > most)
         return false;
@@ -43,21 +52,14 @@ static bool indices_fit(const problem *p)
             return false;
     }
     return input <= most && output <= most && kernel <= most &&
-           multiply_fits(g->batch, g->channels > g->out_channels ? g->channels : g->out_channels, &planes) && planes <= most &&
-           multiply_fits(g->batch, g->output[0] * g->output[1], &rows) && rows <= most;
+           multiply_fits(g->out_channels, g->channels / g->groups, &weights) && multiply_fits(weights, kernel, &weights) &&
+           weights <= most && multiply_fits(g->batch, g->channels > g->out_channels ? g->channels : g->out_channels, &planes) &&
+           planes <= most && multiply_fits(g->batch, g->output[0] * g->output[1], &rows) && rows <= most;
 }
 
 static bool types_run(const problem *p, const socle_device *device)
 {
     return storage_is_real32(p->dtype) || (p->dtype == SOCLE_FLOAT64 && device->capabilities.fp64);
-}
-
-/* CONV_IN_BLOCKS for pooling, too. */
-static conv_layout layout_of(const problem *p)
-{
-    if (p->kind == PROBLEM_POOL || p->kind == PROBLEM_POOL_GRAD)
-        return p->pool.in_blocks ? CONV_IN_BLOCKS : CONV_PLAIN;
-    return p->conv.layout;
 }
 
 bool conv_fits(const problem *p)
