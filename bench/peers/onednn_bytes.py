@@ -4,11 +4,11 @@ import ctypes
 import ctypes.util
 import json
 import os
-import statistics
 import sys
-import time
 
 import numpy
+
+from timing import median_ms
 
 os.environ.setdefault("OMP_NUM_THREADS", str(os.cpu_count()))
 m, n, k, budget_s = *map(int, sys.argv[1:4]), float(sys.argv[4])
@@ -29,13 +29,7 @@ def run():
         raise RuntimeError(f"oneDNN: status {status}")
 
 
-for _ in range(5):
-    run()
+run()
 if not (c[:2] == a[:2].astype(numpy.int32) @ b.astype(numpy.int32)).all():
     raise RuntimeError("oneDNN: wrong sums")
-samples, end = [], time.perf_counter() + budget_s
-while len(samples) < 5 or time.perf_counter() < end:
-    start = time.perf_counter()
-    run()
-    samples.append(time.perf_counter() - start)
-print(json.dumps({"name": "oneDNN", "median_ms": statistics.median(samples) * 1e3}))
+print(json.dumps({"name": "oneDNN", "median_ms": median_ms(run, budget_s)}))

@@ -1,12 +1,12 @@
 """Times ONNX Runtime's CPU provider on a model with random input. Prints one JSON object.
 usage: onnxruntime_infer.py MODEL.onnx BATCH SECONDS"""
 import json
-import statistics
 import sys
-import time
 
 import numpy
 import onnxruntime
+
+from timing import median_ms
 
 model, batch, budget_s = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
 options = onnxruntime.SessionOptions()
@@ -26,11 +26,5 @@ for name, array in feeds.items():
     binding.bind_cpu_input(name, array)
 for value in session.get_outputs():
     binding.bind_output(value.name, "cpu")
-for _ in range(20):
-    session.run_with_iobinding(binding)
-samples, end = [], time.perf_counter() + budget_s
-while len(samples) < 5 or time.perf_counter() < end:
-    start = time.perf_counter()
-    session.run_with_iobinding(binding)
-    samples.append(time.perf_counter() - start)
-print(json.dumps({"name": "onnxruntime " + onnxruntime.__version__, "median_ms": statistics.median(samples) * 1e3}))
+taken_ms = median_ms(lambda: session.run_with_iobinding(binding), budget_s, 20)
+print(json.dumps({"name": "onnxruntime " + onnxruntime.__version__, "median_ms": taken_ms}))

@@ -2,12 +2,12 @@
 usage: openvino_infer.py MODEL.onnx SECONDS"""
 import json
 import os
-import statistics
 import sys
-import time
 
 import numpy
 import openvino
+
+from timing import median_ms
 
 model, budget_s = sys.argv[1], float(sys.argv[2])
 core = openvino.Core()
@@ -16,11 +16,4 @@ compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", 
 request, generator = compiled.create_infer_request(), numpy.random.default_rng(1)
 for i, port in enumerate(compiled.inputs):
     request.set_input_tensor(i, openvino.Tensor((generator.random(list(port.shape)) - 0.5).astype(numpy.float32)))
-for _ in range(5):
-    request.infer()
-samples, end = [], time.perf_counter() + budget_s
-while len(samples) < 5 or time.perf_counter() < end:
-    start = time.perf_counter()
-    request.infer()
-    samples.append(time.perf_counter() - start)
-print(json.dumps({"name": "openvino " + openvino.__version__.split("-")[0], "median_ms": statistics.median(samples) * 1e3}))
+print(json.dumps({"name": "openvino " + openvino.__version__.split("-")[0], "median_ms": median_ms(request.infer, budget_s)}))

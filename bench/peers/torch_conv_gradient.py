@@ -2,11 +2,11 @@
 usage: torch_conv_gradient.py data|weights NxCxHxW KxKHxKW STRIDE PADDING DILATION GROUPS SECONDS
 One to three spatial axes; stride, padding and dilation are alike along all of them."""
 import json
-import statistics
 import sys
-import time
 
 import torch
+
+from timing import median_ms
 
 torch.set_num_threads(2)
 of_data = sys.argv[1] == "data"
@@ -23,11 +23,4 @@ def run():
     torch.ops.aten.convolution_backward(dy, x, w, None, *settings, [of_data, not of_data, False])
 
 
-for _ in range(5):
-    run()
-samples, end = [], time.perf_counter() + budget_s
-while len(samples) < 5 or time.perf_counter() < end:
-    start = time.perf_counter()
-    run()
-    samples.append(time.perf_counter() - start)
-print(json.dumps({"name": "pytorch " + torch.__version__, "median_ms": statistics.median(samples) * 1e3}))
+print(json.dumps({"name": "pytorch " + torch.__version__, "median_ms": median_ms(run, budget_s)}))

@@ -1,11 +1,11 @@
 """Times PyTorch's gradient of layer, RMS or group normalization with respect to data, scale and (but for RMS) bias, the forward pass done
 before. Prints one JSON object. usage: torch_norm_gradient.py layer|rms|GROUPS NxC[xHxW] SECONDS"""
 import json
-import statistics
 import sys
-import time
 
 import torch
+
+from timing import median_ms
 
 torch.set_num_threads(2)
 form, dims, budget_s = sys.argv[1], [int(n) for n in sys.argv[2].split("x")], float(sys.argv[3])
@@ -25,11 +25,4 @@ def run():
     torch.autograd.grad(y, wanted, dy, retain_graph=True)
 
 
-for _ in range(5):
-    run()
-samples, end = [], time.perf_counter() + budget_s
-while len(samples) < 5 or time.perf_counter() < end:
-    start = time.perf_counter()
-    run()
-    samples.append(time.perf_counter() - start)
-print(json.dumps({"name": "pytorch " + torch.__version__, "median_ms": statistics.median(samples) * 1e3}))
+print(json.dumps({"name": "pytorch " + torch.__version__, "median_ms": median_ms(run, budget_s)}))

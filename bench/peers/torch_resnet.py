@@ -3,14 +3,14 @@ is read after each step. Prints one JSON object.
 usage: torch_resnet.py resnet50|resnet18-32 BATCH SECONDS"""
 import json
 import pathlib
-import statistics
 import sys
-import time
 
 import torch
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from network_models import RESNETS  # noqa: E402
+
+from timing import median_ms
 
 torch.set_num_threads(2)
 of, batch, budget_s = RESNETS[sys.argv[1]], int(sys.argv[2]), float(sys.argv[3])
@@ -55,11 +55,4 @@ def step():
     return loss.item()
 
 
-for _ in range(2):
-    step()
-samples, end = [], time.perf_counter() + budget_s
-while len(samples) < 5 or time.perf_counter() < end:
-    start = time.perf_counter()
-    step()
-    samples.append(time.perf_counter() - start)
-print(json.dumps({"name": "pytorch " + torch.__version__, "step_ms": statistics.median(samples) * 1e3}))
+print(json.dumps({"name": "pytorch " + torch.__version__, "step_ms": median_ms(step, budget_s, 2)}))

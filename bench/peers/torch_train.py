@@ -1,11 +1,11 @@
 """Times PyTorch's eager training step of an MLP: forward, cross entropy, backward, fused optimizer. Prints one JSON object.
 usage: torch_train.py LAYERS BATCH SECONDS [sgd|adam]      LAYERS: 64,128,10"""
 import json
-import statistics
 import sys
-import time
 
 import torch
+
+from timing import median_ms
 
 torch.set_num_threads(2)
 layers = [int(n) for n in sys.argv[1].split(",")]
@@ -34,18 +34,5 @@ def step():
     return loss
 
 
-def median_ms(read_loss, seconds):
-    for _ in range(5):
-        step()
-    samples, end = [], time.perf_counter() + seconds
-    while len(samples) < 5 or time.perf_counter() < end:
-        start = time.perf_counter()
-        loss = step()
-        if read_loss:
-            loss.item()
-        samples.append(time.perf_counter() - start)
-    return statistics.median(samples) * 1e3
-
-
-print(json.dumps({"name": "pytorch " + torch.__version__, "step_ms": median_ms(True, budget_s / 2),
-                  "step_without_reading_loss_ms": median_ms(False, budget_s / 2)}))
+print(json.dumps({"name": "pytorch " + torch.__version__, "step_ms": median_ms(lambda: step().item(), budget_s / 2),
+                  "step_without_reading_loss_ms": median_ms(step, budget_s / 2)}))
