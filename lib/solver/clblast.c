@@ -45,6 +45,11 @@ const clblast_library *clblast_get(void)
     return loaded ? &library : NULL;
 }
 
+bool clblast_numbers(int64_t elements)
+{
+    return elements <= INT32_MAX / 2; /* and what it pads them to */
+}
+
 void clblast_forget(void)
 {
     if (__atomic_load_n(&loaded, __ATOMIC_ACQUIRE))

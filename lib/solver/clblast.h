@@ -17,6 +17,9 @@ typedef struct clblast_library {
 /* NULL: not installed. Looked for once. */
 const clblast_library *clblast_get(void);
 
+/* Its kernels number elements of an operand with 32 bits. */
+bool clblast_numbers(int64_t elements);
+
 /* Its cached programs hold on to the OpenCL contexts that they were made for; lets go of all of them. Does nothing where it is
  * not loaded. */
 void clblast_forget(void);

@@ -33,7 +33,9 @@ static bool clblast_applicable(const problem *p, const socle_device *device)
     const conv_geometry *g = &p->conv.g;
     (void)device;
     bool fits = p->dtype == SOCLE_FLOAT32 && p->epilogue == NULL && !p->deterministic && conv_fits(p) && g->spatial == 2 &&
-                g->groups == 1 && problem_flops(p) > 0;
+                g->groups == 1 && problem_flops(p) > 0 && clblast_numbers(g->batch * g->channels * g->input[0] * g->input[1]) &&
+                clblast_numbers(g->batch * g->out_channels * g->output[0] * g->output[1]) &&
+                clblast_numbers(g->channels * g->kernel[0] * g->kernel[1] * g->output[0] * g->output[1]);
     for (int i = 0; i < 2 && fits; i++) /* CLBlast computes the output's extent itself */
         fits = g->pad_begin[i] == g->pad_end[i] &&
                g->output[i] == (g->input[i] + 2 * g->pad_begin[i] - g->dilation[i] * (g->kernel[i] - 1) - 1) / g->stride[i] + 1;

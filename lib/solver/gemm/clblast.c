@@ -41,11 +41,17 @@ static socle_status run(socle_device *device, cl_command_queue queue, const cl_m
 static bool clblast_applicable(const problem *p, const socle_device *device)
 {
     const gemm_problem *g = &p->gemm;
+    problem_operand operands[PROBLEM_MAX_OPERANDS + EPILOGUE_MAX_OPERANDS];
+    int count;
     (void)device;
     /* Its strided batches want matrices of their own. */
-    const bool batches = g->batch_rank == 0 || (g->batch_rank == 1 && g->stride_a[0] > 0 && g->stride_b[0] > 0);
-    return p->dtype == SOCLE_FLOAT32 && p->epilogue == NULL && batches && gemm_vectorizable(p) && !p->deterministic &&
-           clblast_get() != NULL;
+    bool fits = p->dtype == SOCLE_FLOAT32 && p->epilogue == NULL && gemm_vectorizable(p) && !p->deterministic &&
+                (g->batch_rank == 0 || (g->batch_rank == 1 && g->stride_a[0] > 0 && g->stride_b[0] > 0));
+    if (fits)
+        problem_operands(p, operands, &count);
+    for (int i = GEMM_A; fits && i <= GEMM_C; i++)
+        fits = clblast_numbers(operands[i].count);
+    return fits && clblast_get() != NULL;
 }
 
 static double clblast_estimate(const problem *p, const socle_device *device, const tuning *t)
