@@ -171,6 +171,11 @@ socle_status graph_infer_all(socle_graph *graph);
 /* NumPy broadcasting of two types' dims into `out`; false when they do not fit. */
 bool graph_broadcast(const graph_type *a, const graph_type *b, graph_type *out);
 bool graph_type_known(const graph_type *type); /* rank and every dimension known */
+/* A quantized number, in the form that products and convolutions take. */
+static inline bool dtype_is_byte(socle_dtype dtype)
+{
+    return dtype == SOCLE_INT8 || dtype == SOCLE_UINT8;
+}
 /* The type that sums of numbers of a floating-point type are made in. */
 static inline socle_dtype graph_sum_dtype(socle_dtype dtype)
 {

@@ -3,15 +3,10 @@
 #include "operators.h"
 #include "product_shape.h"
 
-static bool is_byte(const graph_type *type)
-{
-    return type->dtype == SOCLE_INT8 || type->dtype == SOCLE_UINT8;
-}
-
 static socle_status check_bytes(const graph_infer *infer, int index)
 {
     const graph_type *type = infer_input(infer, index);
-    if (is_byte(type))
+    if (dtype_is_byte(type->dtype))
         return SOCLE_OK;
     return infer_fail(infer, SOCLE_TYPE_MISMATCH, "input %d is %s, not int8 or uint8", index, socle_dtype_name(type->dtype));
 }
@@ -132,7 +127,7 @@ socle_status infer_quantize_linear(graph_infer *infer)
     socle_dtype dtype = zero != NULL ? zero->dtype : asked != 0 ? quantized_type(asked) : SOCLE_UINT8;
     if (x->dtype != SOCLE_INT32 && (!dtype_is_float(x->dtype) || x->dtype == SOCLE_FLOAT64))
         return infer_fail(infer, SOCLE_TYPE_MISMATCH, "it takes floating point or int32, not %s", socle_dtype_name(x->dtype));
-    if (dtype != SOCLE_UINT8 && dtype != SOCLE_INT8 && dtype != SOCLE_INT16)
+    if (!dtype_is_byte(dtype) && dtype != SOCLE_INT16)
         return infer_fail(infer, SOCLE_UNSUPPORTED, "quantization to this type: use uint8, int8 or int16");
     infer->outputs[0] = *x;
     infer->outputs[0].dtype = dtype;
@@ -143,7 +138,7 @@ socle_status infer_quantize_linear(graph_infer *infer)
 socle_status infer_dequantize_linear(graph_infer *infer)
 {
     const graph_type *x = infer_input(infer, 0);
-    if (!is_byte(x) && x->dtype != SOCLE_INT16 && x->dtype != SOCLE_INT32)
+    if (!dtype_is_byte(x->dtype) && x->dtype != SOCLE_INT16 && x->dtype != SOCLE_INT32)
         return infer_fail(infer, SOCLE_UNSUPPORTED, "quantized numbers of type %s: use uint8, int8, int16 or int32",
                           socle_dtype_name(x->dtype));
     infer->outputs[0] = *x;

@@ -112,8 +112,7 @@ socle_status infer_pool(graph_infer *infer)
     const graph_type *x = infer_input(infer, 0);
     graph_type *out = &infer->outputs[0];
     window win;
-    const bool small_integers =
-        strcmp(infer->node->op->name, "MaxPool") == 0 && (x->dtype == SOCLE_INT8 || x->dtype == SOCLE_UINT8);
+    const bool small_integers = strcmp(infer->node->op->name, "MaxPool") == 0 && dtype_is_byte(x->dtype);
     socle_status status = small_integers ? SOCLE_OK : check_floats(infer, 1);
     if (status != SOCLE_OK || x->rank < 0) {
         infer_nothing(infer, x->dtype);

@@ -78,7 +78,7 @@ static bool read_weights(const socle_graph *graph, const graph_node *product, na
     w->stored = from->inputs[0];
     const graph_value *stored = &graph->values[w->stored];
     const socle_dtype dtype = graph->values[product->inputs[0]].type.dtype;
-    const bool bytes = stored->type.dtype == SOCLE_INT8 || stored->type.dtype == SOCLE_UINT8;
+    const bool bytes = dtype_is_byte(stored->type.dtype);
     const bool halves = stored->type.dtype == SOCLE_FLOAT16 || stored->type.dtype == SOCLE_BFLOAT16;
     if (stored->kind != VALUE_CONSTANT || !graph_type_known(&stored->type) || stored->type.rank != 2 ||
         graph_type_count(&stored->type) < LEAST_ELEMENTS || graph->values[product->inputs[0]].type.rank < 1)

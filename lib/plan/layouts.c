@@ -36,17 +36,12 @@ static const graph_type *type_of(const layouts *l, value_id value)
     return &l->graph->values[value].type;
 }
 
-static bool is_byte(socle_dtype dtype)
-{
-    return dtype == SOCLE_INT8 || dtype == SOCLE_UINT8;
-}
-
 /* Numbers, or bytes and their sums. */
 static bool is_image(const layouts *l, value_id value)
 {
     const graph_type *t = value != GRAPH_NONE ? type_of(l, value) : NULL;
     return t != NULL && t->rank >= 3 && t->rank <= 5 && graph_type_count(t) > 0 && t->dims[1] % GRAPH_BLOCK_CHANNELS == 0 &&
-           (storage_is_real32(t->dtype) || is_byte(t->dtype) || t->dtype == SOCLE_INT32);
+           (storage_is_real32(t->dtype) || dtype_is_byte(t->dtype) || t->dtype == SOCLE_INT32);
 }
 
 static bool same_shape(const graph_type *a, const graph_type *b)
@@ -208,7 +203,7 @@ static void add_gain_of_anchor(layouts *l, node_id n)
 static double turning_us(const layouts *l, value_id value)
 {
     const double bytes = (double)graph_type_bytes(type_of(l, value));
-    return profile_estimate_us(profile_get(l->device), 0, (is_byte(type_of(l, value)->dtype) ? 4 : 2) * bytes);
+    return profile_estimate_us(profile_get(l->device), 0, (dtype_is_byte(type_of(l, value)->dtype) ? 4 : 2) * bytes);
 }
 
 /* Images that enter the chain of node n from outside (a plain input of a convolution of few channels does not). Each is turned

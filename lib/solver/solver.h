@@ -175,7 +175,7 @@ socle_dtype problem_result_dtype(const problem *p);
 /* A product or convolution of bytes. */
 static inline bool problem_is_bytes(const problem *p)
 {
-    return p->dtype == SOCLE_INT8 || p->dtype == SOCLE_UINT8;
+    return dtype_is_byte(p->dtype);
 }
 /* Ways to run it use instructions that must have been probed (instructions_probe). */
 static inline bool problem_wants_instructions(const problem *p)

@@ -104,11 +104,10 @@ static bool loops_end(const socle_device *device, double iterations)
 /* Maxima of the small integers too, as ONNX has them. */
 static bool pool_applicable(const problem *p, const socle_device *device)
 {
-    const bool small = p->dtype == SOCLE_INT8 || p->dtype == SOCLE_UINT8;
     const conv_geometry g = conv_geometry_3d(p);
     const double of_average = p->pool.maximum ? 0 : (double)(g.kernel[0] + g.kernel[1] + g.kernel[2]);
     return (conv_supported(p, device) || (conv_supported_in_blocks(p, device) && !p->pool.indices) ||
-            (small && p->pool.maximum && conv_fits(p))) &&
+            (dtype_is_byte(p->dtype) && p->pool.maximum && conv_fits(p))) &&
            loops_end(device, nested_iterations(g.kernel) + of_average);
 }
 
