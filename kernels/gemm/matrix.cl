@@ -1,22 +1,15 @@
-/* C = alpha op(A) op(B) by the instructions of common/matrix.cl, float sums of TF32, half or bfloat16 factors: a work-group
- * computes TILE_M x TILE_N of C from tiles of A and B in local memory, each 32 work-items of it 8 ITEM_M x 4 ITEM_N. (CUTLASS,
- * "Efficient GEMM in CUDA", warp-level tiles.)
+/* C = alpha op(A) op(B) by the instructions of common/matrix.cl: float sums of TF32, half or bfloat16 factors, or 32-bit sums of
+ * bytes without alpha.
  *
- * Tiles hold words of 4 bytes with k innermost: TILE_K words and 4 to spare a line, so that the 32 words of a fragment lie in 32
- * banks. There are two of each: while one is multiplied the next is fetched into registers, one barrier a step. Memory is read in
- * fours of numbers: along k, where that is the operand's contiguous axis, else across it, for halves from two lines at once.
- * QUADS_x: those fours lie at aligned addresses, whole. */
+ * Memory is read in fours: of words along k, where that is the operand's contiguous axis; across it of numbers, from as many lines
+ * as make a word. QUADS_x: those fours lie at aligned addresses, whole. */
+#include "common/matrix_tiles.cl"
+#if FACTORS == INT8
+#define FINISHED(v) (v)
+#else
+#define FINISHED(v) ((v) * alpha)
+#endif
 #include "gemm/results.cl"
-#include "common/matrix.cl"
-#include "gemm/tiles.cl"
-#define LINE (TILE_K + 4)
-#define LOADS_OF(tile) (((tile) * TILE_K / 4 + ITEMS - 1) / ITEMS)
-#define LOADS_A LOADS_OF(TILE_M)
-#define LOADS_B LOADS_OF(TILE_N)
-#define WARP_M (8 * ITEM_M)
-#define WARP_N (4 * ITEM_N)
-#define ROWS (WARP_M / MATRIX_M)
-#define COLUMNS (WARP_N / MATRIX_N)
 
 /* Four numbers of a line from p on, of which `inside` are there; the others are 0. */
 static inline raw4 four_of(__global const raw *p, int inside, bool quads)
@@ -43,16 +36,17 @@ static inline void fetch(uint4 *next, __global const raw *from, bool along_k, bo
         const int e = l * ITEMS + item;
         const int2 at = place_of_words(e, along_k, tile);
         const int k = first + at.y * NUMBERS, other = start + at.x;
-        const bool used = e < tile * TILE_K / 4;
+        const int inside = e >= tile * TILE_K / 4 || other >= extent ? 0 : along_k ? depth - k : extent - other;
         __global const raw *p = from + (along_k ? (size_t)other * depth + k : (size_t)k * extent + other);
-        const int inside = !used || (along_k ? other : k) >= (along_k ? extent : depth) ? 0 : along_k ? depth - k : extent - other;
-        const raw4 low = four_of(p, inside, quads);
-#if NUMBERS == 1
-        next[l] = words_of(low);
-#else
-        const raw4 high = four_of(p + (along_k ? 4 : extent), along_k ? inside - 4 : k + 1 < depth ? inside : 0, quads);
-        next[l] = along_k ? words_of((raw4)(low.s02, high.s02), (raw4)(low.s13, high.s13)) : words_of(low, high);
-#endif
+        if (along_k && quads) {
+            next[l] = WORDS_ALONG(inside > 0 ? *(__global const uint4 *)p : (uint4)(0));
+            continue;
+        }
+        raw4 part[NUMBERS];
+        UNROLL for (int i = 0; i < NUMBERS; i++)
+            part[i] = along_k ? four_of(p + 4 * i, inside - 4 * i, false)
+                              : four_of(p + (size_t)i * extent, k + i < depth ? inside : 0, quads);
+        next[l] = along_k ? WORDS_ALONG(AS_WORDS(part)) : WORDS_ACROSS(part);
     }
 }
 
@@ -77,35 +71,31 @@ static inline void place(__local uint *to, const uint4 *next, bool along_k, int 
 }
 
 #define FETCH(first)                                                                                                    \
-    fetch(next_a, (__global const raw *)a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_A, item, first, depth, start.y, m);     \
-    fetch(next_b, (__global const raw *)b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_B, item, first, depth, start.x, n);
+    fetch(next_a, a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_OF(TILE_M), item, first, depth, start.y, m);                  \
+    fetch(next_b, b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_OF(TILE_N), item, first, depth, start.x, n);
 #define PLACE(side)                                                                                                     \
-    place((__local uint *)tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_A, item);                                  \
-    place((__local uint *)tiles_b[side], next_b, TRANSPOSE_B, TILE_N, LOADS_B, item);
+    place((__local uint *)tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_OF(TILE_M), item);                         \
+    place((__local uint *)tiles_b[side], next_b, TRANSPOSE_B, TILE_N, LOADS_OF(TILE_N), item);
+#define STORE_SUM(value, row_, column_)                                                                                 \
+    {                                                                                                                   \
+        const int row = start.y + (row_), column = start.x + (column_);                                                 \
+        const size_t index = ((size_t)batch * m + row) * n + column;                                                    \
+        if (row < m && column < n)                                                                                      \
+            STORE_ONE(value, index, column);                                                                            \
+    }
 
 /* Groups: (tiles, 1, batches). */
+MATRIX_ATTRIBUTE
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
-__kernel void gemm_matrix(__global const element *restrict a, __global const element *restrict b, __global element *restrict c,
-                          int m, int n, int depth, long stride_a, long stride_b, float alpha EPILOGUE_PARAMS)
+__kernel void gemm_matrix(__global const raw *restrict a, __global const raw *restrict b, __global result *restrict c, int m,
+                          int n, int depth, long stride_a, long stride_b, float alpha EPILOGUE_PARAMS)
 {
-    __local uint4 tiles_a[2][TILE_M * LINE / 4], tiles_b[2][TILE_N * LINE / 4];
-#if MATRIX == MATRIX_SHARED
-    __local uint shared[ITEMS * 6];
-#else
-    __local uint *shared = 0;
-#endif
-    const int item = get_local_id(0), lane = item % MATRIX_ITEMS, warp = item / MATRIX_ITEMS;
+    MATRIX_DECLARE
     const int2 start = tile_of_group(get_group_id(0), m, n) * (int2)(TILE_N, TILE_M);
-    const int2 within = (int2)(warp % (TILE_N / WARP_N) * WARP_N, warp / (TILE_N / WARP_N) * WARP_M);
     const long batch = get_group_id(2);
-    uint4 next_a[LOADS_A], next_b[LOADS_B];
-    float sum[ROWS][COLUMNS][4];
+    uint4 next_a[LOADS_OF(TILE_M)], next_b[LOADS_OF(TILE_N)];
     a += BATCH_A(batch);
     b += BATCH_B(batch);
-    UNROLL for (int i = 0; i < ROWS; i++)
-        UNROLL for (int j = 0; j < COLUMNS; j++)
-            UNROLL for (int at = 0; at < 4; at++)
-                sum[i][j][at] = 0.0f;
     FETCH(0)
     PLACE(0)
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -114,33 +104,11 @@ __kernel void gemm_matrix(__global const element *restrict a, __global const ele
         if (more) {
             FETCH(first + TILE_K * NUMBERS)
         }
-        UNROLL for (int word = 0; word < TILE_K; word += MATRIX_WORDS) {
-            __local const uint *tile_a = (__local const uint *)tiles_a[side] + within.y * LINE + word;
-            __local const uint *tile_b = (__local const uint *)tiles_b[side] + within.x * LINE + word;
-            uint4 x[ROWS];
-            uint2 y[COLUMNS];
-            UNROLL for (int i = 0; i < ROWS; i++)
-                x[i] = fragment_a(tile_a + i * MATRIX_M * LINE, LINE, lane);
-            UNROLL for (int j = 0; j < COLUMNS; j++)
-                y[j] = fragment_b(tile_b + j * MATRIX_N * LINE, LINE, lane);
-            UNROLL for (int i = 0; i < ROWS; i++)
-                UNROLL for (int j = 0; j < COLUMNS; j++)
-                    matrix_multiply(sum[i][j], x[i], y[j], shared);
-        }
+        MATRIX_MULTIPLY_TILES(side)
         if (more) {
             PLACE(side ^ 1)
             barrier(CLK_LOCAL_MEM_FENCE);
         }
     }
-    UNROLL for (int i = 0; i < ROWS; i++) {
-        UNROLL for (int j = 0; j < COLUMNS; j++) {
-            UNROLL for (int at = 0; at < 4; at++) {
-                const int row = start.y + within.y + i * MATRIX_M + MATRIX_ROW(lane, at);
-                const int column = start.x + within.x + j * MATRIX_N + MATRIX_COLUMN(lane, at);
-                const size_t index = ((size_t)batch * m + row) * n + column;
-                if (row < m && column < n)
-                    STORE_ONE(sum[i][j][at], index, column);
-            }
-        }
-    }
+    MATRIX_RESULTS(STORE_SUM)
 }

@@ -134,6 +134,26 @@ static void read_sub_group_sizes(cl_device_id device, device_capabilities *c)
         c->sub_group_sizes[c->sub_group_size_count++] = (int)sizes[i];
 }
 
+/* PTX has them from compute capability 8.0 on (PTX ISA, "mma", "Target ISA Notes"); Intel's want sub-groups of the device's least
+ * size, 8 or 16 (cl_intel_subgroup_matrix_multiply_accumulate); of AMD's, some of generation 9 have those of CDNA, 11 is RDNA 3.
+ */
+static device_matrix matrix_of(cl_device_id device, const device_capabilities *c)
+{
+    int least = 0;
+    for (int i = 0; i < c->sub_group_size_count; i++)
+        if (least == 0 || c->sub_group_sizes[i] < least)
+            least = c->sub_group_sizes[i];
+    if (extension_listed(c->extensions, "cl_nv_device_attribute_query"))
+        return ask_uint(device, CL_DEVICE_COMPUTE_CAPABILITY_MAJOR_NV) >= 8 ? MATRIX_MMA : MATRIX_NONE;
+    if (extension_listed(c->extensions, "cl_intel_subgroup_matrix_multiply_accumulate"))
+        return least == 8 ? MATRIX_DPAS_8 : least == 16 ? MATRIX_DPAS_16 : MATRIX_NONE;
+    if (extension_listed(c->extensions, "cl_amd_device_attribute_query")) {
+        const cl_uint generation = ask_uint(device, CL_DEVICE_GFXIP_MAJOR_AMD);
+        return generation == 9 ? MATRIX_MFMA : generation == 11 ? MATRIX_WMMA : MATRIX_NONE;
+    }
+    return MATRIX_NONE;
+}
+
 /* Questions of OpenCL 2.0 and later. */
 static void read_newer(cl_device_id device, device_capabilities *c)
 {
@@ -147,8 +167,7 @@ static void read_newer(cl_device_id device, device_capabilities *c)
         c->sub_groups = c->sub_groups || ask_uint(device, CL_DEVICE_MAX_NUM_SUB_GROUPS) > 0;
     read_sub_group_sizes(device, c);
     c->integer_dot_product = extension_listed(extensions, "cl_khr_integer_dot_product");
-    if (extension_listed(extensions, "cl_nv_device_attribute_query"))
-        c->compute_capability = (int)ask_uint(device, CL_DEVICE_COMPUTE_CAPABILITY_MAJOR_NV);
+    c->matrix = matrix_of(device, c);
     c->command_buffer = extension_listed(extensions, "cl_khr_command_buffer");
     c->il_program = extension_listed(extensions, "cl_khr_il_program");
 }

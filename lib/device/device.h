@@ -11,6 +11,17 @@
 
 /* ---- capabilities: what a device says, read once ---- */
 
+/* Instructions for products of small matrices that a device may have, as kernels/common/matrix.cl describes them. */
+typedef enum device_matrix {
+    MATRIX_NONE,
+    MATRIX_MMA,
+    MATRIX_DPAS_8,
+    MATRIX_DPAS_16,
+    MATRIX_MFMA,
+    MATRIX_WMMA,
+    MATRIX_KIND_COUNT
+} device_matrix;
+
 typedef struct device_capabilities {
     int opencl_major, opencl_minor; /* the lower of platform and device */
     socle_device_type type;
@@ -25,7 +36,7 @@ typedef struct device_capabilities {
     int sub_group_sizes[8], sub_group_size_count; /* that a kernel may demand */
     bool unified_memory;                          /* shares the host's memory: map instead of copy */
     bool images;
-    int compute_capability; /* major number of cl_nv_device_attribute_query's; 0: it has none */
+    device_matrix matrix; /* which ones to try */
     int max_sub_devices;
     bool partition_equally, partition_by_counts;
     char *extensions;
@@ -52,11 +63,12 @@ typedef enum device_instruction {
     INSTRUCTION_VPDPBUSD = 1 << 1,   /* sums of products of bytes: x86 with AVX-512 VNNI, by inline assembly */
     INSTRUCTION_DOT_PACKED = 1 << 2, /* the same by dot_4x8packed of cl_khr_integer_dot_product, every pair of signs */
     INSTRUCTION_VDPBF16PS = 1 << 3,  /* sums of products of bfloat16: x86 with AVX512_BF16, by inline assembly */
-    /* Products of small matrices as kernels/common/matrix.cl describes them, by type of the factors: NVIDIA's, inline PTX. */
-    INSTRUCTION_MMA_TF32 = 1 << 4,
-    INSTRUCTION_MMA_FLOAT16 = 1 << 5,
-    INSTRUCTION_MMA_BFLOAT16 = 1 << 6,
-    INSTRUCTION_MMA_SHARED = 1 << 7 /* the same without the instruction, through local memory: set by tests */
+    /* Products of small matrices, by type of the factors: those of capabilities.matrix. */
+    INSTRUCTION_MATRIX_TF32 = 1 << 4,
+    INSTRUCTION_MATRIX_FLOAT16 = 1 << 5,
+    INSTRUCTION_MATRIX_BFLOAT16 = 1 << 6,
+    INSTRUCTION_MATRIX_BYTES = 1 << 7, /* every pair of signs */
+    INSTRUCTION_MATRIX_SHARED = 1 << 8 /* the same without the instruction, through local memory: set by tests */
 } device_instruction;
 
 typedef enum queue_kind { QUEUE_DEFAULT, QUEUE_LOCAL_THREAD } queue_kind;

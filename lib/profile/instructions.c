@@ -3,6 +3,7 @@
  * trial. Careful order: for assembly the processor must have the instruction, the device must be that processor; a note in the
  * store is written before the driver's compiler sees the instruction, so that a driver which takes the process down is not asked
  * again; then results are compared with the host's. Only what comes out exactly is ever used. */
+#include "../solver/matrix.h"
 #include "profile.h"
 
 #include <stdio.h>
@@ -10,10 +11,8 @@
 
 #define ROUNDS 9
 #define LANES 16
-#define MATRIX_ROWS 16
-#define MATRIX_COLUMNS 8
-#define MOST_SUMS (MATRIX_ROWS * MATRIX_COLUMNS)
-#define MOST_WORDS (ROUNDS * MATRIX_ROWS * 4)
+#define MOST_SUMS 256
+#define MOST_WORDS (ROUNDS * 16 * MATRIX_WORDS)
 
 /* Operands as words, and the words that should come out. */
 typedef struct trial {
@@ -22,7 +21,11 @@ typedef struct trial {
     size_t items;
     int a_words, b_words, sums;
     void (*fill)(uint32_t *words, int count, uint32_t seed);
-    uint32_t (*expected)(const uint32_t *a, const uint32_t *b, int i);
+    uint32_t (*expected)(const struct trial *t, const uint32_t *a, const uint32_t *b, int i);
+    /* Of small matrices: their factors (NONE: it is another instruction) and the device's fragments, which say how many items,
+     * words and sums there are. */
+    socle_dtype left, right;
+    matrix_fragment fragment;
 } trial;
 
 typedef struct instruction {
@@ -82,8 +85,9 @@ static bool may_have_vdpbf16ps(const socle_device *device)
 }
 
 /* Unsigned bytes times signed ones. */
-static uint32_t vpdpbusd_sum(const uint32_t *a, const uint32_t *b, int i)
+static uint32_t vpdpbusd_sum(const trial *t, const uint32_t *a, const uint32_t *b, int i)
 {
+    (void)t;
     int32_t sum = i / LANES;
     for (int k = 0; k < ROUNDS; k++)
         for (int byte = 0; byte < 4; byte++)
@@ -92,8 +96,9 @@ static uint32_t vpdpbusd_sum(const uint32_t *a, const uint32_t *b, int i)
 }
 
 /* Of small whole numbers, so that no order of adding them rounds. */
-static uint32_t vdpbf16ps_sum(const uint32_t *a, const uint32_t *b, int i)
+static uint32_t vdpbf16ps_sum(const trial *t, const uint32_t *a, const uint32_t *b, int i)
 {
+    (void)t;
     float sum = (float)(i / LANES);
     uint32_t bits;
     for (int k = 0; k < ROUNDS; k++)
@@ -117,8 +122,9 @@ static int32_t byte_of(uint32_t word, int byte, bool is_signed)
     return is_signed ? (int8_t)bits : (int32_t)bits;
 }
 
-static uint32_t packed_sum(const uint32_t *a, const uint32_t *b, int i)
+static uint32_t packed_sum(const trial *t, const uint32_t *a, const uint32_t *b, int i)
 {
+    (void)t;
     const int signs = i / LANES, item = i % LANES;
     int32_t sum = 0;
     for (int k = 0; k < ROUNDS; k++)
@@ -127,71 +133,85 @@ static uint32_t packed_sum(const uint32_t *a, const uint32_t *b, int i)
     return (uint32_t)sum;
 }
 
-/* ---- matrices of 16 x 8 results, a step of 8 or 16 bytes ---- */
+/* ---- small matrices: bytes that are multiplied as numbers of the factors' type, 8 words of these in a step ---- */
 
-/* PTX of the first devices that have these instructions: PTX ISA, "mma", "Target ISA Notes". */
-static bool may_have_mma(const socle_device *device)
+static bool has_matrices(const socle_device *device)
 {
-    return device->capabilities.compute_capability >= 8;
+    return device->capabilities.matrix != MATRIX_NONE;
 }
 
-static bool does_without_mma(const socle_device *device)
+/* Intel's devices say which ones have it; RDNA 3 has none. */
+static bool may_have_tf32(const socle_device *device)
 {
-    return device_has_instruction(device, INSTRUCTION_MMA_SHARED);
+    const device_matrix kind = device->capabilities.matrix;
+    return kind == MATRIX_MMA || kind == MATRIX_MFMA || device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ||
+           (kind == MATRIX_DPAS_16 &&
+            strstr(device->capabilities.extensions, "cl_intel_subgroup_matrix_multiply_accumulate_tf32") != NULL);
 }
 
-static uint32_t matrix_sum(const uint32_t *a, const uint32_t *b, int i, int step)
+/* CDNA's bytes are signed. */
+static bool may_have_bytes(const socle_device *device)
 {
-    const int8_t *x = (const int8_t *)a, *y = (const int8_t *)b;
-    const int row = i / MATRIX_COLUMNS, column = i % MATRIX_COLUMNS;
+    return has_matrices(device) &&
+           (device->capabilities.matrix != MATRIX_MFMA || device_has_instruction(device, INSTRUCTION_MATRIX_SHARED));
+}
+
+static uint32_t matrix_sum(const trial *t, const uint32_t *a, const uint32_t *b, int i)
+{
+    const uint8_t *x = (const uint8_t *)a, *y = (const uint8_t *)b;
+    const int row = i / t->fragment.n, column = i % t->fragment.n, step = MATRIX_WORDS * matrix_numbers(t->left);
     int32_t sum = 0;
     for (int round = 0; round < ROUNDS; round++)
         for (int k = 0; k < step; k++)
-            sum += x[(round * MATRIX_ROWS + row) * step + k] * y[(round * MATRIX_COLUMNS + column) * step + k];
+            sum += byte_of(x[(round * t->fragment.m + row) * step + k], 0, t->left != SOCLE_UINT8) *
+                   byte_of(y[(round * t->fragment.n + column) * step + k], 0, t->right != SOCLE_UINT8);
     return (uint32_t)sum;
 }
 
-static uint32_t tf32_sum(const uint32_t *a, const uint32_t *b, int i)
+/* The trial with what depends on the device's fragments. */
+static trial trial_on(const socle_device *device, const trial *tried)
 {
-    return matrix_sum(a, b, i, 8);
+    trial t = *tried;
+    if (t.left == SOCLE_NONE)
+        return t;
+    const matrix_fragment f = t.fragment = matrix_fragment_of(device);
+    const int words_of_line = ROUNDS * MATRIX_WORDS * matrix_numbers(t.left) / 4;
+    t.items = (size_t)f.items;
+    t.a_words = f.m * words_of_line;
+    t.b_words = f.n * words_of_line;
+    t.sums = f.m * f.n;
+    return t;
 }
 
-static uint32_t halves_sum(const uint32_t *a, const uint32_t *b, int i)
-{
-    return matrix_sum(a, b, i, 16);
-}
-
-#define MATRIX_TRIAL(options, step, expected)                                                                                    \
+#define MATRIX_TRIAL(left_, right_)                                                                                              \
     {                                                                                                                            \
-        "profile/matrix", options, "matrix_rounds", false, 32, ROUNDS *MATRIX_ROWS *step / 4, ROUNDS *MATRIX_COLUMNS *step / 4,  \
-            MATRIX_ROWS *MATRIX_COLUMNS, fill_with_bytes, expected                                                               \
+        .source = "profile/matrix", .options = "", .kernel = "matrix_rounds", .fill = fill_with_bytes, .expected = matrix_sum,   \
+        .left = left_, .right = right_                                                                                           \
     }
 
 static const instruction instructions[] = {
     {"vpdpbusd",
      INSTRUCTION_VPDPBUSD,
      may_have_vpdpbusd,
-     {"profile/dot", "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", false, 1, ROUNDS * 4, ROUNDS *LANES, 4 * LANES, fill_with_bytes,
-      vpdpbusd_sum}},
+     {"profile/dot", "-DSTORAGE=INT32 -DDOT=1", "dot_rounds", false, 1, ROUNDS * 4, ROUNDS *LANES, 4 * LANES,
+      .fill = fill_with_bytes, .expected = vpdpbusd_sum}},
     {"dot_4x8packed",
      INSTRUCTION_DOT_PACKED,
      announces_dot_product,
      {"profile/dot_packed", "-DSTORAGE=INT32 -DDOT=2", "dot_words", true, LANES, ROUNDS *LANES, ROUNDS *LANES, 4 * LANES,
-      fill_with_bytes, packed_sum}},
+      .fill = fill_with_bytes, .expected = packed_sum}},
     {"vdpbf16ps",
      INSTRUCTION_VDPBF16PS,
      may_have_vdpbf16ps,
-     {"profile/dot_pairs", "-DPAIRS=1", "dot_pair_rounds", false, 1, ROUNDS * 4, ROUNDS *LANES, 4 * LANES, fill_with_pairs,
-      vdpbf16ps_sum}},
-    {"mma tf32", INSTRUCTION_MMA_TF32, may_have_mma, MATRIX_TRIAL("-DSTORAGE=FLOAT32 -DMATRIX=MATRIX_PTX", 8, tf32_sum)},
-    {"mma f16", INSTRUCTION_MMA_FLOAT16, may_have_mma, MATRIX_TRIAL("-DSTORAGE=FLOAT16 -DMATRIX=MATRIX_PTX", 16, halves_sum)},
-    {"mma bf16", INSTRUCTION_MMA_BFLOAT16, may_have_mma, MATRIX_TRIAL("-DSTORAGE=BFLOAT16 -DMATRIX=MATRIX_PTX", 16, halves_sum)},
-    {"mma tf32, shared", INSTRUCTION_MMA_TF32, does_without_mma,
-     MATRIX_TRIAL("-DSTORAGE=FLOAT32 -DMATRIX=MATRIX_SHARED", 8, tf32_sum)},
-    {"mma f16, shared", INSTRUCTION_MMA_FLOAT16, does_without_mma,
-     MATRIX_TRIAL("-DSTORAGE=FLOAT16 -DMATRIX=MATRIX_SHARED", 16, halves_sum)},
-    {"mma bf16, shared", INSTRUCTION_MMA_BFLOAT16, does_without_mma,
-     MATRIX_TRIAL("-DSTORAGE=BFLOAT16 -DMATRIX=MATRIX_SHARED", 16, halves_sum)},
+     {"profile/dot_pairs", "-DPAIRS=1", "dot_pair_rounds", false, 1, ROUNDS * 4, ROUNDS *LANES, 4 * LANES,
+      .fill = fill_with_pairs, .expected = vdpbf16ps_sum}},
+    {"matrices tf32", INSTRUCTION_MATRIX_TF32, may_have_tf32, MATRIX_TRIAL(SOCLE_FLOAT32, SOCLE_FLOAT32)},
+    {"matrices f16", INSTRUCTION_MATRIX_FLOAT16, has_matrices, MATRIX_TRIAL(SOCLE_FLOAT16, SOCLE_FLOAT16)},
+    {"matrices bf16", INSTRUCTION_MATRIX_BFLOAT16, has_matrices, MATRIX_TRIAL(SOCLE_BFLOAT16, SOCLE_BFLOAT16)},
+    {"matrices i8 i8", INSTRUCTION_MATRIX_BYTES, may_have_bytes, MATRIX_TRIAL(SOCLE_INT8, SOCLE_INT8)},
+    {"matrices i8 u8", INSTRUCTION_MATRIX_BYTES, may_have_bytes, MATRIX_TRIAL(SOCLE_INT8, SOCLE_UINT8)},
+    {"matrices u8 i8", INSTRUCTION_MATRIX_BYTES, may_have_bytes, MATRIX_TRIAL(SOCLE_UINT8, SOCLE_INT8)},
+    {"matrices u8 u8", INSTRUCTION_MATRIX_BYTES, may_have_bytes, MATRIX_TRIAL(SOCLE_UINT8, SOCLE_UINT8)},
 };
 
 /* ---- what the store knows ---- */
@@ -228,9 +248,13 @@ static socle_status run(socle_device *device, const trial *t, const uint32_t *a,
     const int32_t rounds = ROUNDS;
     socle_kernel *kernel = NULL;
     socle_buffer *buffers[3] = {NULL, NULL, NULL};
-    char options[64];
-    snprintf(options, sizeof(options), "%s%s", t->options, t->newest_language ? device_newest_language(device) : "");
-    socle_status status = socle_kernel_create(device, program_source_text(t->source), options, t->kernel, &kernel);
+    text options = {0};
+    text_addf(&options, "%s%s", t->options, t->newest_language ? device_newest_language(device) : "");
+    if (t->left != SOCLE_NONE)
+        matrix_add_options(&options, device, t->left, t->right);
+    socle_status status = options.failed ? socle_fail(SOCLE_OUT_OF_MEMORY, "no memory for compile options") : SOCLE_OK;
+    if (status == SOCLE_OK)
+        status = socle_kernel_create(device, program_source_text(t->source), options.data, t->kernel, &kernel);
     if (status == SOCLE_OK)
         status = socle_buffer_create(device, (size_t)t->sums * sizeof(*sums), &buffers[0]);
     if (status == SOCLE_OK)
@@ -252,21 +276,23 @@ static socle_status run(socle_device *device, const trial *t, const uint32_t *a,
     for (int i = 2; i >= 0; i--)
         socle_buffer_destroy(buffers[i]);
     socle_kernel_destroy(kernel);
+    text_finish(&options);
     return status;
 }
 
 static bool probe(socle_device *device, const instruction *tried)
 {
+    const trial t = trial_on(device, &tried->trial);
     uint32_t a[MOST_WORDS], b[MOST_WORDS], sums[MOST_SUMS] = {0};
-    tried->trial.fill(a, (int)COUNT_OF(a), 1);
-    tried->trial.fill(b, (int)COUNT_OF(b), 2);
-    if (run(device, &tried->trial, a, b, sums) != SOCLE_OK) {
+    t.fill(a, (int)COUNT_OF(a), 1);
+    t.fill(b, (int)COUNT_OF(b), 2);
+    if (run(device, &t, a, b, sums) != SOCLE_OK) {
         log_write(&device->context->log, SOCLE_LOG_INFO, "%s: no %s in kernels: %s", device->info.id, tried->name,
                   socle_error_message());
         return false;
     }
-    for (int i = 0; i < tried->trial.sums; i++) {
-        if (sums[i] != tried->trial.expected(a, b, i)) {
+    for (int i = 0; i < t.sums; i++) {
+        if (sums[i] != t.expected(&t, a, b, i)) {
             log_write(&device->context->log, SOCLE_LOG_WARN, "%s: %s in kernels gives wrong sums: left out", device->info.id,
                       tried->name);
             return false;
@@ -277,7 +303,7 @@ static bool probe(socle_device *device, const instruction *tried)
 
 void instructions_probe(socle_device *device)
 {
-    unsigned found = INSTRUCTIONS_PROBED | (device->instructions & INSTRUCTION_MMA_SHARED);
+    unsigned found = INSTRUCTIONS_PROBED | (device->instructions & INSTRUCTION_MATRIX_SHARED), refused = 0;
     if (device_has_instruction(device, INSTRUCTIONS_PROBED))
         return;
     for (size_t i = 0; i < COUNT_OF(instructions); i++) {
@@ -290,7 +316,10 @@ void instructions_probe(socle_device *device)
             known = probe(device, tried) ? NOTE_YES : NOTE_NO;
             keep(device, tried, known == NOTE_YES ? "yes" : "no");
         }
-        found |= known == NOTE_YES ? (unsigned)tried->bit : 0;
+        if (known == NOTE_YES)
+            found |= tried->bit;
+        else
+            refused |= tried->bit;
     }
-    __atomic_store_n(&device->instructions, found, __ATOMIC_RELEASE);
+    __atomic_store_n(&device->instructions, found & ~refused, __ATOMIC_RELEASE);
 }

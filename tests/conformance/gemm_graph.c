@@ -150,7 +150,7 @@ Test(gemm_graph, epilogues_are_applied_once_to_every_element)
 
 Test(gemm_graph, epilogues_of_half_and_bfloat16_are_applied)
 {
-    solver_case_use_matrices();
+    solver_case_use_matrices(MATRIX_DPAS_16);
     check_layer(17, 45, 20, false, false, SOCLE_FLOAT16);
     check_layer(17, 45, 20, true, true, SOCLE_BFLOAT16);
 }

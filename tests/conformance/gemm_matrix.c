@@ -1,4 +1,5 @@
-/* Products by matrix instructions, done without them (INSTRUCTION_MMA_SHARED): all but the instruction itself, on every device.
+/* Products by matrix instructions, done without them (INSTRUCTION_MATRIX_SHARED): all but the instruction itself, on every
+ * device.
  */
 #include "../support/reference_solver.h"
 #include "../support/solver_case.h"
@@ -6,6 +7,8 @@
 #include "../../lib/profile/profile.h"
 
 #include <criterion/criterion.h>
+
+#define KINDS (MATRIX_KIND_COUNT - 1)
 
 static bool has_room(const socle_device *device)
 {
@@ -20,9 +23,22 @@ static bool any_has_room(void)
     return any;
 }
 
+static problem product(int64_t m, int64_t n, int64_t k, int flags, socle_dtype dtype)
+{
+    problem p = {.kind = PROBLEM_GEMM,
+                 .dtype = dtype,
+                 .gemm = {.m = m, .n = n, .k = k, .transpose_a = flags & 1, .transpose_b = flags & 2, .alpha = 1}};
+    p.allow_tf32 = dtype == SOCLE_FLOAT32;
+    if (dtype == SOCLE_INT8 || dtype == SOCLE_UINT8) {
+        p.gemm.b_dtype = flags & 4 ? SOCLE_INT8 : SOCLE_UINT8;
+        p.gemm.c_dtype = SOCLE_INT32;
+    }
+    return p;
+}
+
+/* The seed also says by which kind of instructions. */
 static void check(problem p, uint64_t seed, int specials, int tunings)
 {
-    p.allow_tf32 = p.dtype == SOCLE_FLOAT32;
     const solver_case c = {.p = &p,
                            .reference = reference_gemm,
                            .seed = seed,
@@ -31,50 +47,44 @@ static void check(problem p, uint64_t seed, int specials, int tunings)
                            .tolerance = p.dtype == SOCLE_FLOAT32 ? 2e-3 : 0,
                            .solver = "gemm/matrix"};
     const int before = solver_case_runs();
-    solver_case_use_matrices();
+    solver_case_use_matrices((device_matrix)(MATRIX_NONE + 1 + seed % KINDS));
     solver_case_check(&c);
     cr_assert(solver_case_runs() > before || !any_has_room(), "gemm/matrix ran nowhere");
 }
 
-static problem product(int64_t m, int64_t n, int64_t k, int flags, socle_dtype dtype)
-{
-    return (problem){.kind = PROBLEM_GEMM,
-                     .dtype = dtype,
-                     .gemm = {.m = m, .n = n, .k = k, .transpose_a = flags & 1, .transpose_b = flags & 2, .alpha = 1}};
-}
+static const socle_dtype types[] = {SOCLE_FLOAT32, SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_INT8, SOCLE_UINT8};
 
-static const socle_dtype types[] = {SOCLE_FLOAT32, SOCLE_FLOAT16, SOCLE_BFLOAT16};
-
-Test(gemm_matrix, a_trial_of_the_instruction_without_it_is_exact)
+Test(gemm_matrix, a_trial_of_the_instruction_without_it_is_exact, .timeout = 300)
 {
-    const unsigned all = INSTRUCTION_MMA_TF32 | INSTRUCTION_MMA_FLOAT16 | INSTRUCTION_MMA_BFLOAT16;
+    const unsigned all =
+        INSTRUCTION_MATRIX_TF32 | INSTRUCTION_MATRIX_FLOAT16 | INSTRUCTION_MATRIX_BFLOAT16 | INSTRUCTION_MATRIX_BYTES;
     socle_context *context = solver_case_context();
-    for (int i = 0; i < socle_device_count(context); i++) {
-        socle_device *device = socle_device_at(context, i);
-        if (!has_room(device))
-            continue;
-        device->instructions = INSTRUCTION_MMA_SHARED;
-        instructions_probe(device);
-        cr_assert_eq(device->instructions & all, all, "%s: %x", device->info.id, device->instructions);
+    for (int kind = MATRIX_NONE + 1; kind < MATRIX_KIND_COUNT; kind++) {
+        solver_case_use_matrices((device_matrix)kind);
+        for (int i = 0; i < socle_device_count(context); i++) {
+            const socle_device *device = socle_device_at(context, i);
+            cr_assert(!has_room(device) || (device->instructions & all) == all, "%s: %x", device->info.id, device->instructions);
+        }
     }
 }
 
-Test(gemm_matrix, odd_extents_match_the_reference)
+/* Each type by each kind of instructions, transposed in each way. */
+Test(gemm_matrix, odd_extents_match_the_reference, .timeout = 300)
 {
-    for (int flags = 0; flags < 4; flags++)
-        check(product(37, 45, 61, flags, types[flags % 3]), 1 + (uint64_t)flags, 0, 1);
+    for (int i = 0; i < 5 * KINDS; i++)
+        check(product(37, 45, 61, i % 8, types[i % 5]), (uint64_t)i, 0, 1);
 }
 
-Test(gemm_matrix, extents_in_fours_match_the_reference)
+Test(gemm_matrix, extents_in_fours_match_the_reference, .timeout = 300)
 {
-    for (int flags = 0; flags < 4; flags++)
-        check(product(36, 52, 76, flags, types[(flags + 1) % 3]), 5 + (uint64_t)flags, 0, 1);
+    for (int i = 0; i < 5 * KINDS; i++)
+        check(product(36, 52, 80, (i + 1) % 8, types[i % 5]), (uint64_t)i, 0, 1);
 }
 
 Test(gemm_matrix, tunings_match_the_reference, .timeout = 300)
 {
-    for (size_t i = 0; i < COUNT_OF(types); i++)
-        check(product(20, 70, 40, 2, types[i]), 10 + i, 0, 3);
+    for (int i = 0; i < KINDS; i++)
+        check(product(20, 70, 40, 2, types[i % 5]), (uint64_t)i, 0, 3);
 }
 
 Test(gemm_matrix, batches_and_alpha_match_the_reference)
@@ -89,8 +99,8 @@ Test(gemm_matrix, batches_and_alpha_match_the_reference)
 
 Test(gemm_matrix, infinities_and_nans_reach_their_rows_and_columns_and_no_others)
 {
-    for (size_t i = 0; i < COUNT_OF(types); i++)
-        check(product(19, 21, 17, 1, types[i]), 30 + i, 2, 1);
+    for (int i = 0; i < 3 * KINDS; i++)
+        check(product(19, 21, 17, 1, types[i / KINDS]), (uint64_t)i, 2, 1);
 }
 
 /* Rounded factors cost float32 some 12 bits: only where the caller allows that. */
@@ -98,7 +108,7 @@ Test(gemm_matrix, float32_is_not_rounded_unless_that_is_allowed)
 {
     socle_context *context = solver_case_context();
     problem p = product(64, 64, 64, 0, SOCLE_FLOAT32);
-    solver_case_use_matrices();
+    solver_case_use_matrices(MATRIX_MMA);
     for (int i = 0; i < socle_device_count(context); i++) {
         const socle_device *device = socle_device_at(context, i);
         p.allow_tf32 = p.strict_accuracy = false;

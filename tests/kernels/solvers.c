@@ -55,12 +55,18 @@ Test(solvers, products_by_sub_groups_stay_inside_of_their_operands)
 /* The instruction's place is taken by local memory. */
 Test(solvers, products_by_matrix_instructions_stay_inside_of_their_operands)
 {
-    solver_case_use_matrices();
     setenv("SOCLE_TEST_SOLVER", "gemm/matrix", 1);
+    solver_case_use_matrices(MATRIX_MMA);
     check_product(9, 11, 37, 0, SOCLE_FLOAT16);
     check_product(12, 20, 36, 1, SOCLE_BFLOAT16);
+    solver_case_use_matrices(MATRIX_DPAS_8);
     check_product(5, 20, 34, 2, SOCLE_BFLOAT16);
+    solver_case_use_matrices(MATRIX_DPAS_16);
     check_product(8, 12, 40, 3, SOCLE_FLOAT16);
+    solver_case_use_matrices(MATRIX_MFMA);
+    check_product(5, 19, 18, 2, SOCLE_FLOAT16);
+    solver_case_use_matrices(MATRIX_WMMA);
+    check_product(12, 20, 40, 0, SOCLE_FLOAT16);
     unsetenv("SOCLE_TEST_SOLVER");
 }
 

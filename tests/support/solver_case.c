@@ -330,13 +330,18 @@ socle_context *solver_case_context(void)
     return context;
 }
 
-void solver_case_use_matrices(void)
+void solver_case_use_matrices(device_matrix kind)
 {
     solver_case_context();
-    for (int i = 0; i < socle_device_count(context); i++)
-        ((socle_device *)socle_device_at(context, i))->instructions = INSTRUCTIONS_PROBED | INSTRUCTION_MMA_SHARED |
-                                                                      INSTRUCTION_MMA_TF32 | INSTRUCTION_MMA_FLOAT16 |
-                                                                      INSTRUCTION_MMA_BFLOAT16;
+    for (int i = 0; i < socle_device_count(context); i++) {
+        socle_device *device = socle_device_at(context, i);
+        const bool done = device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) && device->capabilities.matrix == kind;
+        if (done || device->info.status != SOCLE_DEVICE_OK)
+            continue;
+        device->capabilities.matrix = kind;
+        device->instructions = INSTRUCTION_MATRIX_SHARED;
+        instructions_probe(device);
+    }
 }
 
 void solver_case_finish(void)

@@ -32,8 +32,8 @@ void solver_case_check(const solver_case *c);
 int solver_case_runs(void);
 /* One context for all cases of a test. */
 socle_context *solver_case_context(void);
-/* From here on its devices are as if they had matrix instructions, in whose place local memory does the same. */
-void solver_case_use_matrices(void);
+/* From here on its devices are as if they had these matrix instructions, in whose place local memory does the same. */
+void solver_case_use_matrices(device_matrix kind);
 /* Destroys it: at the end of tests under drivers that do not outlive what libraries keep of them (oclgrind and CLBlast's
  * programs). */
 void solver_case_finish(void);

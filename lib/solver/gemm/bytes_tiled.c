@@ -39,12 +39,8 @@ static tuning resolved(const problem *p, const socle_device *device, const tunin
 
 static bool bytes_tiled_applicable(const problem *p, const socle_device *device)
 {
-    const gemm_problem *g = &p->gemm;
-    const int64_t most = INT32_MAX / 4;
     tuning t;
-    return problem_is_bytes(p) && storage_runs(problem_result_dtype(p), device) && g->m > 0 && g->n > 0 && g->k > 0 &&
-           g->m < most && g->n < most && g->k < most && gemm_batches(g) > 0 && gemm_batches(g) < most &&
-           bytes_tiled_candidates(p, device, &t, 1) == 1;
+    return gemm_bytes_fit(p, device) && bytes_tiled_candidates(p, device, &t, 1) == 1;
 }
 
 static double bytes_tiled_estimate(const problem *p, const socle_device *device, const tuning *t)

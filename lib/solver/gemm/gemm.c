@@ -13,12 +13,21 @@ bool gemm_vectorizable(const problem *p)
     return p->gemm.b_dtype == SOCLE_NONE && gemm_extents_fit(p);
 }
 
+static bool extents_fit(const gemm_problem *g)
+{
+    const int64_t most = INT32_MAX / 4;
+    return g->m > 0 && g->n > 0 && g->k > 0 && g->m < most && g->n < most && g->k < most && gemm_batches(g) > 0 &&
+           gemm_batches(g) < most;
+}
+
 bool gemm_extents_fit(const problem *p)
 {
-    const gemm_problem *g = &p->gemm;
-    const int64_t most = INT32_MAX / 4;
-    return storage_is_real32(p->dtype) && g->m > 0 && g->n > 0 && g->k > 0 && g->m < most && g->n < most && g->k < most &&
-           gemm_batches(g) > 0 && gemm_batches(g) < most;
+    return storage_is_real32(p->dtype) && extents_fit(&p->gemm);
+}
+
+bool gemm_bytes_fit(const problem *p, const socle_device *device)
+{
+    return problem_is_bytes(p) && storage_runs(problem_result_dtype(p), device) && extents_fit(&p->gemm);
 }
 
 /* Batch number -> offset in elements, through all dimensions of the batch. */

@@ -11,6 +11,8 @@ int64_t gemm_batches(const gemm_problem *g);
 bool gemm_extents_fit(const problem *p);
 /* The same, all operands of one type. */
 bool gemm_vectorizable(const problem *p);
+/* The same of bytes, with results that the device stores. */
+bool gemm_bytes_fit(const problem *p, const socle_device *device);
 /* -DSTORAGE, and the offsets of batches where one stride is not enough. */
 void gemm_add_options(solver_launch *launch, const problem *p);
 /* Only the latter. */

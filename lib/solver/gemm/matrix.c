@@ -1,52 +1,30 @@
-/* gemm/matrix: products of half and bfloat16 numbers, and of float32 ones where they may be rounded to TF32, by the device's
- * matrix instructions, which were tried before (kernels/common/matrix.cl says which these are). The tiles of gemm/tiled with
- * words of two halves, or of one number of TF32, in the place of a float. */
+/* gemm/matrix: products of half and bfloat16 numbers, of bytes, and of float32 ones where they may be rounded to TF32, by the
+ * device's matrix instructions, which were tried before (kernels/common/matrix.cl says which these are). The tiles of gemm/tiled
+ * with words of two halves, four bytes, or one number of TF32, in the place of a float. */
+#include "../matrix.h"
 #include "tiles.h"
 
 #include <math.h>
 
-/* 32 items have 8 ITEM_M x 4 ITEM_N results: whole fragments of 16 x 8. */
+/* Those that are made of whole fragments of the device's are tried. */
 static const tuning shapes[] = {
     {{128, 128, 16, 8, 8}}, {{128, 256, 8, 8, 16}}, {{256, 128, 8, 8, 16}}, {{128, 64, 16, 8, 4}}, {{64, 128, 16, 4, 8}},
     {{64, 64, 16, 4, 4}},   {{64, 64, 16, 4, 8}},   {{128, 128, 8, 8, 8}},  {{32, 64, 16, 4, 4}},  {{64, 32, 16, 4, 4}},
     {{16, 128, 16, 2, 8}},  {{32, 32, 16, 2, 4}},   {{16, 64, 16, 2, 4}},   {{16, 32, 16, 2, 2}},
 };
 
-static device_instruction instruction_of(const problem *p)
-{
-    switch (p->dtype) {
-    case SOCLE_FLOAT16:
-        return INSTRUCTION_MMA_FLOAT16;
-    case SOCLE_BFLOAT16:
-        return INSTRUCTION_MMA_BFLOAT16;
-    default:
-        return INSTRUCTION_MMA_TF32;
-    }
-}
-
-static int numbers_of_word(const problem *p)
-{
-    return p->dtype == SOCLE_FLOAT32 ? 1 : 2;
-}
-
 static int64_t words_of(const problem *p)
 {
-    return ceil_div(p->gemm.k, numbers_of_word(p));
-}
-
-/* A line of words and 4 to spare, twice; the exchange of items that do without the instruction. */
-static bool fits(const socle_device *device, const tuning *t)
-{
-    const int *v = t->value;
-    const size_t tiles_words = 2 * (size_t)(v[TILE_M] + v[TILE_N]) * (size_t)(v[TILE_K] + 4);
-    return (tiles_words + 6 * (size_t)tile_items(t)) * sizeof(uint32_t) <= device->capabilities.local_memory_bytes;
+    return ceil_div(p->gemm.k, matrix_numbers(p->dtype));
 }
 
 static double price_of(const problem *p, const socle_device *device, const tuning *shape, tuning *t)
 {
     *t = *shape;
     t->value[SPLITS] = 1;
-    return fits(device, t) ? tile_cost(p, device, t, words_of(p)) : INFINITY;
+    return matrix_tiles_fit(device, t->value[TILE_M], t->value[TILE_N], t->value[TILE_K], t->value[ITEM_M], t->value[ITEM_N])
+               ? tile_cost(p, device, t, words_of(p))
+               : INFINITY;
 }
 
 static int matrix_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
@@ -65,7 +43,8 @@ static tuning resolved(const problem *p, const socle_device *device, const tunin
 static bool matrix_applicable(const problem *p, const socle_device *device)
 {
     tuning t;
-    return gemm_vectorizable(p) && device_has_instruction(device, instruction_of(p)) &&
+    const bool fits = problem_is_bytes(p) ? gemm_bytes_fit(p, device) : gemm_vectorizable(p);
+    return fits && device_has_instruction(device, matrix_instruction(p->dtype)) &&
            (p->dtype != SOCLE_FLOAT32 || (p->allow_tf32 && !p->strict_accuracy)) && matrix_candidates(p, device, &t, 1) == 1;
 }
 
@@ -75,7 +54,18 @@ static double matrix_estimate(const problem *p, const socle_device *device, cons
 {
     const tuning r = resolved(p, device, t);
     const double price = tile_cost(p, device, &r, words_of(p)) * 2 * device_units(device);
-    return estimate_s(device, price, device_has_instruction(device, INSTRUCTION_MMA_SHARED) ? 0.001 : 1, problem_bytes(p), 1, 0);
+    return estimate_s(device, price, device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ? 0.001 : 1, problem_bytes(p), 1,
+                      0);
+}
+
+/* Fours that lie at aligned addresses, of words along k, else of numbers across it, where the operand has so many. */
+static bool in_fours(const problem *p, const socle_device *device, bool along_k, int64_t across, const int64_t *strides)
+{
+    const int64_t four = along_k ? 4 * matrix_numbers(p->dtype) : 4;
+    bool fours = (along_k ? p->gemm.k : across) % four == 0 && device->capabilities.base_alignment_bytes % 16 == 0;
+    for (int i = 0; i < p->gemm.batch_rank; i++)
+        fours = fours && strides[i] % four == 0;
+    return fours;
 }
 
 static socle_status matrix_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
@@ -91,13 +81,13 @@ static socle_status matrix_emit(const problem *p, const socle_device *device, co
                             .epilogue = true,
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
-    gemm_add_options(&launch, p);
-    text_addf(&launch.options, " -DMATRIX=%s -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d",
-              device_has_instruction(device, INSTRUCTION_MMA_SHARED) ? "MATRIX_SHARED" : "MATRIX_PTX", v[TILE_M], v[TILE_N],
-              v[TILE_K], v[ITEM_M], v[ITEM_N]);
-    text_addf(&launch.options, " -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d -DQUADS_A=%d -DQUADS_B=%d", g->transpose_a, g->transpose_b,
-              gemm_in_quads(p, device, g->transpose_a ? g->m : g->k, g->stride_a),
-              gemm_in_quads(p, device, g->transpose_b ? g->k : g->n, g->stride_b));
+    text_addf(&launch.options, "-DSTORAGE=%s", storage_name(problem_result_dtype(p)));
+    gemm_add_batch_offsets(&launch, g);
+    matrix_add_options(&launch.options, device, p->dtype, problem_weight_dtype(p));
+    text_addf(&launch.options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
+              v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N], g->transpose_a, g->transpose_b);
+    text_addf(&launch.options, " -DQUADS_A=%d -DQUADS_B=%d", in_fours(p, device, !g->transpose_a, g->m, g->stride_a),
+              in_fours(p, device, g->transpose_b, g->n, g->stride_b));
     for (int i = 0; i < 3; i++)
         launch_arg(&launch, ARG_OPERAND(operands->data[i]));
     launch_arg(&launch, ARG_INT(g->m));
