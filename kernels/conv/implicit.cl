@@ -20,10 +20,6 @@
 #define STEPS (BLOCKS ? CHANNEL_BLOCKS * TAPS : (FROM_CHANNELS * TAPS + BK - 1) / BK)
 #define DEPTH (STEPS * BK)
 #define CHUNK ((STEPS + CHUNKS - 1) / CHUNKS) /* steps of a part */
-#define FROM_PLANES (GROUPS * FROM_CHANNELS)
-#define TO_PLANES (GROUPS * TO_CHANNELS)
-#define Y_IMAGE (Y_D * Y_H * Y_W)
-#define RESULTS ((size_t)BATCH * TO_PLANES * Y_IMAGE)
 
 /* Loads of an item in a step: quads of weights, and of each of ITEM_COLUMNS columns LOADS_B elements, K_STEP apart in the sum. */
 #define QUADS_A (BK * BM / 4)
@@ -55,7 +51,6 @@ __kernel void conv_implicit_pack(__global const element *restrict w, __global re
         to < TO_CHANNELS && from < FROM_CHANNELS ? LOAD1(w + filter * (FULL_D * FULL_H * FULL_W) + at) : (real)0;
 }
 
-#define IS_INSIDE(d, h, w) ((uint)(d) < (uint)FROM_D && (uint)(h) < (uint)FROM_H && (uint)(w) < (uint)FROM_W)
 #define FETCH_WEIGHTS                                                                                                         \
     UNROLL for (int l = 0; l < LOADS_A; l++)                                                                                  \
         if (QUADS_A % ITEMS == 0 || item + l * ITEMS < QUADS_A)                                                               \
@@ -121,14 +116,6 @@ __kernel void conv_implicit_pack(__global const element *restrict w, __global re
     UNROLL for (int l = 0; l < LOADS_B; l++) UNROLL for (int j = 0; j < ITEM_COLUMNS; j++)                                    \
         ((__local real *)b[tile])[(k_first + l * K_STEP) * BN + item % BN + j * ITEMS] = next_b[l][j];
 
-/* Where results of a pixel of the batch lie in the first plane of the group. */
-static inline size_t place_of(int pixel)
-{
-    const int n = pixel / TO_IMAGE, p = pixel % TO_IMAGE;
-    const int d = Y_FIRST_D + p / (TO_H * TO_W) * Y_STEP_D, h = Y_FIRST_H + p / TO_W % TO_H * Y_STEP_H;
-    return (size_t)n * TO_PLANES * Y_IMAGE + (d * Y_H + h) * Y_W + Y_FIRST_W + p % TO_W * Y_STEP_W;
-}
-
 /* y = the sum of CHUNKS parts, always in the same order. One work-item for each element; more have nothing to do. */
 __kernel void conv_implicit_add(__global const real *restrict parts, __global element *restrict y EPILOGUE_PARAMS)
 {
@@ -190,7 +177,9 @@ __kernel void conv_implicit(__global const element *restrict x, __global const r
                 const size_t index = place + (size_t)channel * Y_IMAGE;
                 STORE_RESULTS(EPILOGUEV(sum[i][j], index, channel), y + index);
             } else if (row < TO_CHANNELS) {
-                for (int lane = 0; lane < 4 && pixel + lane < PIXELS; lane++) {
+                UNROLL for (int lane = 0; lane < 4; lane++) {
+                    if (pixel + lane >= PIXELS)
+                        continue;
                     const size_t index = place_of(pixel + lane) + (size_t)channel * Y_IMAGE;
                     STORE_RESULT(EPILOGUE1(lane_of(sum[i][j], lane), index, channel), y + index);
                 }

@@ -7,7 +7,7 @@
 #define WIDTH 4
 #include "common/storage.cl"
 #include "common/epilogue.cl"
-#include "conv/taps.cl"
+#include "conv/gathered.cl"
 
 #ifndef WX
 #define WX 8
@@ -17,32 +17,11 @@
 #define BK 8
 #endif
 
-#ifndef CHUNKS
-#define CHUNKS 1 /* parts of the sum, which are added up afterwards */
-#endif
-
 #define BM (WY * TM)
 #define BN (WX * TN)
 #define ITEMS (WX * WY)
-#define TAPS (KD * KH * KW)
-/* A phase of a gradient may have no taps: nothing is divided by these then. */
-#define SOME(count) ((count) > 0 ? (count) : 1)
-#define FROM_IMAGE (FROM_D * FROM_H * FROM_W)
-#define TO_IMAGE (TO_D * TO_H * TO_W)
-#define PIXELS (BATCH * TO_IMAGE)
-#define NOWHERE (INT_MIN / 2) /* a position that no tap brings into the image */
 
 typedef realv quad;
-
-#if CHUNKS == 1
-typedef element result;
-#define STORE_RESULT(v, p) STORE1(v, p)
-#define STORE_RESULTS(v, p) STOREV(v, p)
-#else
-typedef real result;
-#define STORE_RESULT(v, p) (*(p) = (v))
-#define STORE_RESULTS(v, p) VSTORE(v, p)
-#endif
 
 /* Neighbouring groups share their columns and take other rows: pixels come from memory once, weights stay in the cache. */
 #define DECLARE(row_tiles)                                                                                                    \

@@ -81,8 +81,9 @@ __kernel void conv_weight_implicit(__global const element *restrict dy, __global
             if (row < TO_CHANNELS && column + 4 <= COLUMNS)
                 STORE_RESULTS(sum[i][j], to);
             else if (row < TO_CHANNELS)
-                for (int lane = 0; lane < 4 && column + lane < COLUMNS; lane++)
-                    STORE_RESULT(lane_of(sum[i][j], lane), to + lane);
+                UNROLL for (int lane = 0; lane < 4; lane++)
+                    if (column + lane < COLUMNS)
+                        STORE_RESULT(lane_of(sum[i][j], lane), to + lane);
         }
     }
 }

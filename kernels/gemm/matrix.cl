@@ -28,15 +28,16 @@ static inline int2 place_of_words(int e, bool along_k, int tile)
                    : (int2)((e / (fours * TILE_K) * fours + e % fours) * 4, e / fours % TILE_K);
 }
 
-/* An item's share of the tile that begins at number `first` along k and at `start` along the other axis, of `extent`. */
+/* An item's share of the tile that begins at number `first` along k, which ends at `end`, and at `start` along the other axis, of
+ * `extent`. */
 static inline void fetch(uint4 *next, __global const raw *from, bool along_k, bool quads, int tile, int loads, int item, int first,
-                         int depth, int start, int extent)
+                         int end, int depth, int start, int extent)
 {
     UNROLL for (int l = 0; l < loads; l++) {
         const int e = l * ITEMS + item;
         const int2 at = place_of_words(e, along_k, tile);
         const int k = first + at.y * NUMBERS, other = start + at.x;
-        const int inside = e >= tile * TILE_K / 4 || other >= extent ? 0 : along_k ? depth - k : extent - other;
+        const int inside = e >= tile * TILE_K / 4 || other >= extent ? 0 : along_k ? end - k : extent - other;
         __global const raw *p = from + (along_k ? (size_t)other * depth + k : (size_t)k * extent + other);
         if (along_k && quads) {
             next[l] = WORDS_ALONG(inside > 0 ? *(__global const uint4 *)p : (uint4)(0));
@@ -45,7 +46,7 @@ static inline void fetch(uint4 *next, __global const raw *from, bool along_k, bo
         raw4 part[NUMBERS];
         UNROLL for (int i = 0; i < NUMBERS; i++)
             part[i] = along_k ? four_of(p + 4 * i, inside - 4 * i, false)
-                              : four_of(p + (size_t)i * extent, k + i < depth ? inside : 0, quads);
+                              : four_of(p + (size_t)i * extent, k + i < end ? inside : 0, quads);
         next[l] = along_k ? WORDS_ALONG(AS_WORDS(part)) : WORDS_ACROSS(part);
     }
 }
@@ -71,36 +72,38 @@ static inline void place(__local uint *to, const uint4 *next, bool along_k, int 
 }
 
 #define FETCH(first)                                                                                                    \
-    fetch(next_a, a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_OF(TILE_M), item, first, depth, start.y, m);                  \
-    fetch(next_b, b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_OF(TILE_N), item, first, depth, start.x, n);
+    fetch(next_a, a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_OF(TILE_M), item, first, end, depth, start.y, m);             \
+    fetch(next_b, b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_OF(TILE_N), item, first, end, depth, start.x, n);
 #define PLACE(side)                                                                                                     \
     place((__local uint *)tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_OF(TILE_M), item);                         \
     place((__local uint *)tiles_b[side], next_b, TRANSPOSE_B, TILE_N, LOADS_OF(TILE_N), item);
 #define STORE_SUM(value, row_, column_)                                                                                 \
     {                                                                                                                   \
         const int row = start.y + (row_), column = start.x + (column_);                                                 \
-        const size_t index = ((size_t)batch * m + row) * n + column;                                                    \
+        const size_t index = (part * m + row) * n + column;                                                    \
         if (row < m && column < n)                                                                                      \
             STORE_ONE(value, index, column);                                                                            \
     }
 
-/* Groups: (tiles, 1, batches). */
+/* Groups: (tiles, splits, batches). split_depth: a multiple of the numbers of TILE_K words. */
 MATRIX_ATTRIBUTE
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 __kernel void gemm_matrix(__global const raw *restrict a, __global const raw *restrict b, __global result *restrict c, int m,
-                          int n, int depth, long stride_a, long stride_b, float alpha EPILOGUE_PARAMS)
+                          int n, int depth, int split_depth, long stride_a, long stride_b, float alpha EPILOGUE_PARAMS)
 {
     MATRIX_DECLARE
     const int2 start = tile_of_group(get_group_id(0), m, n) * (int2)(TILE_N, TILE_M);
+    const int begin = get_group_id(1) * split_depth, end = min(depth, begin + split_depth);
     const long batch = get_group_id(2);
+    const size_t part = SPLIT ? (size_t)batch * get_num_groups(1) + get_group_id(1) : (size_t)batch;
     uint4 next_a[LOADS_OF(TILE_M)], next_b[LOADS_OF(TILE_N)];
     a += BATCH_A(batch);
     b += BATCH_B(batch);
-    FETCH(0)
+    FETCH(begin)
     PLACE(0)
     barrier(CLK_LOCAL_MEM_FENCE);
-    for (int first = 0, side = 0; first < depth; first += TILE_K * NUMBERS, side ^= 1) {
-        const bool more = first + TILE_K * NUMBERS < depth;
+    for (int first = begin, side = 0; first < end; first += TILE_K * NUMBERS, side ^= 1) {
+        const bool more = first + TILE_K * NUMBERS < end;
         if (more) {
             FETCH(first + TILE_K * NUMBERS)
         }

@@ -34,6 +34,8 @@
     SOLVER(conv_input_direct)                                                                                                    \
     SOLVER(conv_weight_blocks)                                                                                                   \
     SOLVER(conv_weight_direct)                                                                                                   \
+    SOLVER(conv_matrix)                                                                                                          \
+    SOLVER(conv_input_matrix)                                                                                                    \
     SOLVER(conv_winograd_tiled)                                                                                                  \
     SOLVER(conv_input_winograd_tiled)                                                                                            \
     SOLVER(conv_implicit)                                                                                                        \

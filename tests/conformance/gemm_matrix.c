@@ -87,6 +87,13 @@ Test(gemm_matrix, tunings_match_the_reference, .timeout = 300)
         check(product(20, 70, 40, 2, types[i % 5]), (uint64_t)i, 0, 3);
 }
 
+/* Sums in parts; those of bytes are not. */
+Test(gemm_matrix, deep_sums_of_few_results_match_the_reference)
+{
+    for (int i = 0; i < 4; i++)
+        check(product(9, 12, 2600, i, types[i]), 40 + (uint64_t)i, 0, 1);
+}
+
 Test(gemm_matrix, batches_and_alpha_match_the_reference)
 {
     problem p = product(7, 20, 18, 0, SOCLE_FLOAT16);

@@ -5,6 +5,7 @@
 #include "../support/solver_case.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 TestSuite(conv, .fini = solver_case_finish);
 
@@ -55,6 +56,20 @@ Test(conv, gradient_of_strided_rows_longer_than_a_vector)
     g.dilation[1] = 2;
     cr_assert(conv_case_finish(&g));
     check(PROBLEM_CONV_INPUT, g);
+}
+
+/* The instruction's place is taken by local memory. */
+Test(conv, convolution_by_matrix_instructions_and_its_gradient)
+{
+    problem p = {.kind = PROBLEM_CONV, .dtype = SOCLE_FLOAT16, .conv = {conv_case_square(1, 9, 5, 5, 3, 2, 1), true}};
+    setenv("SOCLE_TEST_SOLVER", "conv/matrix", 1);
+    solver_case_use_matrices(MATRIX_MMA);
+    conv_case_check(&p, 1, 7);
+    setenv("SOCLE_TEST_SOLVER", "conv_input/matrix", 1);
+    solver_case_use_matrices(MATRIX_DPAS_16);
+    p.kind = PROBLEM_CONV_INPUT;
+    conv_case_check(&p, 1, 8);
+    unsetenv("SOCLE_TEST_SOLVER");
 }
 
 /* Longer than oclgrind's local memory has room for. */

@@ -126,14 +126,13 @@ static socle_status implicit_prepare(const problem *p, const socle_device *devic
     return emit_packing(p, &resolved, operands, operands->prepared, 0, steps);
 }
 
-/* Adds up the parts of the sums. */
-static socle_status emit_adding(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                                step_list *steps)
+socle_status implicit_emit_adding(const problem *p, const socle_device *device, int chunks, const char *algorithm,
+                                  const solver_operands *operands, step_list *steps)
 {
     const size_t items = (size_t)device_group_items(device, 128);
     const tap_conv c = tap_conv_at(p, 0); /* the whole result is the same for all phases */
     const int64_t count = implicit_result_count(p);
-    solver_launch launch = {.algorithm = algorithm_of(p),
+    solver_launch launch = {.algorithm = algorithm,
                             .source = "conv/implicit",
                             .kernel = "conv_implicit_add",
                             .epilogue = true,
@@ -141,9 +140,10 @@ static socle_status emit_adding(const problem *p, const socle_device *device, co
                             .dims = 1,
                             .global = {(size_t)round_up(count, (int64_t)items)},
                             .local = {items, 1, 1},
-                            .flops = (double)count * t->value[IMPLICIT_CHUNKS],
-                            .bytes = (double)part_bytes(p, t)};
-    add_options(&launch.options, p, &c, t);
+                            .flops = (double)count * chunks,
+                            .bytes = (double)problem_real_bytes(p) * (double)count * chunks};
+    tap_conv_add_options(&launch.options, p, &c);
+    text_addf(&launch.options, " -DCHUNKS=%d", chunks);
     launch_arg(&launch, ARG_OPERAND(operands->workspace));
     launch_arg(&launch, ARG_OPERAND(operands->data[2]));
     return launch_emit(&launch, p, operands, steps);
@@ -168,7 +168,9 @@ static socle_status implicit_emit(const problem *p, const socle_device *device, 
         if (conv_volume(c.to) > 0)
             status = implicit_emit_product(p, &c, &resolved, algorithm_of(p), &at, operands, steps);
     }
-    return status == SOCLE_OK && is_cut ? emit_adding(p, device, &resolved, operands, steps) : status;
+    return status == SOCLE_OK && is_cut
+               ? implicit_emit_adding(p, device, resolved.value[IMPLICIT_CHUNKS], algorithm_of(p), operands, steps)
+               : status;
 }
 
 static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,

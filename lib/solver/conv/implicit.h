@@ -37,6 +37,15 @@ typedef struct implicit_extents {
 } implicit_extents;
 implicit_extents implicit_extents_of(const problem *p, const tap_conv *c);
 
+/* Phases that are run, each by a launch. */
+#define IMPLICIT_MOST_PHASES 64
+/* The one with the most work. */
+tap_conv implicit_largest_phase(const problem *p);
+
+/* Kernels number the pixels of the batch, the elements of a group's image, and its packed weights, with 32 bits: these have tiles
+ * of so many rows, and add `step` to the channels of all taps at most. */
+bool implicit_offsets_fit(const problem *p, int64_t tile_rows, int64_t step);
+
 /* Elements of the forward pass's, or gradient's, result. */
 int64_t implicit_result_count(const problem *p);
 
@@ -70,5 +79,9 @@ typedef struct implicit_operands {
  * operands: the epilogue's. */
 socle_status implicit_emit_product(const problem *p, const tap_conv *c, const tuning *t, const char *algorithm,
                                    const implicit_operands *at, const solver_operands *operands, step_list *steps);
+
+/* Adds up the parts of the sums in the workspace, [chunks] results in float, in order, with p's epilogue. */
+socle_status implicit_emit_adding(const problem *p, const socle_device *device, int chunks, const char *algorithm,
+                                  const solver_operands *operands, step_list *steps);
 
 #endif

@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#define MOST_PHASES 64
-
 /* ---- extents of the product ---- */
 
 implicit_extents implicit_extents_of(const problem *p, const tap_conv *c)
@@ -15,8 +13,7 @@ implicit_extents implicit_extents_of(const problem *p, const tap_conv *c)
     return (implicit_extents){c->to_channels, pixels, c->groups, c->from_channels * taps};
 }
 
-/* The phase with the most work. */
-static tap_conv largest_phase(const problem *p)
+tap_conv implicit_largest_phase(const problem *p)
 {
     tap_conv largest = tap_conv_at(p, 0);
     double most = -1;
@@ -166,7 +163,7 @@ static double choose_chunks(const problem *p, const tap_conv *c, const socle_dev
 
 int implicit_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
-    const tap_conv c = largest_phase(p);
+    const tap_conv c = implicit_largest_phase(p);
     int count = 0;
     double costs[COUNT_OF(shapes)];
     for (size_t i = 0; i < COUNT_OF(shapes); i++) {
@@ -188,17 +185,16 @@ tuning implicit_resolve(const problem *p, const socle_device *device, const tuni
     return resolved;
 }
 
-/* Kernels number the pixels of the batch, the elements of a group's image, and its packed weights, with 32 bits. */
-static bool offsets_fit(const problem *p, const tuning *t)
+bool implicit_offsets_fit(const problem *p, int64_t tile_rows, int64_t step)
 {
     const int64_t most = INT32_MAX / 4;
     for (int64_t i = 0; i < tap_conv_phases(p); i++) {
         const tap_conv c = tap_conv_at(p, i);
-        const int64_t depth = c.from_channels * tap_conv_taps(&c) + t->value[IMPLICIT_BK];
+        const int64_t depth = c.from_channels * tap_conv_taps(&c) + step;
         const int64_t factors[][2] = {{c.batch, conv_volume(c.to)},
                                       {c.from_channels, conv_volume(c.from)},
                                       {c.to_channels, conv_volume(c.to)},
-                                      {depth, 2 * (c.to_channels + implicit_tile_rows(t))}};
+                                      {depth, 2 * (c.to_channels + tile_rows)}};
         for (size_t k = 0; k < COUNT_OF(factors); k++) {
             int64_t count;
             if (!multiply_fits(factors[k][0], factors[k][1], &count) || count > most)
@@ -213,13 +209,13 @@ static bool offsets_fit(const problem *p, const tuning *t)
 bool implicit_applicable(const problem *p, const socle_device *device)
 {
     tuning t;
-    return conv_supported(p, device) && problem_flops(p) > 0 && tap_conv_phases(p) <= MOST_PHASES &&
-           implicit_candidates(p, device, &t, 1) > 0 && offsets_fit(p, &t);
+    return conv_supported(p, device) && problem_flops(p) > 0 && tap_conv_phases(p) <= IMPLICIT_MOST_PHASES &&
+           implicit_candidates(p, device, &t, 1) > 0 && implicit_offsets_fit(p, implicit_tile_rows(&t), t.value[IMPLICIT_BK]);
 }
 
 double implicit_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
-    const tap_conv c = largest_phase(p);
+    const tap_conv c = implicit_largest_phase(p);
     const implicit_extents e = implicit_extents_of(p, &c);
     const tuning resolved = implicit_resolve(p, device, t);
     const double work = (double)(e.rows * e.columns * e.groups) * (double)e.depth / fmax(cost(p, &c, &resolved, device), 1);

@@ -6,8 +6,7 @@
 
 #include <math.h>
 
-/* Those that are made of whole fragments of the device's are tried. */
-static const tuning shapes[] = {
+const tuning matrix_shapes[MATRIX_SHAPES] = {
     {{128, 128, 16, 8, 8}}, {{128, 256, 8, 8, 16}}, {{256, 128, 8, 8, 16}}, {{128, 64, 16, 8, 4}}, {{64, 128, 16, 4, 8}},
     {{64, 64, 16, 4, 4}},   {{64, 64, 16, 4, 8}},   {{128, 128, 8, 8, 8}},  {{32, 64, 16, 4, 4}},  {{64, 32, 16, 4, 4}},
     {{16, 128, 16, 2, 8}},  {{32, 32, 16, 2, 4}},   {{16, 64, 16, 2, 4}},   {{16, 32, 16, 2, 2}},
@@ -18,18 +17,25 @@ static int64_t words_of(const problem *p)
     return ceil_div(p->gemm.k, matrix_numbers(p->dtype));
 }
 
+bool matrix_shape_fits(const socle_device *device, const tuning *t)
+{
+    const int *v = t->value;
+    return tile_fits(device, t) && matrix_tiles_fit(device, v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N]);
+}
+
+/* Sums of bytes are made in one go. */
 static double price_of(const problem *p, const socle_device *device, const tuning *shape, tuning *t)
 {
     *t = *shape;
     t->value[SPLITS] = 1;
-    return matrix_tiles_fit(device, t->value[TILE_M], t->value[TILE_N], t->value[TILE_K], t->value[ITEM_M], t->value[ITEM_N])
-               ? tile_cost(p, device, t, words_of(p))
-               : INFINITY;
+    if (!matrix_shape_fits(device, shape))
+        return INFINITY;
+    return problem_is_bytes(p) ? tile_cost(p, device, t, words_of(p)) : tile_with_splits(p, device, words_of(p), 1, t);
 }
 
 static int matrix_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
-    return tile_candidates(p, device, shapes, COUNT_OF(shapes), price_of, out, capacity);
+    return tile_candidates(p, device, matrix_shapes, MATRIX_SHAPES, price_of, out, capacity);
 }
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
@@ -53,9 +59,15 @@ static bool matrix_applicable(const problem *p, const socle_device *device)
 static double matrix_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    const double price = tile_cost(p, device, &r, words_of(p)) * 2 * device_units(device);
-    return estimate_s(device, price, device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ? 0.001 : 1, problem_bytes(p), 1,
-                      0);
+    const double price = tile_split_cost(p, device, words_of(p), &r) * 2 * device_units(device);
+    return estimate_s(device, price, device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ? 0.001 : 1,
+                      problem_bytes(p) + 2.0 * (double)gemm_split_bytes(&p->gemm, r.value[SPLITS]), 1, 0);
+}
+
+static size_t matrix_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tuning r = resolved(p, device, t);
+    return gemm_split_bytes(&p->gemm, r.value[SPLITS]);
 }
 
 /* Fours that lie at aligned addresses, of words along k, else of numbers across it, where the operand has so many. */
@@ -74,28 +86,35 @@ static socle_status matrix_emit(const problem *p, const socle_device *device, co
     const gemm_problem *g = &p->gemm;
     const tuning r = resolved(p, device, t);
     const int *v = r.value;
+    const bool split = v[SPLITS] > 1;
     solver_launch launch = {.algorithm = "gemm/matrix",
                             .source = "gemm/matrix",
                             .kernel = "gemm_matrix",
                             .dims = 3,
-                            .epilogue = true,
+                            .epilogue = !split,
                             .flops = problem_flops(p),
-                            .bytes = problem_bytes(p)};
+                            .bytes = problem_bytes(p) + (double)gemm_split_bytes(g, v[SPLITS])};
     text_addf(&launch.options, "-DSTORAGE=%s", storage_name(problem_result_dtype(p)));
     gemm_add_batch_offsets(&launch, g);
     matrix_add_options(&launch.options, device, p->dtype, problem_weight_dtype(p));
     text_addf(&launch.options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
               v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N], g->transpose_a, g->transpose_b);
-    text_addf(&launch.options, " -DQUADS_A=%d -DQUADS_B=%d", in_fours(p, device, !g->transpose_a, g->m, g->stride_a),
-              in_fours(p, device, g->transpose_b, g->n, g->stride_b));
-    for (int i = 0; i < 3; i++)
-        launch_arg(&launch, ARG_OPERAND(operands->data[i]));
+    text_addf(&launch.options, " -DQUADS_A=%d -DQUADS_B=%d -DSPLIT=%d", in_fours(p, device, !g->transpose_a, g->m, g->stride_a),
+              in_fours(p, device, g->transpose_b, g->n, g->stride_b), split);
+    launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_A]));
+    launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_B]));
+    launch_arg(&launch, ARG_OPERAND(split ? operands->workspace : operands->data[GEMM_C]));
     launch_arg(&launch, ARG_INT(g->m));
     launch_arg(&launch, ARG_INT(g->n));
     launch_arg(&launch, ARG_INT(g->k));
+    launch_arg(&launch, ARG_INT(tile_split_depth(&r, words_of(p), v[SPLITS]) * matrix_numbers(p->dtype)));
     gemm_add_batch_args(&launch, g);
     tile_set_range(&launch, g, &r);
-    return launch_emit(&launch, p, operands, steps);
+    launch.global[1] = (size_t)v[SPLITS];
+    socle_status status = launch_emit(&launch, p, operands, steps);
+    if (status == SOCLE_OK && split)
+        status = gemm_emit_reduce(p, "gemm/matrix", v[SPLITS], operands, steps);
+    return status;
 }
 
 const solver solver_gemm_matrix = {
@@ -104,6 +123,7 @@ const solver solver_gemm_matrix = {
     .applicable = matrix_applicable,
     .candidates = matrix_candidates,
     .estimate = matrix_estimate,
+    .workspace_bytes = matrix_workspace_bytes,
     .emit = matrix_emit,
     .epilogues = true,
 };

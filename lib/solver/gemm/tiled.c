@@ -4,9 +4,6 @@
 
 #include <math.h>
 
-#define MOST_SPLITS 64
-#define LEAST_SPLIT_DEPTH 128
-
 /* Tiles and items as in CUTLASS and CLBlast for large products, narrow ones for few rows or columns. */
 static const tuning shapes[] = {
     {{128, 128, 8, 8, 8}}, {{128, 128, 16, 8, 8}}, {{256, 128, 8, 8, 8}}, {{128, 256, 8, 8, 8}}, {{128, 64, 8, 8, 8}},
@@ -16,32 +13,11 @@ static const tuning shapes[] = {
     {{16, 16, 16, 2, 4}},  {{16, 16, 8, 4, 4}},
 };
 
-/* ---- parts of k ---- */
-
-static int64_t split_depth(const problem *p, const tuning *t, int64_t splits)
-{
-    return round_up(ceil_div(p->gemm.k, splits), t->value[TILE_K]);
-}
-
-/* Splits that are not empty. */
-static int even_splits(const problem *p, const tuning *t, int64_t splits)
-{
-    return (int)ceil_div(p->gemm.k, split_depth(p, t, splits));
-}
-
+/* Devices that end long loops need so many parts of k. */
 static int64_t least_splits(const problem *p, const socle_device *device, const tuning *t)
 {
     const int64_t steps = ceil_div(p->gemm.k, t->value[TILE_K]), most = device_loop_turns(device) / tile_turns(t) - 2;
     return ceil_div(steps, most);
-}
-
-/* The tiles, and where k is split another launch, and sums that are written and read. */
-static double cost(const problem *p, const socle_device *device, const tuning *t)
-{
-    const int splits = t->value[SPLITS];
-    const double price = tile_cost(p, device, t, split_depth(p, t, splits));
-    const double sums = (double)splits * (double)(p->gemm.m * p->gemm.n * gemm_batches(&p->gemm));
-    return splits > 1 ? price + 5e5 + 16 * sums / device_units(device) : price;
 }
 
 static size_t split_bytes(const problem *p, const tuning *t)
@@ -49,21 +25,10 @@ static size_t split_bytes(const problem *p, const tuning *t)
     return gemm_split_bytes(&p->gemm, t->value[SPLITS]);
 }
 
-/* The number of splits that costs the least. */
-static double with_splits(const problem *p, const socle_device *device, const tuning *shape, tuning *best)
+static double with_splits(const problem *p, const socle_device *device, const tuning *shape, tuning *t)
 {
-    const int64_t least = least_splits(p, device, shape);
-    double price = INFINITY;
-    for (int64_t splits = least; splits == least || (splits <= MOST_SPLITS && p->gemm.k / splits >= LEAST_SPLIT_DEPTH);
-         splits *= 2) {
-        tuning t = *shape;
-        t.value[SPLITS] = even_splits(p, shape, splits);
-        if (cost(p, device, &t) < price && split_bytes(p, &t) <= device->capabilities.max_allocation_bytes / 2) {
-            price = cost(p, device, &t);
-            *best = t;
-        }
-    }
-    return price;
+    *t = *shape;
+    return tile_with_splits(p, device, p->gemm.k, least_splits(p, device, shape), t);
 }
 
 /* ---- the solver ---- */
@@ -76,8 +41,8 @@ static int tiled_candidates(const problem *p, const socle_device *device, tuning
     for (int i = 0; i < found && i < 3; i++) {
         for (int64_t splits = least_splits(p, device, &out[i]); splits <= 16; splits *= 4) {
             tuning t = out[i];
-            t.value[SPLITS] = even_splits(p, &t, splits);
-            if (p->gemm.k / splits >= LEAST_SPLIT_DEPTH && split_bytes(p, &t) <= device->capabilities.max_allocation_bytes / 2)
+            t.value[SPLITS] = tile_even_splits(&t, p->gemm.k, splits);
+            if (p->gemm.k / splits >= TILE_LEAST_SPLIT && split_bytes(p, &t) <= device->capabilities.max_allocation_bytes / 2)
                 count = add_candidate(out, count, capacity, t);
         }
     }
@@ -101,7 +66,7 @@ static bool tiled_applicable(const problem *p, const socle_device *device)
 static double tiled_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    const double price = cost(p, device, &r) * 2 * device_units(device);
+    const double price = tile_split_cost(p, device, p->gemm.k, &r) * 2 * device_units(device);
     const double share = device_is_cpu_shaped(device) ? 0.004 : 0.85;
     return estimate_s(device, price, share, problem_bytes(p) + 2.0 * (double)split_bytes(p, &r), 1, 0);
 }
@@ -138,7 +103,7 @@ static socle_status tiled_emit(const problem *p, const socle_device *device, con
     launch_arg(&launch, ARG_INT(g->m));
     launch_arg(&launch, ARG_INT(g->n));
     launch_arg(&launch, ARG_INT(g->k));
-    launch_arg(&launch, ARG_INT(split_depth(p, &r, v[SPLITS])));
+    launch_arg(&launch, ARG_INT(tile_split_depth(&r, g->k, v[SPLITS])));
     gemm_add_batch_args(&launch, g);
     tile_set_range(&launch, g, &r);
     launch.global[1] = (size_t)v[SPLITS];

@@ -3,13 +3,14 @@
 #include <math.h>
 
 #define MOST_SHAPES 32
+#define MOST_SPLITS 64
 
 int tile_items(const tuning *t)
 {
     return t->value[TILE_M] / t->value[ITEM_M] * (t->value[TILE_N] / t->value[ITEM_N]);
 }
 
-static bool fits(const socle_device *device, const tuning *t)
+bool tile_fits(const socle_device *device, const tuning *t)
 {
     const device_capabilities *c = &device->capabilities;
     const size_t lines_bytes = (size_t)(t->value[TILE_M] + t->value[TILE_N] + 8) * sizeof(float);
@@ -39,6 +40,40 @@ double tile_cost(const problem *p, const socle_device *device, const tuning *t, 
     return rounds * tile * (1 + local + cache + barrier) / busy;
 }
 
+int64_t tile_split_depth(const tuning *t, int64_t depth, int64_t splits)
+{
+    return round_up(ceil_div(depth, splits), t->value[TILE_K]);
+}
+
+int tile_even_splits(const tuning *t, int64_t depth, int64_t splits)
+{
+    return (int)ceil_div(depth, tile_split_depth(t, depth, splits));
+}
+
+double tile_split_cost(const problem *p, const socle_device *device, int64_t depth, const tuning *t)
+{
+    const int splits = t->value[SPLITS];
+    const double price = tile_cost(p, device, t, tile_split_depth(t, depth, splits));
+    const double sums = (double)splits * (double)(p->gemm.m * p->gemm.n * gemm_batches(&p->gemm));
+    return splits > 1 ? price + 5e5 + 16 * sums / device_units(device) : price;
+}
+
+double tile_with_splits(const problem *p, const socle_device *device, int64_t depth, int64_t least, tuning *t)
+{
+    double price = INFINITY;
+    tuning best = *t;
+    for (int64_t splits = least; splits == least || (splits <= MOST_SPLITS && depth / splits >= TILE_LEAST_SPLIT); splits *= 2) {
+        t->value[SPLITS] = tile_even_splits(t, depth, splits);
+        const double each = tile_split_cost(p, device, depth, t);
+        if (each < price && gemm_split_bytes(&p->gemm, t->value[SPLITS]) <= device->capabilities.max_allocation_bytes / 2) {
+            price = each;
+            best = *t;
+        }
+    }
+    *t = best;
+    return price;
+}
+
 void tile_set_range(solver_launch *launch, const gemm_problem *g, const tuning *t)
 {
     launch->local[0] = (size_t)tile_items(t);
@@ -63,7 +98,7 @@ int tile_candidates(const problem *p, const socle_device *device, const tuning *
     int count = 0;
     for (int i = 0; i < shape_count && i < MOST_SHAPES; i++) {
         tuning t = shapes[i];
-        const double price = fits(device, &t) ? price_of(p, device, &shapes[i], &t) : INFINITY;
+        const double price = tile_fits(device, &t) ? price_of(p, device, &shapes[i], &t) : INFINITY;
         if (price < INFINITY)
             count = rank_candidate(out, prices, count, capacity, t, price);
     }

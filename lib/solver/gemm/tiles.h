@@ -11,12 +11,32 @@ enum { TILE_M, TILE_N, TILE_K, ITEM_M, ITEM_N, SPLITS };
 int tile_items(const tuning *t); /* work-items of a group */
 /* Multiply-adds that a compute unit could have done in the time of all groups, each with `depth` steps of k. */
 double tile_cost(const problem *p, const socle_device *device, const tuning *t, int64_t depth);
+/* The device runs groups of so many items, with two tiles of each operand in local memory. */
+bool tile_fits(const socle_device *device, const tuning *t);
+
+/* Parts of k are this deep at least, where it is the estimate that asks for them. */
+#define TILE_LEAST_SPLIT 128
+/* Splits: steps of each part of `depth`, a multiple of TILE_K; parts that are not empty among so many. */
+int64_t tile_split_depth(const tuning *t, int64_t depth, int64_t splits);
+int tile_even_splits(const tuning *t, int64_t depth, int64_t splits);
+/* tile_cost, and where k is split another launch, and sums that are written and read. */
+double tile_split_cost(const problem *p, const socle_device *device, int64_t depth, const tuning *t);
+/* Sets SPLITS to the number, at least `least`, that costs the least, the adding up of the parts' sums among it; returns what that
+ * costs, infinite where there is no room for the sums. */
+double tile_with_splits(const problem *p, const socle_device *device, int64_t depth, int64_t least, tuning *t);
+
 /* Turns of all of a work-item's loops while TILE_K steps are in local memory, none of them unrolled (rusticl unrolls none): for
  * devices that end long loops. */
 int64_t tile_turns(const tuning *t);
 
 /* Groups and work-items of a launch: every tile of C, for each batch. */
 void tile_set_range(solver_launch *launch, const gemm_problem *g, const tuning *t);
+
+/* Tiles for matrix instructions, in words of k: for gemm/matrix and conv/matrix. Those that are made of whole fragments of the
+ * device's can run. */
+#define MATRIX_SHAPES 14
+extern const tuning matrix_shapes[MATRIX_SHAPES];
+bool matrix_shape_fits(const socle_device *device, const tuning *t);
 
 /* Completes a shape to the tuning that costs the least and returns what it costs; infinite: it cannot run. */
 typedef double (*tile_pricing)(const problem *p, const socle_device *device, const tuning *shape, tuning *t);

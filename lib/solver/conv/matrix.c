@@ -1,0 +1,229 @@
+/* conv/matrix and conv_input/matrix: convolution of half and bfloat16 numbers, and of float32 ones where they may be rounded to
+ * TF32, as a product by the device's matrix instructions that gathers its right matrix into local memory
+ * (kernels/conv/matrix.cl), with the tiles of gemm/matrix. Every geometry; phases, packed weights and parts of the sum as in
+ * conv/implicit. */
+#include "../gemm/tiles.h"
+#include "../matrix.h"
+#include "implicit.h"
+
+#include <math.h>
+
+/* ---- the product ---- */
+
+/* Rows are channels, columns the pixels of the batch; its k is not read. */
+static problem product_of(const problem *p, const tap_conv *c)
+{
+    return (problem){
+        .kind = PROBLEM_GEMM,
+        .dtype = p->dtype,
+        .gemm = {
+            .m = c->to_channels, .n = c->batch * conv_volume(c->to), .k = 1, .batch_rank = 1, .batch = {c->groups}, .alpha = 1}};
+}
+
+/* Words of the sum: each tap has whole tiles of channels. */
+static int64_t depth_of(const problem *p, const tap_conv *c, const tuning *t)
+{
+    return round_up(ceil_div(c->from_channels, matrix_numbers(p->dtype)), t->value[TILE_K]) * tap_conv_taps(c);
+}
+
+/* Words of the packed weights: a multiple of 4. */
+static int64_t packed_words(const problem *p, const tap_conv *c, const tuning *t)
+{
+    return c->groups * round_up(c->to_channels, t->value[TILE_M]) * depth_of(p, c, t);
+}
+
+/* In front of phase `number`; that of the last and one: all. */
+static int64_t packed_offset(const problem *p, const tuning *t, int64_t number)
+{
+    int64_t words = 0;
+    for (int64_t i = 0; i < number; i++) {
+        const tap_conv c = tap_conv_at(p, i);
+        words += packed_words(p, &c, t);
+    }
+    return words;
+}
+
+/* ---- tunings ---- */
+
+static int matrix_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
+{
+    const tap_conv c = implicit_largest_phase(p);
+    const problem product = product_of(p, &c);
+    double prices[MATRIX_SHAPES];
+    int count = 0;
+    for (int i = 0; i < MATRIX_SHAPES; i++) {
+        tuning t = matrix_shapes[i];
+        /* An item gathers for one pixel. */
+        if (!matrix_shape_fits(device, &t) || tile_items(&t) % t.value[TILE_N] != 0)
+            continue;
+        const double price = tile_with_splits(&product, device, depth_of(p, &c, &t), 1, &t);
+        if (price < INFINITY)
+            count = rank_candidate(out, prices, count, capacity, t, price);
+    }
+    return count;
+}
+
+static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
+{
+    tuning r = *t;
+    if (t->value[TILE_M] == 0)
+        matrix_candidates(p, device, &r, 1);
+    return r;
+}
+
+static bool matrix_applicable(const problem *p, const socle_device *device)
+{
+    tuning t;
+    return conv_supported(p, device) && storage_is_real32(p->dtype) &&
+           (p->dtype != SOCLE_FLOAT32 || (p->allow_tf32 && !p->strict_accuracy)) &&
+           device_has_instruction(device, matrix_instruction(p->dtype)) && problem_flops(p) > 0 &&
+           tap_conv_phases(p) <= IMPLICIT_MOST_PHASES && matrix_candidates(p, device, &t, 1) == 1 &&
+           implicit_offsets_fit(p, t.value[TILE_M],
+                                t.value[TILE_K] * matrix_numbers(p->dtype) * conv_volume(conv_geometry_3d(p).kernel));
+}
+
+static size_t part_bytes(const problem *p, const tuning *t)
+{
+    return t->value[SPLITS] > 1 ? (size_t)round_up(implicit_result_count(p) * t->value[SPLITS], 4) * sizeof(float) : 0;
+}
+
+/* As gemm/matrix's. */
+static double matrix_estimate(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tap_conv c = implicit_largest_phase(p);
+    const problem product = product_of(p, &c);
+    const tuning r = resolved(p, device, t);
+    const int64_t phases = tap_conv_phases(p);
+    const double price = tile_split_cost(&product, device, depth_of(p, &c, &r), &r) * 2 * device_units(device) * (double)phases;
+    const int launches = (int)phases * (p->conv.w_constant ? 1 : 2);
+    return estimate_s(device, price, device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ? 0.001 : 1,
+                      problem_bytes(p) + 2.0 * (double)part_bytes(p, &r), launches, 0);
+}
+
+/* ---- memory: in the workspace the parts of sums, behind them the packed weights unless they are prepared ---- */
+
+static size_t packed_bytes(const problem *p, const tuning *t)
+{
+    return (size_t)packed_offset(p, t, tap_conv_phases(p)) * sizeof(uint32_t);
+}
+
+static size_t matrix_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tuning r = resolved(p, device, t);
+    return p->conv.w_constant ? packed_bytes(p, &r) : 0;
+}
+
+static size_t matrix_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tuning r = resolved(p, device, t);
+    return part_bytes(p, &r) + (p->conv.w_constant ? 0 : packed_bytes(p, &r));
+}
+
+/* ---- steps ---- */
+
+static const char *algorithm_of(const problem *p)
+{
+    return p->kind == PROBLEM_CONV ? "conv/matrix" : "conv_input/matrix";
+}
+
+static void add_options(text *options, const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
+{
+    const int *v = t->value;
+    tap_conv_add_options(options, p, c);
+    matrix_add_options(options, device, p->dtype, p->dtype);
+    text_addf(options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d -DCHUNKS=%d", v[TILE_M], v[TILE_N],
+              v[TILE_K], v[ITEM_M], v[ITEM_N], v[SPLITS]);
+}
+
+/* offset: of the first phase's, in words. */
+static socle_status emit_packing(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                 int to, int64_t offset, step_list *steps)
+{
+    socle_status status = SOCLE_OK;
+    for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
+        const tap_conv c = tap_conv_at(p, i);
+        const int64_t words = packed_words(p, &c, t);
+        solver_launch launch = {.algorithm = algorithm_of(p),
+                                .source = "conv/matrix",
+                                .kernel = "conv_matrix_pack",
+                                .dims = 2,
+                                .global = {(size_t)(words / c.groups), (size_t)c.groups},
+                                .bytes = 2.0 * sizeof(uint32_t) * (double)words};
+        add_options(&launch.options, p, device, &c, t);
+        launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+        launch_arg(&launch, ARG_OPERAND(to));
+        launch_arg(&launch, ARG_LONG(offset + packed_offset(p, t, i)));
+        status = launch_emit(&launch, p, operands, steps);
+    }
+    return status;
+}
+
+static socle_status matrix_prepare(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                   step_list *steps)
+{
+    const tuning r = resolved(p, device, t);
+    return emit_packing(p, device, &r, operands, operands->prepared, 0, steps);
+}
+
+static socle_status matrix_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                step_list *steps)
+{
+    const tuning r = resolved(p, device, t);
+    const bool is_cut = r.value[SPLITS] > 1, is_packed = packed_bytes(p, &r) > 0;
+    const int64_t offset = p->conv.w_constant ? 0 : (int64_t)(part_bytes(p, &r) / sizeof(uint32_t));
+    const int packed = !is_packed           ? operands->data[1] /* no phase has a tap: nothing is read */
+                       : p->conv.w_constant ? operands->prepared
+                                            : operands->workspace;
+    socle_status status = SOCLE_OK;
+    if (is_packed && !p->conv.w_constant)
+        status = emit_packing(p, device, &r, operands, packed, offset, steps);
+    for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
+        const tap_conv c = tap_conv_at(p, i);
+        const problem product = product_of(p, &c);
+        solver_launch launch = {.algorithm = algorithm_of(p),
+                                .source = "conv/matrix",
+                                .kernel = "conv_matrix",
+                                .epilogue = !is_cut,
+                                .channel_uniform = true,
+                                .dims = 3,
+                                .flops = problem_flops(p) / (double)tap_conv_phases(p),
+                                .bytes = problem_bytes(p)};
+        add_options(&launch.options, p, device, &c, &r);
+        launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+        launch_arg(&launch, ARG_OPERAND(packed));
+        launch_arg(&launch, ARG_OPERAND(is_cut ? operands->workspace : operands->data[2]));
+        launch_arg(&launch, ARG_LONG(is_packed ? offset + packed_offset(p, &r, i) : 0));
+        tile_set_range(&launch, &product.gemm, &r);
+        launch.global[1] = (size_t)c.groups;
+        launch.global[2] = (size_t)r.value[SPLITS];
+        status = launch_emit(&launch, p, operands, steps);
+    }
+    return status == SOCLE_OK && is_cut ? implicit_emit_adding(p, device, r.value[SPLITS], algorithm_of(p), operands, steps)
+                                        : status;
+}
+
+const solver solver_conv_matrix = {
+    .name = "conv/matrix",
+    .kind = PROBLEM_CONV,
+    .applicable = matrix_applicable,
+    .candidates = matrix_candidates,
+    .estimate = matrix_estimate,
+    .workspace_bytes = matrix_workspace_bytes,
+    .prepared_bytes = matrix_prepared_bytes,
+    .prepare = matrix_prepare,
+    .emit = matrix_emit,
+    .epilogues = true,
+};
+
+const solver solver_conv_input_matrix = {
+    .name = "conv_input/matrix",
+    .kind = PROBLEM_CONV_INPUT,
+    .applicable = matrix_applicable,
+    .candidates = matrix_candidates,
+    .estimate = matrix_estimate,
+    .workspace_bytes = matrix_workspace_bytes,
+    .prepared_bytes = matrix_prepared_bytes,
+    .prepare = matrix_prepare,
+    .emit = matrix_emit,
+    .epilogues = true,
+};
