@@ -19,6 +19,7 @@ typedef struct socle_profile {
     double fp32_gflops;         /* peak of fused multiply-adds */
     double fp16_gflops;         /* 0: no half arithmetic */
     double int8_gops;           /* 0: no integer dot product */
+    double matrix_gflops;       /* multiply-adds of words of 4 bytes by matrix instructions; 0: none that works */
     int timer_ok;               /* 1: event timestamps agree with the wall clock */
     int loop_limit_ok;          /* 0: loops end silently after 65,535 iterations */
     double age_s;               /* since it was measured */

@@ -4,7 +4,7 @@
  * Local memory holds words of four bytes along k, by k, so that an item reads the words of its rows and columns as vectors of 4.
  * The unit of loading is a square of 4 x 4 bytes, which is one such vector: where k is the contiguous axis, its four words come
  * from four lines; where it is not, they are transposed. Both tiles are there twice, with one barrier a step. Bytes outside
- * are 0.
+ * are 0. Lines that are filled along k, by 8 items or so one behind the other, are padded by 4: these then write to 32 banks.
  *
  * WORDS_x: the operand's contiguous extent and its batches are multiples of 4, so that four bytes are read as one. */
 #define WIDTH 4
@@ -26,6 +26,8 @@
 #define LOADS_A SQUARES_OF(TILE_M)
 #define LOADS_B SQUARES_OF(TILE_N)
 #define VECTORS (ITEM_N / 4)
+#define LINE_A (TILE_M + (TRANSPOSE_A ? 0 : 4))
+#define LINE_B (TILE_N + (TRANSPOSE_B ? 4 : 0))
 
 /* Place of square `e` of a tile: x: word along k, y: first of its four rows or columns. */
 #define SQUARE(e, along_k, tile)                                                                                        \
@@ -68,13 +70,13 @@ static inline void fetch(uint4 *next, __global const uchar *from, bool along_k, 
     }
 }
 
-static inline void place(__local uint4 *to, const uint4 *next, bool along_k, int tile, int loads, int item)
+static inline void place(__local uint4 *to, const uint4 *next, bool along_k, int tile, int loads, int item, int line)
 {
     UNROLL for (int l = 0; l < loads; l++) {
         const int e = l * ITEMS + item;
         const int2 at = SQUARE(e, along_k, tile);
         if (e < tile / 4 * WORDS)
-            to[(at.x * tile + at.y) / 4] = next[l];
+            to[(at.x * line + at.y) / 4] = next[l];
     }
 }
 
@@ -82,15 +84,15 @@ static inline void place(__local uint4 *to, const uint4 *next, bool along_k, int
     fetch(next_a, (__global const uchar *)a, !TRANSPOSE_A, WORDS_A, TILE_M, LOADS_A, item, first, depth, start.y, m);   \
     fetch(next_b, (__global const uchar *)b, TRANSPOSE_B, WORDS_B, TILE_N, LOADS_B, item, first, depth, start.x, n);
 #define PLACE(side)                                                                                                     \
-    place(tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_A, item);                                                  \
-    place(tiles_b[side], next_b, TRANSPOSE_B, TILE_N, LOADS_B, item);
+    place(tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_A, item, LINE_A);                                          \
+    place(tiles_b[side], next_b, TRANSPOSE_B, TILE_N, LOADS_B, item, LINE_B);
 
 /* Groups: (tiles, 1, batches). */
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
 __kernel void gemm_bytes_tiled(__global const a_byte *restrict a, __global const b_byte *restrict b, __global result *restrict c,
                                int m, int n, int depth, long stride_a, long stride_b EPILOGUE_PARAMS)
 {
-    __local uint4 tiles_a[2][WORDS * TILE_M / 4], tiles_b[2][WORDS * TILE_N / 4];
+    __local uint4 tiles_a[2][WORDS * LINE_A / 4], tiles_b[2][WORDS * LINE_B / 4];
     const int item = get_local_id(0);
     const int2 place_in_tile = place_of_item(item), start = tile_of_group(get_group_id(0), m, n) * (int2)(TILE_N, TILE_M);
     const long batch = get_group_id(2);
@@ -110,10 +112,10 @@ __kernel void gemm_bytes_tiled(__global const a_byte *restrict a, __global const
             FETCH(first + TILE_K)
         }
         UNROLL_BY(4) for (int k = 0; k < WORDS; k++) {
-            __local const uint *line_a = (__local const uint *)(tiles_a[side] + k * (TILE_M / 4));
+            __local const uint *line_a = (__local const uint *)(tiles_a[side] + k * (LINE_A / 4));
             uint4 y[VECTORS];
             UNROLL for (int j = 0; j < VECTORS; j++)
-                y[j] = tiles_b[side][k * (TILE_N / 4) + QUAD_OF(place_in_tile.x, j) / 4];
+                y[j] = tiles_b[side][k * (LINE_B / 4) + QUAD_OF(place_in_tile.x, j) / 4];
             UNROLL for (int i = 0; i < ITEM_M; i++) {
                 const uint x = line_a[ROW_OF(place_in_tile.y, i)];
                 UNROLL for (int j = 0; j < VECTORS; j++)

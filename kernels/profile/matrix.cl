@@ -1,4 +1,6 @@
-/* Tries the instruction of common/matrix.cl: out [MATRIX_M][MATRIX_N] are the sums over `rounds` steps of a [rounds][MATRIX_M]
+/* The instruction of common/matrix.cl, tried and timed.
+ *
+ * matrix_rounds: out [MATRIX_M][MATRIX_N] are the sums over `rounds` steps of a [rounds][MATRIX_M]
  * [numbers of a step] times b [rounds][MATRIX_N][numbers of a step], bytes in words, signed but for factors that are bytes without
  * a sign: all the types of factors hold them exactly. */
 #include "common/matrix.cl"
@@ -50,4 +52,24 @@ __kernel void matrix_rounds(__global int *out, __global const char *a, __global 
     const SUM each[MATRIX_SUMS] = SUMS_OF(sum);
     for (int i = 0; i < MATRIX_SUMS; i++)
         out[MATRIX_ROW(lane, i) * MATRIX_N + MATRIX_COLUMN(lane, i)] = (int)each[i];
+}
+
+/* Independent sums of `iterations` products of 8 words each, held in registers. */
+#define CHAINS 8
+MATRIX_ATTRIBUTE
+__attribute__((reqd_work_group_size(MATRIX_ITEMS, 1, 1)))
+__kernel void matrix_rate(__global float *out, int iterations)
+{
+    MATRIX_EXCHANGE(MATRIX_ITEMS)
+    const left_part left = (left_part)(MATRIX_LANE);
+    const right_part right = (right_part)(MATRIX_LANE);
+    sums sum[CHAINS], total = (sums)(0);
+    UNROLL for (int i = 0; i < CHAINS; i++)
+        sum[i] = (sums)(i); /* else a compiler might see that they are the same */
+    for (int k = 0; k < iterations; k++)
+        UNROLL for (int i = 0; i < CHAINS; i++)
+            sum[i] = MATRIX_MULTIPLY(left, right, sum[i]);
+    UNROLL for (int i = 0; i < CHAINS; i++)
+        total += sum[i];
+    out[get_global_id(0)] = (float)total.s0;
 }

@@ -1,5 +1,6 @@
 /* Profiles: launch cost, transfers, bandwidth and peak rates of a device, measured with small kernels of our own and kept in the
  * store. A figure is the best of several repetitions: what the machine can do, not what it did while something else ran. */
+#include "../solver/matrix.h"
 #include "profile.h"
 
 #include <math.h>
@@ -150,6 +151,43 @@ static socle_status measure_rate(const measurement *m, const char *options, int 
     return status;
 }
 
+/* The types of factors that a device has an instruction for take as many words at a time: whichever of them is there is timed. */
+static socle_status measure_matrices(const measurement *m)
+{
+    enum { CHAINS = 8 };
+    static const socle_dtype types[] = {SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_INT8, SOCLE_FLOAT32};
+    const matrix_fragment f = matrix_fragment_of(m->device);
+    const size_t units = (size_t)(m->device->info.compute_units > 0 ? m->device->info.compute_units : 1);
+    const size_t local = (size_t)f.items, global = units * 64 * local;
+    size_t type = 0;
+    text options = {0};
+    probe p;
+    double seconds = 0;
+    int32_t iterations = 16;
+    while (type < COUNT_OF(types) && !device_has_instruction(m->device, matrix_instruction(types[type])))
+        type++;
+    if (type == COUNT_OF(types))
+        return SOCLE_OK;
+    matrix_add_options(&options, m->device, types[type], types[type]);
+    socle_status status = options.failed ? socle_fail(SOCLE_OUT_OF_MEMORY, "no memory for compile options")
+                                         : probe_create(m->device, "profile/matrix", options.data, "matrix_rate", global * 4, &p);
+    text_finish(&options);
+    if (status)
+        return status;
+    for (; !status; iterations *= 4) {
+        status = socle_kernel_set_value(p.kernel, 1, sizeof(iterations), &iterations);
+        if (!status)
+            status = time_launches(m, p.kernel, global, local, 1, &seconds);
+        if (status || seconds > 1e-3 || iterations * 4 > 65535)
+            break;
+    }
+    if (!status)
+        m->profile->matrix_gflops =
+            2.0 * CHAINS * f.m * f.n * MATRIX_WORDS * iterations * (double)(global / local) / seconds * 1e-9;
+    probe_finish(&p);
+    return status;
+}
+
 static socle_status measure_peaks(const measurement *m)
 {
     const device_capabilities *c = &m->device->capabilities;
@@ -165,6 +203,8 @@ static socle_status measure_peaks(const measurement *m)
         m->profile->fp16_gflops = 0;
     if (c->integer_dot_product && measure_rate(m, "-DDOT -DLANES=1 -cl-std=CL3.0", 1, 8, &m->profile->int8_gops))
         m->profile->int8_gops = 0;
+    if (measure_matrices(m))
+        m->profile->matrix_gflops = 0;
     return SOCLE_OK;
 }
 
@@ -296,6 +336,7 @@ socle_status socle_profile_device(socle_device *device, int quick, int refresh, 
     if (!device || !profile)
         return socle_fail(SOCLE_INVALID_ARGUMENT, "socle_profile_device: device and profile must not be NULL");
     socle_profile found;
+    instructions_probe(device); /* what is timed depends on what works */
     if (refresh || !read_stored(device, &found)) {
         const socle_status status = measure(device, quick != 0, &found);
         if (status)
@@ -303,7 +344,6 @@ socle_status socle_profile_device(socle_device *device, int quick, int refresh, 
         store_put(device->context->store, "profile", profile_key(device), device->info.id, device->info.id, &found,
                   sizeof(found));
     }
-    instructions_probe(device);
     remember(device, &found);
     *profile = found;
     return SOCLE_OK;

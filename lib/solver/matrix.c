@@ -1,5 +1,7 @@
 #include "matrix.h"
 
+#include <socle/profile.h>
+
 matrix_fragment matrix_fragment_of(const socle_device *device)
 {
     static const matrix_fragment fragments[MATRIX_KIND_COUNT] = {[MATRIX_MMA] = {16, 8, 32, 8, 160},
@@ -28,6 +30,12 @@ device_instruction matrix_instruction(socle_dtype dtype)
 int matrix_numbers(socle_dtype dtype)
 {
     return 4 / (int)socle_dtype_size_bytes(dtype);
+}
+
+double matrix_rate(const socle_device *device)
+{
+    const socle_profile *known = __atomic_load_n(&device->profile, __ATOMIC_ACQUIRE);
+    return known != NULL && known->matrix_gflops > 0 ? known->matrix_gflops / known->fp32_gflops : 1;
 }
 
 void matrix_add_options(text *options, const socle_device *device, socle_dtype left, socle_dtype right)

@@ -24,6 +24,9 @@ device_instruction matrix_instruction(socle_dtype dtype);
 /* Of such numbers make a word. */
 int matrix_numbers(socle_dtype dtype);
 
+/* Multiply-adds of words in the time of one of floats, as the profile has them; 1: it does not know. */
+double matrix_rate(const socle_device *device);
+
 /* Appends the compile options that choose the device's instruction, or local memory in its place, and its factors. */
 void matrix_add_options(text *options, const socle_device *device, socle_dtype left, socle_dtype right);
 

@@ -68,6 +68,20 @@ Test(gemm_matrix, a_trial_of_the_instruction_without_it_is_exact, .timeout = 300
     }
 }
 
+Test(gemm_matrix, a_profile_has_the_rate_of_the_instruction, .timeout = 300)
+{
+    socle_context *context = solver_case_context();
+    solver_case_use_matrices(MATRIX_DPAS_8);
+    for (int i = 0; i < socle_device_count(context); i++) {
+        socle_device *device = socle_device_at(context, i);
+        socle_profile profile;
+        if (!has_room(device))
+            continue;
+        cr_assert_eq(socle_profile_device(device, 1, 1, &profile), SOCLE_OK, "%s", socle_error_message());
+        cr_assert_gt(profile.matrix_gflops, 0, "%s", device->info.id);
+    }
+}
+
 /* Each type by each kind of instructions, transposed in each way. */
 Test(gemm_matrix, odd_extents_match_the_reference, .timeout = 300)
 {

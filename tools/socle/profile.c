@@ -15,12 +15,14 @@ static void add_row(table *t, json_t *rows, const socle_device_info *info, const
     table_cell(t, "%.1f", p->fp32_gflops);
     table_cell(t, p->fp16_gflops > 0 ? "%.1f" : "-", p->fp16_gflops);
     table_cell(t, p->int8_gops > 0 ? "%.1f" : "-", p->int8_gops);
-    json_array_append_new(rows, json_pack("{s:s,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:b,s:b,s:f}", "device", info->id,
-                                          "launch_us", p->launch_us, "round_trip_us", p->round_trip_us, "write_gbytes_per_s",
-                                          p->write_gbytes_per_s, "read_gbytes_per_s", p->read_gbytes_per_s, "transfer_us",
-                                          p->transfer_us, "memory_gbytes_per_s", p->memory_gbytes_per_s, "fp32_gflops",
-                                          p->fp32_gflops, "fp16_gflops", p->fp16_gflops, "int8_gops", p->int8_gops, "timer_ok",
-                                          p->timer_ok, "loop_limit_ok", p->loop_limit_ok, "age_s", p->age_s));
+    table_cell(t, p->matrix_gflops > 0 ? "%.1f" : "-", p->matrix_gflops);
+    json_array_append_new(rows,
+                          json_pack("{s:s,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:f,s:b,s:b,s:f}", "device", info->id, "launch_us",
+                                    p->launch_us, "round_trip_us", p->round_trip_us, "write_gbytes_per_s", p->write_gbytes_per_s,
+                                    "read_gbytes_per_s", p->read_gbytes_per_s, "transfer_us", p->transfer_us,
+                                    "memory_gbytes_per_s", p->memory_gbytes_per_s, "fp32_gflops", p->fp32_gflops, "fp16_gflops",
+                                    p->fp16_gflops, "int8_gops", p->int8_gops, "matrix_gflops", p->matrix_gflops, "timer_ok",
+                                    p->timer_ok, "loop_limit_ok", p->loop_limit_ok, "age_s", p->age_s));
 }
 
 static socle_status profile_devices(socle_context *context, int quick, table *t, json_t *rows)
@@ -89,8 +91,9 @@ static void print_pairs(const json_t *pairs)
 
 int command_profile(int argc, char **argv)
 {
-    static const char *const titles[] = {"device",       ">launch us",   ">round trip us", ">write GB/s",   ">read GB/s",
-                                         ">transfer us", ">memory GB/s", ">fp32 GFLOP/s",  ">fp16 GFLOP/s", ">int8 GOP/s"};
+    static const char *const titles[] = {"device",        ">launch us",   ">round trip us", ">write GB/s",
+                                         ">read GB/s",    ">transfer us", ">memory GB/s",   ">fp32 GFLOP/s",
+                                         ">fp16 GFLOP/s", ">int8 GOP/s",  ">matrix GFLOP/s"};
     int json = 0, quick = 0;
     const char *devices = NULL;
     const option_spec options[] = {

@@ -10,20 +10,24 @@
 
 /* ---- the product ---- */
 
-/* Rows are channels, columns the pixels of the batch; its k is not read. */
-static problem product_of(const problem *p, const tap_conv *c)
+/* Rows are channels, columns the pixels of the batch. */
+static gemm_problem extents_of(const tap_conv *c)
 {
-    return (problem){
-        .kind = PROBLEM_GEMM,
-        .dtype = p->dtype,
-        .gemm = {
-            .m = c->to_channels, .n = c->batch * conv_volume(c->to), .k = 1, .batch_rank = 1, .batch = {c->groups}, .alpha = 1}};
+    return (gemm_problem){
+        .m = c->to_channels, .n = c->batch * conv_volume(c->to), .batch_rank = 1, .batch = {c->groups}, .alpha = 1};
 }
 
 /* Words of the sum: each tap has whole tiles of channels. */
 static int64_t depth_of(const problem *p, const tap_conv *c, const tuning *t)
 {
     return round_up(ceil_div(c->from_channels, matrix_numbers(p->dtype)), t->value[TILE_K]) * tap_conv_taps(c);
+}
+
+/* Each number of a column is checked, loaded and put into its word. */
+static tile_product product_of(const problem *p, const socle_device *device, const tap_conv *c, const gemm_problem *g,
+                               const tuning *t)
+{
+    return (tile_product){g, depth_of(p, c, t), matrix_rate(device), 3 * matrix_numbers(p->dtype)};
 }
 
 /* Words of the packed weights: a multiple of 4. */
@@ -48,7 +52,7 @@ static int64_t packed_offset(const problem *p, const tuning *t, int64_t number)
 static int matrix_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
     const tap_conv c = implicit_largest_phase(p);
-    const problem product = product_of(p, &c);
+    const gemm_problem g = extents_of(&c);
     double prices[MATRIX_SHAPES];
     int count = 0;
     for (int i = 0; i < MATRIX_SHAPES; i++) {
@@ -56,7 +60,7 @@ static int matrix_candidates(const problem *p, const socle_device *device, tunin
         /* An item gathers for one pixel. */
         if (!matrix_shape_fits(device, &t) || tile_items(&t) % t.value[TILE_N] != 0)
             continue;
-        const double price = tile_with_splits(&product, device, depth_of(p, &c, &t), 1, &t);
+        const double price = tile_with_splits(device, product_of(p, device, &c, &g, &t), 1, &t);
         if (price < INFINITY)
             count = rank_candidate(out, prices, count, capacity, t, price);
     }
@@ -87,17 +91,15 @@ static size_t part_bytes(const problem *p, const tuning *t)
     return t->value[SPLITS] > 1 ? (size_t)round_up(implicit_result_count(p) * t->value[SPLITS], 4) * sizeof(float) : 0;
 }
 
-/* As gemm/matrix's. */
 static double matrix_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tap_conv c = implicit_largest_phase(p);
-    const problem product = product_of(p, &c);
+    const gemm_problem g = extents_of(&c);
     const tuning r = resolved(p, device, t);
-    const int64_t phases = tap_conv_phases(p);
-    const double price = tile_split_cost(&product, device, depth_of(p, &c, &r), &r) * 2 * device_units(device) * (double)phases;
-    const int launches = (int)phases * (p->conv.w_constant ? 1 : 2);
-    return estimate_s(device, price, device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ? 0.001 : 1,
-                      problem_bytes(p) + 2.0 * (double)part_bytes(p, &r), launches, 0);
+    const int phases = (int)tap_conv_phases(p);
+    const double price = tile_split_cost(device, product_of(p, device, &c, &g, &r), &r) * 2 * device_units(device) * phases;
+    return estimate_s(device, price, 0.85, problem_bytes(p) + 2.0 * (double)part_bytes(p, &r),
+                      phases * (p->conv.w_constant ? 1 : 2), 0);
 }
 
 /* ---- memory: in the workspace the parts of sums, behind them the packed weights unless they are prepared ---- */
@@ -179,7 +181,7 @@ static socle_status matrix_emit(const problem *p, const socle_device *device, co
         status = emit_packing(p, device, &r, operands, packed, offset, steps);
     for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
         const tap_conv c = tap_conv_at(p, i);
-        const problem product = product_of(p, &c);
+        const gemm_problem g = extents_of(&c);
         solver_launch launch = {.algorithm = algorithm_of(p),
                                 .source = "conv/matrix",
                                 .kernel = "conv_matrix",
@@ -193,7 +195,7 @@ static socle_status matrix_emit(const problem *p, const socle_device *device, co
         launch_arg(&launch, ARG_OPERAND(packed));
         launch_arg(&launch, ARG_OPERAND(is_cut ? operands->workspace : operands->data[2]));
         launch_arg(&launch, ARG_LONG(is_packed ? offset + packed_offset(p, &r, i) : 0));
-        tile_set_range(&launch, &product.gemm, &r);
+        tile_set_range(&launch, &g, &r);
         launch.global[1] = (size_t)c.groups;
         launch.global[2] = (size_t)r.value[SPLITS];
         status = launch_emit(&launch, p, operands, steps);

@@ -16,12 +16,19 @@ static int64_t words_of(const problem *p)
     return ceil_div(p->gemm.k, 4);
 }
 
+/* In plain arithmetic four products are taken apart, multiplied and added one by one. */
+static tile_product product_of(const problem *p, const socle_device *device)
+{
+    return (tile_product){
+        .g = &p->gemm, .depth = words_of(p), .rate = device_has_instruction(device, INSTRUCTION_DOT_PACKED) ? 1 : 1.0 / 6};
+}
+
 static double price_of(const problem *p, const socle_device *device, const tuning *shape, tuning *t)
 {
     const int64_t steps = ceil_div(words_of(p), shape->value[TILE_K]);
     *t = *shape;
     t->value[SPLITS] = 1;
-    return steps <= device_loop_turns(device) / tile_turns(shape) ? tile_cost(p, device, t, words_of(p)) : INFINITY;
+    return steps <= device_loop_turns(device) / tile_turns(shape) ? tile_cost(device, product_of(p, device), t) : INFINITY;
 }
 
 static int bytes_tiled_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
@@ -46,9 +53,7 @@ static bool bytes_tiled_applicable(const problem *p, const socle_device *device)
 static double bytes_tiled_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    /* In plain arithmetic four products are taken apart, multiplied and added one by one. */
-    const double each = device_has_instruction(device, INSTRUCTION_DOT_PACKED) ? 1 : 6;
-    const double price = tile_cost(p, device, &r, words_of(p)) * 2 * device_units(device) * each;
+    const double price = tile_cost(device, product_of(p, device), &r) * 2 * device_units(device);
     return estimate_s(device, price, device_is_cpu_shaped(device) ? 0.004 : 0.85, problem_bytes(p), 1, 0);
 }
 

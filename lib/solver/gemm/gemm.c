@@ -30,6 +30,11 @@ bool gemm_bytes_fit(const problem *p, const socle_device *device)
     return problem_is_bytes(p) && storage_runs(problem_result_dtype(p), device) && extents_fit(&p->gemm);
 }
 
+bool gemm_batches_fit(const gemm_problem *g)
+{
+    return gemm_batches(g) <= UINT16_MAX;
+}
+
 /* Batch number -> offset in elements, through all dimensions of the batch. */
 static void define_batch(text *prelude, const char *name, const gemm_problem *g, const int64_t *strides)
 {

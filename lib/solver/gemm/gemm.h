@@ -13,6 +13,8 @@ bool gemm_extents_fit(const problem *p);
 bool gemm_vectorizable(const problem *p);
 /* The same of bytes, with results that the device stores. */
 bool gemm_bytes_fit(const problem *p, const socle_device *device);
+/* A dimension of a launch behind the first can number them: NVIDIA's devices have 65,535 groups there. */
+bool gemm_batches_fit(const gemm_problem *g);
 /* -DSTORAGE, and the offsets of batches where one stride is not enough. */
 void gemm_add_options(solver_launch *launch, const problem *p);
 /* Only the latter. */

@@ -23,6 +23,11 @@ bool matrix_shape_fits(const socle_device *device, const tuning *t)
     return tile_fits(device, t) && matrix_tiles_fit(device, v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N]);
 }
 
+static tile_product product_of(const problem *p, const socle_device *device)
+{
+    return (tile_product){.g = &p->gemm, .depth = words_of(p), .rate = matrix_rate(device)};
+}
+
 /* Sums of bytes are made in one go. */
 static double price_of(const problem *p, const socle_device *device, const tuning *shape, tuning *t)
 {
@@ -30,7 +35,8 @@ static double price_of(const problem *p, const socle_device *device, const tunin
     t->value[SPLITS] = 1;
     if (!matrix_shape_fits(device, shape))
         return INFINITY;
-    return problem_is_bytes(p) ? tile_cost(p, device, t, words_of(p)) : tile_with_splits(p, device, words_of(p), 1, t);
+    return problem_is_bytes(p) ? tile_cost(device, product_of(p, device), t)
+                               : tile_with_splits(device, product_of(p, device), 1, t);
 }
 
 static int matrix_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
@@ -54,14 +60,11 @@ static bool matrix_applicable(const problem *p, const socle_device *device)
            (p->dtype != SOCLE_FLOAT32 || (p->allow_tf32 && !p->strict_accuracy)) && matrix_candidates(p, device, &t, 1) == 1;
 }
 
-/* A multiply-add of words takes no longer than one of floats: the least of what NVIDIA gives for its devices, whose rates of TF32
- * are 1 to 8 times those of float32 (GA102 and A100 architecture white papers, 2020). */
 static double matrix_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    const double price = tile_split_cost(p, device, words_of(p), &r) * 2 * device_units(device);
-    return estimate_s(device, price, device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ? 0.001 : 1,
-                      problem_bytes(p) + 2.0 * (double)gemm_split_bytes(&p->gemm, r.value[SPLITS]), 1, 0);
+    const double price = tile_split_cost(device, product_of(p, device), &r) * 2 * device_units(device);
+    return estimate_s(device, price, 0.85, problem_bytes(p) + 2.0 * (double)gemm_split_bytes(&p->gemm, r.value[SPLITS]), 1, 0);
 }
 
 static size_t matrix_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)

@@ -26,7 +26,8 @@ static bool fits(const problem *p, const socle_device *device, const tuning *t)
     const int64_t turns = p->gemm.k * (1 + v[VECTORS] + v[ITEM_M] * (1 + v[VECTORS])) + p->gemm.k * v[ITEM_M];
     /* Compilers for CPUs turn a sub-group into vectors, quads of them for each sum, and take minutes over many. */
     const bool compiles = !device_is_cpu_shaped(device) || (v[SUB_GROUP] <= 16 && v[ITEM_M] * v[VECTORS] <= 8);
-    return compiles && has_size(c, v[SUB_GROUP]) && (size_t)v[ITEMS] <= c->max_work_group_size &&
+    const bool numbered = ceil_div(p->gemm.n, 4 * v[ITEMS] * v[VECTORS]) <= UINT16_MAX && gemm_batches_fit(&p->gemm);
+    return compiles && numbered && has_size(c, v[SUB_GROUP]) && (size_t)v[ITEMS] <= c->max_work_group_size &&
            (size_t)v[ITEMS] <= c->max_work_item_sizes[0] && turns <= device_loop_turns(device);
 }
 

@@ -13,6 +13,11 @@ static const tuning shapes[] = {
     {{16, 16, 16, 2, 4}},  {{16, 16, 8, 4, 4}},
 };
 
+static tile_product tiled_product(const problem *p)
+{
+    return (tile_product){.g = &p->gemm, .depth = p->gemm.k, .rate = 1};
+}
+
 /* Devices that end long loops need so many parts of k. */
 static int64_t least_splits(const problem *p, const socle_device *device, const tuning *t)
 {
@@ -28,7 +33,7 @@ static size_t split_bytes(const problem *p, const tuning *t)
 static double with_splits(const problem *p, const socle_device *device, const tuning *shape, tuning *t)
 {
     *t = *shape;
-    return tile_with_splits(p, device, p->gemm.k, least_splits(p, device, shape), t);
+    return tile_with_splits(device, tiled_product(p), least_splits(p, device, shape), t);
 }
 
 /* ---- the solver ---- */
@@ -66,7 +71,7 @@ static bool tiled_applicable(const problem *p, const socle_device *device)
 static double tiled_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    const double price = tile_split_cost(p, device, p->gemm.k, &r) * 2 * device_units(device);
+    const double price = tile_split_cost(device, tiled_product(p), &r) * 2 * device_units(device);
     const double share = device_is_cpu_shaped(device) ? 0.004 : 0.85;
     return estimate_s(device, price, share, problem_bytes(p) + 2.0 * (double)split_bytes(p, &r), 1, 0);
 }

@@ -18,26 +18,25 @@ bool tile_fits(const socle_device *device, const tuning *t)
            2 * lines_bytes * (size_t)t->value[TILE_K] <= c->local_memory_bytes;
 }
 
-static int64_t group_count(const problem *p, const tuning *t)
+static int64_t group_count(const gemm_problem *g, const tuning *t)
 {
-    return ceil_div(p->gemm.m, t->value[TILE_M]) * ceil_div(p->gemm.n, t->value[TILE_N]) * gemm_batches(&p->gemm) *
-           t->value[SPLITS];
+    return ceil_div(g->m, t->value[TILE_M]) * ceil_div(g->n, t->value[TILE_N]) * gemm_batches(g) * t->value[SPLITS];
 }
 
 /* Compute units issue a read of local memory every other turn or so. A float from the last cache costs 5 to 8 multiply-adds: 64
  * multiply-adds and 47 bytes a cycle on an A100's unit (NVIDIA A100 architecture white paper, 2020), 128 and 64 on later ones. A
  * unit is busy from some 256 work-items on; fewer wait for memory and each other (Volkov, "Better performance at lower
  * occupancy", 2010). */
-double tile_cost(const problem *p, const socle_device *device, const tuning *t, int64_t depth)
+double tile_cost(const socle_device *device, tile_product product, const tuning *t)
 {
     const int *v = t->value;
     const int units = device_units(device), quad_m = v[ITEM_M] < 4 ? v[ITEM_M] : 4;
-    const double rounds = (double)ceil_div(group_count(p, t), units);
+    const double rounds = (double)ceil_div(group_count(product.g, t), units);
     const double local = 2.0 * (v[ITEM_M] / quad_m + v[ITEM_N] / 4) / (v[ITEM_M] * v[ITEM_N]);
     const double cache = 8.0 / v[TILE_M] + 8.0 / v[TILE_N], barrier = 1000.0 / (v[TILE_M] * v[TILE_N] * v[TILE_K]);
     const double resident = fmin(rounds, 4) * tile_items(t), busy = fmin(1, resident / 256);
-    const double tile = (double)v[TILE_M] * v[TILE_N] * (double)round_up(depth, v[TILE_K]);
-    return rounds * tile * (1 + local + cache + barrier) / busy;
+    const double tile = (double)v[TILE_M] * v[TILE_N] * (double)round_up(product.depth, v[TILE_K]);
+    return rounds * tile * (1 / product.rate + local + cache + barrier + product.gather / v[TILE_M]) / busy;
 }
 
 int64_t tile_split_depth(const tuning *t, int64_t depth, int64_t splits)
@@ -50,22 +49,25 @@ int tile_even_splits(const tuning *t, int64_t depth, int64_t splits)
     return (int)ceil_div(depth, tile_split_depth(t, depth, splits));
 }
 
-double tile_split_cost(const problem *p, const socle_device *device, int64_t depth, const tuning *t)
+double tile_split_cost(const socle_device *device, tile_product product, const tuning *t)
 {
     const int splits = t->value[SPLITS];
-    const double price = tile_cost(p, device, t, tile_split_depth(t, depth, splits));
-    const double sums = (double)splits * (double)(p->gemm.m * p->gemm.n * gemm_batches(&p->gemm));
+    const gemm_problem *g = product.g;
+    const double sums = (double)splits * (double)(g->m * g->n * gemm_batches(g));
+    product.depth = tile_split_depth(t, product.depth, splits);
+    const double price = tile_cost(device, product, t);
     return splits > 1 ? price + 5e5 + 16 * sums / device_units(device) : price;
 }
 
-double tile_with_splits(const problem *p, const socle_device *device, int64_t depth, int64_t least, tuning *t)
+double tile_with_splits(const socle_device *device, tile_product product, int64_t least, tuning *t)
 {
     double price = INFINITY;
     tuning best = *t;
-    for (int64_t splits = least; splits == least || (splits <= MOST_SPLITS && depth / splits >= TILE_LEAST_SPLIT); splits *= 2) {
-        t->value[SPLITS] = tile_even_splits(t, depth, splits);
-        const double each = tile_split_cost(p, device, depth, t);
-        if (each < price && gemm_split_bytes(&p->gemm, t->value[SPLITS]) <= device->capabilities.max_allocation_bytes / 2) {
+    for (int64_t splits = least; splits == least || (splits <= MOST_SPLITS && product.depth / splits >= TILE_LEAST_SPLIT);
+         splits *= 2) {
+        t->value[SPLITS] = tile_even_splits(t, product.depth, splits);
+        const double each = tile_split_cost(device, product, t);
+        if (each < price && gemm_split_bytes(product.g, t->value[SPLITS]) <= device->capabilities.max_allocation_bytes / 2) {
             price = each;
             best = *t;
         }
@@ -96,6 +98,8 @@ int tile_candidates(const problem *p, const socle_device *device, const tuning *
 {
     double prices[MOST_SHAPES];
     int count = 0;
+    if (!gemm_batches_fit(&p->gemm))
+        return 0;
     for (int i = 0; i < shape_count && i < MOST_SHAPES; i++) {
         tuning t = shapes[i];
         const double price = tile_fits(device, &t) ? price_of(p, device, &shapes[i], &t) : INFINITY;

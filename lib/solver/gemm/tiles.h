@@ -9,8 +9,16 @@
 enum { TILE_M, TILE_N, TILE_K, ITEM_M, ITEM_N, SPLITS };
 
 int tile_items(const tuning *t); /* work-items of a group */
-/* Multiply-adds that a compute unit could have done in the time of all groups, each with `depth` steps of k. */
-double tile_cost(const problem *p, const socle_device *device, const tuning *t, int64_t depth);
+
+typedef struct tile_product {
+    const gemm_problem *g; /* its extents and batches; k is not read */
+    int64_t depth;         /* steps of k */
+    double rate;           /* of which a compute unit does so many in the time of a multiply-add of floats */
+    double gather; /* multiply-adds in whose time a step of a column comes to local memory, beyond what tiles always cost */
+} tile_product;
+
+/* Multiply-adds that a compute unit could have done in the time of all groups, each with the product's depth. */
+double tile_cost(const socle_device *device, tile_product product, const tuning *t);
 /* The device runs groups of so many items, with two tiles of each operand in local memory. */
 bool tile_fits(const socle_device *device, const tuning *t);
 
@@ -20,10 +28,10 @@ bool tile_fits(const socle_device *device, const tuning *t);
 int64_t tile_split_depth(const tuning *t, int64_t depth, int64_t splits);
 int tile_even_splits(const tuning *t, int64_t depth, int64_t splits);
 /* tile_cost, and where k is split another launch, and sums that are written and read. */
-double tile_split_cost(const problem *p, const socle_device *device, int64_t depth, const tuning *t);
+double tile_split_cost(const socle_device *device, tile_product product, const tuning *t);
 /* Sets SPLITS to the number, at least `least`, that costs the least, the adding up of the parts' sums among it; returns what that
  * costs, infinite where there is no room for the sums. */
-double tile_with_splits(const problem *p, const socle_device *device, int64_t depth, int64_t least, tuning *t);
+double tile_with_splits(const socle_device *device, tile_product product, int64_t least, tuning *t);
 
 /* Turns of all of a work-item's loops while TILE_K steps are in local memory, none of them unrolled (rusticl unrolls none): for
  * devices that end long loops. */
