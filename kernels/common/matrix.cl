@@ -76,6 +76,9 @@ typedef ushort4 raw4;
 #define WORDS_ACROSS(lines) (convert_uint4((lines)[0]) | convert_uint4((lines)[1]) << 16)
 #endif
 
+/* Bits of a word below its number `number`. */
+#define SHIFT_OF(number) (32 / NUMBERS * (number))
+
 #if FACTORS == INT8
 #define SUM int
 #else

@@ -15,7 +15,6 @@
 #define TILE_WORDS (TILE_M * TILE_K)
 #define FOURS_A (TILE_WORDS / 4)
 #define COLUMN_ITEMS (ITEMS / TILE_N) /* that share a pixel: a multiple of the columns */
-#define SHIFT_OF(number) (32 / NUMBERS * (number))
 
 /* One work-item for each word of [GROUPS][ROW_TILES][STEPS][TILE_M][TILE_K], in global dimensions (all words of a group, GROUPS). */
 __kernel void conv_matrix_pack(__global const raw *restrict w, __global uint *restrict packed, long offset)

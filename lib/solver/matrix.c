@@ -57,7 +57,7 @@ void matrix_add_options(text *options, const socle_device *device, socle_dtype l
         text_add(options, device_newest_language(device));
 }
 
-bool matrix_tiles_fit(const socle_device *device, int tile_m, int tile_n, int tile_k, int item_m, int item_n)
+bool matrix_tiles_fit(const socle_device *device, int tile_m, int tile_n, int tile_k, int item_m, int item_n, size_t more_bytes)
 {
     const matrix_fragment f = matrix_fragment_of(device);
     const int warp_m = f.lines * item_m, warp_n = f.lines > 0 ? f.items / f.lines * item_n : 0;
@@ -70,5 +70,5 @@ bool matrix_tiles_fit(const socle_device *device, int tile_m, int tile_n, int ti
         return false;
     const size_t exchange_bytes = device_has_instruction(device, INSTRUCTION_MATRIX_SHARED) ? 64 * items : 0;
     const size_t tiles_bytes = 2 * (size_t)(tile_m + tile_n) * (size_t)(tile_k + 4) * sizeof(uint32_t);
-    return tiles_bytes + exchange_bytes <= device->capabilities.local_memory_bytes;
+    return tiles_bytes + exchange_bytes + more_bytes <= device->capabilities.local_memory_bytes;
 }

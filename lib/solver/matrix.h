@@ -31,7 +31,7 @@ double matrix_rate(const socle_device *device);
 void matrix_add_options(text *options, const socle_device *device, socle_dtype left, socle_dtype right);
 
 /* Can tiles of tile_m x tile_n results and tile_k words, item_m x item_n results for each work-item, be made of whole fragments,
- * and are there two of each in local memory? */
-bool matrix_tiles_fit(const socle_device *device, int tile_m, int tile_n, int tile_k, int item_m, int item_n);
+ * is there room for two of each and `more_bytes` in local memory, and for the rest in registers? */
+bool matrix_tiles_fit(const socle_device *device, int tile_m, int tile_n, int tile_k, int item_m, int item_n, size_t more_bytes);
 
 #endif

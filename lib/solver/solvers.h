@@ -36,6 +36,7 @@
     SOLVER(conv_weight_direct)                                                                                                   \
     SOLVER(conv_matrix)                                                                                                          \
     SOLVER(conv_input_matrix)                                                                                                    \
+    SOLVER(conv_weight_matrix)                                                                                                   \
     SOLVER(conv_winograd_tiled)                                                                                                  \
     SOLVER(conv_input_winograd_tiled)                                                                                            \
     SOLVER(conv_implicit)                                                                                                        \

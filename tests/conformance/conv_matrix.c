@@ -1,4 +1,4 @@
-/* Convolutions, and their gradients of the data, by matrix instructions, done without them (INSTRUCTION_MATRIX_SHARED): all but
+/* Convolutions and their gradients by matrix instructions, done without them (INSTRUCTION_MATRIX_SHARED): all but
  * the instruction itself, on every device. */
 #include "../support/conv_case.h"
 
@@ -19,7 +19,9 @@ static void check(problem_kind kind, conv_geometry g, socle_dtype dtype, uint64_
                            .seed = seed,
                            .tunings = tunings,
                            .tolerance = dtype == SOCLE_FLOAT32 ? 2e-3 : 0,
-                           .solver = kind == PROBLEM_CONV ? "conv/matrix" : "conv_input/matrix"};
+                           .solver = kind == PROBLEM_CONV         ? "conv/matrix"
+                                     : kind == PROBLEM_CONV_INPUT ? "conv_input/matrix"
+                                                                  : "conv_weight/matrix"};
     solver_case_use_matrices((device_matrix)(MATRIX_NONE + 1 + seed % KINDS));
     solver_case_check(&c);
 }
@@ -36,6 +38,14 @@ Test(conv_matrix, random_gradients_match_the_reference)
     for (uint64_t seed = 200; seed < 200 + KINDS; seed++)
         check(PROBLEM_CONV_INPUT, conv_case_geometry(seed, false), types[seed % 4], seed, 1);
     cr_assert_gt(solver_case_runs(), 0, "conv_input/matrix ran nowhere");
+}
+
+Test(conv_matrix, random_gradients_of_weights_match_the_reference)
+{
+    for (uint64_t seed = 500; seed < 500 + KINDS; seed++)
+        check(PROBLEM_CONV_WEIGHT, conv_case_geometry(seed, false), types[seed % 4], seed, 1);
+    check(PROBLEM_CONV_WEIGHT, conv_case_square(3, 4, 3, 17, 3, 1, 1), SOCLE_FLOAT16, 506, 3);
+    cr_assert_gt(solver_case_runs(), 0, "conv_weight/matrix ran nowhere");
 }
 
 /* Sums in parts, and several blocks of channels. */

@@ -59,7 +59,7 @@ Test(conv, gradient_of_strided_rows_longer_than_a_vector)
 }
 
 /* The instruction's place is taken by local memory. */
-Test(conv, convolution_by_matrix_instructions_and_its_gradient)
+Test(conv, convolution_by_matrix_instructions_and_its_gradients)
 {
     problem p = {.kind = PROBLEM_CONV, .dtype = SOCLE_FLOAT16, .conv = {conv_case_square(1, 9, 5, 5, 3, 2, 1), true}};
     setenv("SOCLE_TEST_SOLVER", "conv/matrix", 1);
@@ -69,6 +69,9 @@ Test(conv, convolution_by_matrix_instructions_and_its_gradient)
     solver_case_use_matrices(MATRIX_DPAS_16);
     p.kind = PROBLEM_CONV_INPUT;
     conv_case_check(&p, 1, 8);
+    setenv("SOCLE_TEST_SOLVER", "conv_weight/matrix", 1);
+    p.kind = PROBLEM_CONV_WEIGHT;
+    conv_case_check(&p, 1, 9);
     unsetenv("SOCLE_TEST_SOLVER");
 }
 

@@ -1,7 +1,7 @@
-/* conv/matrix and conv_input/matrix: convolution of half and bfloat16 numbers, and of float32 ones where they may be rounded to
- * TF32, as a product by the device's matrix instructions that gathers its right matrix into local memory
- * (kernels/conv/matrix.cl), with the tiles of gemm/matrix. Every geometry; phases, packed weights and parts of the sum as in
- * conv/implicit. */
+/* conv/matrix, conv_input/matrix and conv_weight/matrix: convolution of half and bfloat16 numbers, and of float32 ones where they
+ * may be rounded to TF32, as a product by the device's matrix instructions that gathers its right matrix into local memory
+ * (kernels/conv/matrix.cl, matrix_weight.cl), with the tiles of gemm/matrix. Every geometry; phases, packed weights and parts of
+ * the sum as in conv/implicit. */
 #include "../gemm/tiles.h"
 #include "../matrix.h"
 #include "implicit.h"
@@ -10,24 +10,25 @@
 
 /* ---- the product ---- */
 
-/* Rows are channels, columns the pixels of the batch. */
-static gemm_problem extents_of(const tap_conv *c)
+static gemm_problem extents_of(const problem *p, const tap_conv *c)
 {
-    return (gemm_problem){
-        .m = c->to_channels, .n = c->batch * conv_volume(c->to), .batch_rank = 1, .batch = {c->groups}, .alpha = 1};
+    const implicit_extents e = implicit_extents_of(p, c);
+    return (gemm_problem){.m = e.rows, .n = e.columns, .batch_rank = 1, .batch = {e.groups}, .alpha = 1};
 }
 
-/* Words of the sum: each tap has whole tiles of channels. */
+/* Words of the sum: of pixels, or each tap has whole tiles of channels. */
 static int64_t depth_of(const problem *p, const tap_conv *c, const tuning *t)
 {
+    if (implicit_is_weight(p))
+        return ceil_div(implicit_extents_of(p, c).depth, matrix_numbers(p->dtype));
     return round_up(ceil_div(c->from_channels, matrix_numbers(p->dtype)), t->value[TILE_K]) * tap_conv_taps(c);
 }
 
-/* Each number of a column is checked, loaded and put into its word. */
+/* Each number of a column is checked, loaded and put into its word; where the sum runs over pixels, its place is found, too. */
 static tile_product product_of(const problem *p, const socle_device *device, const tap_conv *c, const gemm_problem *g,
                                const tuning *t)
 {
-    return (tile_product){g, depth_of(p, c, t), matrix_rate(device), 3 * matrix_numbers(p->dtype)};
+    return (tile_product){g, depth_of(p, c, t), matrix_rate(device), (implicit_is_weight(p) ? 10 : 3) * matrix_numbers(p->dtype)};
 }
 
 /* Words of the packed weights: a multiple of 4. */
@@ -52,13 +53,14 @@ static int64_t packed_offset(const problem *p, const tuning *t, int64_t number)
 static int matrix_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
     const tap_conv c = implicit_largest_phase(p);
-    const gemm_problem g = extents_of(&c);
+    const gemm_problem g = extents_of(p, &c);
     double prices[MATRIX_SHAPES];
     int count = 0;
     for (int i = 0; i < MATRIX_SHAPES; i++) {
         tuning t = matrix_shapes[i];
-        /* An item gathers for one pixel. */
-        if (!matrix_shape_fits(device, &t) || tile_items(&t) % t.value[TILE_N] != 0)
+        /* An item gathers for one pixel; of a gradient of weights, where columns read is kept. */
+        const size_t table_bytes = implicit_is_weight(p) ? (size_t)t.value[TILE_N] * 4 * sizeof(cl_int) : 0;
+        if (!matrix_shape_fits(device, &t, table_bytes) || tile_items(&t) % t.value[TILE_N] != 0)
             continue;
         const double price = tile_with_splits(device, product_of(p, device, &c, &g, &t), 1, &t);
         if (price < INFINITY)
@@ -88,25 +90,27 @@ static bool matrix_applicable(const problem *p, const socle_device *device)
 
 static size_t part_bytes(const problem *p, const tuning *t)
 {
+    if (implicit_is_weight(p))
+        return conv_weight_partial_bytes(p, t->value[SPLITS]);
     return t->value[SPLITS] > 1 ? (size_t)round_up(implicit_result_count(p) * t->value[SPLITS], 4) * sizeof(float) : 0;
 }
 
 static double matrix_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tap_conv c = implicit_largest_phase(p);
-    const gemm_problem g = extents_of(&c);
+    const gemm_problem g = extents_of(p, &c);
     const tuning r = resolved(p, device, t);
     const int phases = (int)tap_conv_phases(p);
     const double price = tile_split_cost(device, product_of(p, device, &c, &g, &r), &r) * 2 * device_units(device) * phases;
     return estimate_s(device, price, 0.85, problem_bytes(p) + 2.0 * (double)part_bytes(p, &r),
-                      phases * (p->conv.w_constant ? 1 : 2), 0);
+                      phases * (p->conv.w_constant || implicit_is_weight(p) ? 1 : 2), 0);
 }
 
 /* ---- memory: in the workspace the parts of sums, behind them the packed weights unless they are prepared ---- */
 
 static size_t packed_bytes(const problem *p, const tuning *t)
 {
-    return (size_t)packed_offset(p, t, tap_conv_phases(p)) * sizeof(uint32_t);
+    return implicit_is_weight(p) ? 0 : (size_t)packed_offset(p, t, tap_conv_phases(p)) * sizeof(uint32_t);
 }
 
 static size_t matrix_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
@@ -125,7 +129,7 @@ static size_t matrix_workspace_bytes(const problem *p, const socle_device *devic
 
 static const char *algorithm_of(const problem *p)
 {
-    return p->kind == PROBLEM_CONV ? "conv/matrix" : "conv_input/matrix";
+    return p->kind == PROBLEM_CONV ? "conv/matrix" : p->kind == PROBLEM_CONV_INPUT ? "conv_input/matrix" : "conv_weight/matrix";
 }
 
 static void add_options(text *options, const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
@@ -167,6 +171,40 @@ static socle_status matrix_prepare(const problem *p, const socle_device *device,
     return emit_packing(p, device, &r, operands, operands->prepared, 0, steps);
 }
 
+/* Still without its arguments. */
+static solver_launch product_launch(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
+{
+    const gemm_problem g = extents_of(p, c);
+    const bool is_weight = implicit_is_weight(p);
+    solver_launch launch = {.algorithm = algorithm_of(p),
+                            .source = is_weight ? "conv/matrix_weight" : "conv/matrix",
+                            .kernel = is_weight ? "conv_weight_matrix" : "conv_matrix",
+                            .epilogue = !is_weight && t->value[SPLITS] <= 1,
+                            .channel_uniform = true,
+                            .dims = 3,
+                            .flops = problem_flops(p) / (double)tap_conv_phases(p),
+                            .bytes = problem_bytes(p)};
+    add_options(&launch.options, p, device, c, t);
+    tile_set_range(&launch, &g, t);
+    launch.global[1] = (size_t)c->groups;
+    launch.global[2] = (size_t)t->value[SPLITS];
+    return launch;
+}
+
+static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                step_list *steps)
+{
+    const tuning r = resolved(p, device, t);
+    const tap_conv c = tap_conv_at(p, 0);
+    const int chunks = r.value[SPLITS];
+    solver_launch launch = product_launch(p, device, &c, &r);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
+    launch_arg(&launch, ARG_OPERAND(chunks > 1 ? operands->workspace : operands->data[2]));
+    const socle_status status = launch_emit(&launch, p, operands, steps);
+    return status == SOCLE_OK && chunks > 1 ? conv_weight_reduce(p, device, algorithm_of(p), operands, chunks, steps) : status;
+}
+
 static socle_status matrix_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                                 step_list *steps)
 {
@@ -181,23 +219,11 @@ static socle_status matrix_emit(const problem *p, const socle_device *device, co
         status = emit_packing(p, device, &r, operands, packed, offset, steps);
     for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
         const tap_conv c = tap_conv_at(p, i);
-        const gemm_problem g = extents_of(&c);
-        solver_launch launch = {.algorithm = algorithm_of(p),
-                                .source = "conv/matrix",
-                                .kernel = "conv_matrix",
-                                .epilogue = !is_cut,
-                                .channel_uniform = true,
-                                .dims = 3,
-                                .flops = problem_flops(p) / (double)tap_conv_phases(p),
-                                .bytes = problem_bytes(p)};
-        add_options(&launch.options, p, device, &c, &r);
+        solver_launch launch = product_launch(p, device, &c, &r);
         launch_arg(&launch, ARG_OPERAND(operands->data[0]));
         launch_arg(&launch, ARG_OPERAND(packed));
         launch_arg(&launch, ARG_OPERAND(is_cut ? operands->workspace : operands->data[2]));
         launch_arg(&launch, ARG_LONG(is_packed ? offset + packed_offset(p, &r, i) : 0));
-        tile_set_range(&launch, &g, &r);
-        launch.global[1] = (size_t)c.groups;
-        launch.global[2] = (size_t)r.value[SPLITS];
         status = launch_emit(&launch, p, operands, steps);
     }
     return status == SOCLE_OK && is_cut ? implicit_emit_adding(p, device, r.value[SPLITS], algorithm_of(p), operands, steps)
@@ -228,4 +254,14 @@ const solver solver_conv_input_matrix = {
     .prepare = matrix_prepare,
     .emit = matrix_emit,
     .epilogues = true,
+};
+
+const solver solver_conv_weight_matrix = {
+    .name = "conv_weight/matrix",
+    .kind = PROBLEM_CONV_WEIGHT,
+    .applicable = matrix_applicable,
+    .candidates = matrix_candidates,
+    .estimate = matrix_estimate,
+    .workspace_bytes = matrix_workspace_bytes,
+    .emit = weight_emit,
 };

@@ -17,10 +17,10 @@ static int64_t words_of(const problem *p)
     return ceil_div(p->gemm.k, matrix_numbers(p->dtype));
 }
 
-bool matrix_shape_fits(const socle_device *device, const tuning *t)
+bool matrix_shape_fits(const socle_device *device, const tuning *t, size_t more_bytes)
 {
     const int *v = t->value;
-    return tile_fits(device, t) && matrix_tiles_fit(device, v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N]);
+    return tile_fits(device, t) && matrix_tiles_fit(device, v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N], more_bytes);
 }
 
 static tile_product product_of(const problem *p, const socle_device *device)
@@ -33,7 +33,7 @@ static double price_of(const problem *p, const socle_device *device, const tunin
 {
     *t = *shape;
     t->value[SPLITS] = 1;
-    if (!matrix_shape_fits(device, shape))
+    if (!matrix_shape_fits(device, shape, 0))
         return INFINITY;
     return problem_is_bytes(p) ? tile_cost(device, product_of(p, device), t)
                                : tile_with_splits(device, product_of(p, device), 1, t);

@@ -41,10 +41,10 @@ int64_t tile_turns(const tuning *t);
 void tile_set_range(solver_launch *launch, const gemm_problem *g, const tuning *t);
 
 /* Tiles for matrix instructions, in words of k: for gemm/matrix and conv/matrix. Those that are made of whole fragments of the
- * device's can run. */
+ * device's can run. more_bytes: of local memory, for other things. */
 #define MATRIX_SHAPES 14
 extern const tuning matrix_shapes[MATRIX_SHAPES];
-bool matrix_shape_fits(const socle_device *device, const tuning *t);
+bool matrix_shape_fits(const socle_device *device, const tuning *t, size_t more_bytes);
 
 /* Completes a shape to the tuning that costs the least and returns what it costs; infinite: it cannot run. */
 typedef double (*tile_pricing)(const problem *p, const socle_device *device, const tuning *shape, tuning *t);
