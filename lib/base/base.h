@@ -41,6 +41,8 @@ void *memory_resize(void *pointer, size_t old_bytes, size_t new_bytes); /* new b
 void memory_free(void *pointer);
 char *memory_copy_string(const char *text); /* NULL gives NULL without an error */
 char *memory_format(const char *format, ...) SOCLE_PRINTF(1, 2);
+/* Asks the kernel for large pages where whole ones lie inside, wherever the memory is from; nothing happens where it has none. */
+void memory_prefer_large_pages(void *pointer, size_t size_bytes);
 
 /* Fault injection for tests: the countdown-th allocation from now fails (once; 0: the next one); < 0: off. */
 void memory_fail_after(int64_t countdown);

@@ -104,6 +104,18 @@ void memory_free(void *pointer)
     free(pointer);
 }
 
+void memory_prefer_large_pages(void *pointer, size_t size_bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), head = (page - (uintptr_t)pointer % page) % page;
+    if (head < size_bytes)
+        madvise((char *)pointer + head, (size_bytes - head) / page * page, MADV_HUGEPAGE);
+#else
+    (void)pointer;
+    (void)size_bytes;
+#endif
+}
+
 char *memory_copy_string(const char *text)
 {
     if (text == NULL)

@@ -3,6 +3,9 @@
 #include "room.h"
 
 #define SMALLEST_BLOCK_BYTES 256u
+/* Processors look up the pages of what they read. Blocks that are read once in a while from end to end, as weights are, wait for
+ * that more than for memory where pages have 4 KB (3x3 convolution, 512 channels at 7x7: 17% of its time). */
+#define LARGE_PAGE_BYTES ((size_t)2 << 20)
 #define KEPT_SHARE 4u /* at most a quarter of the budget lies idle */
 
 typedef struct pool_block {
@@ -86,10 +89,34 @@ static socle_status fail_out_of_memory(const socle_device *device, size_t size_b
                       (unsigned long long)device->info.memory_bytes);
 }
 
+/* Before anything touches the block, so that the kernel need not copy its pages together. What the kernel's pages are is its own
+ * affair: only the wish may fail, unnoticed. Mapped for reading: whoever uses the block next need not wait until it is unmapped.
+ */
+static cl_int prefer_large_pages(socle_device *device, cl_mem memory, size_t size_bytes)
+{
+    cl_int code;
+    device_turn_begin(device);
+    void *mapped = clEnqueueMapBuffer(device->queue, memory, CL_TRUE, CL_MAP_READ, 0, size_bytes, 0, NULL, NULL, &code);
+    if (code == CL_SUCCESS) {
+        memory_prefer_large_pages(mapped, size_bytes);
+        code = clEnqueueUnmapMemObject(device->queue, memory, mapped, 0, NULL, NULL);
+    }
+    device_turn_end(device);
+    return code;
+}
+
 static cl_mem allocate(socle_device *device, size_t capacity_bytes, cl_int *code)
 {
-    const cl_mem_flags flags = CL_MEM_READ_WRITE | (device->capabilities.unified_memory ? CL_MEM_ALLOC_HOST_PTR : 0);
-    return clCreateBuffer(device->cl_context, flags, capacity_bytes, NULL, code);
+    const bool unified = device->capabilities.unified_memory;
+    const cl_mem_flags flags = CL_MEM_READ_WRITE | (unified ? CL_MEM_ALLOC_HOST_PTR : 0);
+    cl_mem memory = clCreateBuffer(device->cl_context, flags, capacity_bytes, NULL, code);
+    if (*code != CL_SUCCESS || !unified || device->info.type != SOCLE_DEVICE_CPU || capacity_bytes < LARGE_PAGE_BYTES)
+        return memory;
+    *code = prefer_large_pages(device, memory, capacity_bytes);
+    if (*code == CL_SUCCESS)
+        return memory;
+    clReleaseMemObject(memory);
+    return NULL;
 }
 
 static bool means_out_of_memory(cl_int code)
