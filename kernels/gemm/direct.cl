@@ -1,8 +1,8 @@
 /* C = alpha op(A) op(B) for small or flat products on CPU-shaped devices: one launch, A read in place, one work-item per
  * group. Each group computes `columns` columns of `rows` rows in register tiles of ROWS x (VECTORS * WIDTH). Tiles and vectors
  * that would reach over an edge are moved back over their neighbours and compute the same values again, so there is no tail
- * code; therefore m >= ROWS and n >= WIDTH (B_PACKED: any n). B: in place by rows; B_TRANSPOSED (stored [n][k]): brought into
- * local memory panel by panel; B_COPIED: the same for rows that many tiles share; B_PACKED: panels of gemm/pack. */
+ * code; therefore m >= ROWS and n >= WIDTH. B: in place by rows; B_TRANSPOSED (stored [n][k]): brought into local memory panel
+ * by panel; B_COPIED: the same for rows that many tiles share; B_PACKED: panels of gemm/pack, with an overlap of WIDTH. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #ifndef ROWS
@@ -65,7 +65,7 @@ __kernel void gemm_direct(__global const element *restrict a, __global const ele
     for (int column = column_first; column < column_end; column += COLUMNS) {
         int at[VECTORS]; /* first column of each vector */
         UNROLL for (int j = 0; j < VECTORS; j++)
-            at[j] = B_PACKED ? column + j * WIDTH : min(column + j * WIDTH, n - WIDTH);
+            at[j] = min(column + j * WIDTH, n - WIDTH);
 #if B_TRANSPOSED
         UNROLL for (int j = 0; j < VECTORS; j++)
             transpose_panel(b + (size_t)at[j] * depth, depth, depth, panel + j * WIDTH, COLUMNS);
@@ -102,25 +102,6 @@ __kernel void gemm_direct(__global const element *restrict a, __global const ele
                         sum[i][j] = fma(factor, value[j], sum[i][j]);
                 }
             }
-#if B_PACKED
-            if (column + COLUMNS > n) { /* the last panel is padded: its last vector moves back over its neighbour's lanes */
-                real lanes[ROWS * COLUMNS];
-                const int valid = n - column;
-                UNROLL for (int i = 0; i < ROWS; i++)
-                    UNROLL for (int j = 0; j < VECTORS; j++)
-                        VSTORE(sum[i][j] * alpha, lanes + i * COLUMNS + j * WIDTH);
-                for (int i = 0; i < ROWS; i++) {
-                    const size_t start = (size_t)(row + i) * n + column, index = (size_t)batch * m * n + start;
-                    for (int j = 0; j < valid && valid >= WIDTH; j += WIDTH) {
-                        const int l = min(j, valid - WIDTH);
-                        STOREV(EPILOGUEV(VLOAD(lanes + i * COLUMNS + l), index + l, column + l), c + start + l);
-                    }
-                    for (int l = 0; l < valid && valid < WIDTH; l++)
-                        STORE1(EPILOGUE1(lanes[i * COLUMNS + l], index + l, column + l), c + start + l);
-                }
-                continue;
-            }
-#endif
             UNROLL for (int i = 0; i < ROWS; i++) {
                 UNROLL for (int j = 0; j < VECTORS; j++) {
                     const size_t start = (size_t)(row + i) * n + at[j], index = (size_t)batch * m * n + start;

@@ -45,6 +45,8 @@ bool gemm_streams_in_place(const problem *p);
 
 typedef struct gemm_panels {
     int lanes, columns;
+    int overlap; /* lanes of vectors that are moved back over their neighbours where they would reach over n; 0: zeros lie there
+                  */
 } gemm_panels;
 
 /* B's content is known when weights are prepared, and there is one B. */

@@ -20,8 +20,8 @@ socle_status gemm_emit_pack(const problem *p, gemm_panels panels, const char *al
     if (g->b_dtype != SOCLE_NONE)
         return gemm_emit_widening_pack(p, panels, operands, steps);
     solver_launch launch = {.algorithm = algorithm, .source = "gemm/pack", .kernel = "gemm_pack", .dims = 2};
-    text_addf(&launch.options, "-DSTORAGE=%s -DTRANSPOSE_B=%d -DCOLUMNS=%d", storage_name(p->dtype), g->transpose_b,
-              panels.columns);
+    text_addf(&launch.options, "-DSTORAGE=%s -DTRANSPOSE_B=%d -DCOLUMNS=%d -DOVERLAP=%d", storage_name(p->dtype), g->transpose_b,
+              panels.columns, panels.overlap);
     launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_B]));
     launch_arg(&launch, ARG_OPERAND(operands->prepared));
     launch_arg(&launch, ARG_INT(g->n));

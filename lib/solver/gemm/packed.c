@@ -143,7 +143,7 @@ static double packed_estimate(const problem *p, const socle_device *device, cons
 static gemm_panels panels_of(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    return (gemm_panels){device_lanes(device), r.value[VECTORS] * device_lanes(device)};
+    return (gemm_panels){.lanes = device_lanes(device), .columns = r.value[VECTORS] * device_lanes(device)};
 }
 
 static size_t packed_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)

@@ -100,7 +100,7 @@ static tuning resolved(const problem *p, const socle_device *device, const tunin
 static gemm_panels panels_of(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    return (gemm_panels){1, r.value[VECTORS] * r.value[LANES]};
+    return (gemm_panels){1, r.value[VECTORS] * r.value[LANES], r.value[LANES]};
 }
 
 static bool panels_applicable(const problem *p, const socle_device *device)
