@@ -170,12 +170,23 @@ void workload_destroy(workload *w)
     memory_free(w);
 }
 
+/* For the event, where there is one: clFinish first enqueues a command of its own. */
+static socle_status wait_for(const workload *w, cl_event end)
+{
+    if (!end)
+        return socle_device_finish(w->device);
+    const cl_int code = clWaitForEvents(1, &end);
+    clReleaseEvent(end);
+    return code == CL_SUCCESS ? SOCLE_OK : device_status(w->device, code, "clWaitForEvents");
+}
+
 socle_status workload_run(workload *w, double *seconds)
 {
     const double start = time_now_s();
-    socle_status status = steps_enqueue(w->bound, NULL);
+    cl_event end;
+    socle_status status = steps_enqueue_to_event(w->bound, NULL, &end);
     if (!status)
-        status = socle_device_finish(w->device);
+        status = wait_for(w, end);
     if (!status && seconds)
         *seconds = time_now_s() - start;
     return status;

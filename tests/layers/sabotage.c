@@ -34,8 +34,8 @@ static cl_int CL_API_CALL layer_clEnqueueNDRangeKernel(cl_command_queue queue, c
 {
     char name[64] = "";
     driver->clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof(name), name, NULL);
-    if (strcmp(name, victim) == 0 && strcmp(harm, "wrong") == 0 && event == NULL)
-        return CL_SUCCESS;
+    if (strcmp(name, victim) == 0 && strcmp(harm, "wrong") == 0)
+        return event == NULL ? CL_SUCCESS : driver->clEnqueueMarkerWithWaitList(queue, wait_count, waits, event);
     return driver->clEnqueueNDRangeKernel(queue, kernel, dims, offset, global, local, wait_count, waits, event);
 }
 
