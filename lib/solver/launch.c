@@ -119,7 +119,8 @@ cleanup:
 static socle_profile profile_of(const socle_device *device)
 {
     const socle_profile *known = __atomic_load_n(&device->profile, __ATOMIC_ACQUIRE);
-    const socle_profile unknown = {.launch_us = 3, .memory_gbytes_per_s = 20, .fp32_gflops = 50.0 * device_units(device)};
+    const socle_profile unknown = {
+        .launch_us = 3, .round_trip_us = 3, .memory_gbytes_per_s = 20, .fp32_gflops = 50.0 * device_units(device)};
     return known != NULL ? *known : unknown;
 }
 
@@ -137,6 +138,24 @@ double estimate_s(const socle_device *device, double flops, double share, double
     const double arithmetic_s = flops / (share * busy * profile.fp32_gflops * 1e9);
     const double memory_s = bytes / (profile.memory_gbytes_per_s * 1e9);
     return launches * profile.launch_us * 1e-6 + fmax(arithmetic_s, memory_s);
+}
+
+int64_t launch_parts(const socle_device *device, double flops, double share, int64_t least)
+{
+    const int units = device_units(device);
+    const socle_profile profile = profile_of(device);
+    const double late_s = 2e-6 * (profile.round_trip_us - profile.launch_us), group_s = 140e-9;
+    const double one_unit_s = flops * units / (share * profile.fp32_gflops * 1e9);
+    double least_s = INFINITY;
+    int64_t best = least;
+    for (int64_t parts = least; (double)parts * group_s < one_unit_s; parts *= 2) {
+        const double lost_s = fmin(late_s, one_unit_s / (double)parts) + (double)parts * group_s / units;
+        if (lost_s < least_s) {
+            least_s = lost_s;
+            best = parts;
+        }
+    }
+    return best;
 }
 
 int one_candidate(const problem *p, const socle_device *device, tuning *out, int capacity)

@@ -54,6 +54,11 @@ double device_bytes_per_flop(const socle_device *device);
 /* Seconds of launches that do `flops` at `share` of the device's peak and move `bytes`; groups: independent parts (0: plenty). */
 double estimate_s(const socle_device *device, double flops, double share, double bytes, int launches, int64_t groups);
 
+/* Into how many groups, `least` or more, to cut a launch that does `flops` at `share` of the device's peak. Where a driver's
+ * threads sleep between launches some come late, by more than twice what waiting costs: small groups let the others do their
+ * part meanwhile, but each group takes some time of its own. */
+int64_t launch_parts(const socle_device *device, double flops, double share, int64_t least);
+
 /* `candidates` of ways with nothing to tune. */
 int one_candidate(const problem *p, const socle_device *device, tuning *out, int capacity);
 /* `candidates` of ways whose one parameter is the work-items of a group; 0: as many as the way thinks fit. */

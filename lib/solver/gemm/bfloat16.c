@@ -16,7 +16,7 @@ static int64_t depth_of(const problem *p)
 
 static gemm_rows rows_of(const problem *p)
 {
-    return (gemm_rows){16, depth_of(p) * (int64_t)sizeof(int32_t)};
+    return (gemm_rows){16, depth_of(p) * (int64_t)sizeof(int32_t), 1.7};
 }
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
@@ -46,7 +46,8 @@ static double bfloat16_estimate(const problem *p, const socle_device *device, co
     const tuning r = resolved(p, device, t);
     const double rows = (double)round_up(p->gemm.m, r.value[ROWS]), columns = (double)padded_columns(p, &r);
     const double words = (double)depth_of(p);
-    double seconds = estimate_s(device, 4 * rows * columns * words, 1.7, gemm_seen_bytes(p), 1, gemm_rows_groups(p, &r));
+    double seconds =
+        estimate_s(device, 4 * rows * columns * words, rows_of(p).share, gemm_seen_bytes(p), 1, gemm_rows_groups(p, &r));
     if (!gemm_can_pack(p)) /* a word takes as long as some 8 multiply-adds, from columns of B some 80 */
         seconds += estimate_s(device, (p->gemm.transpose_b ? 160 : 16) * columns * words, 1, 0, 1, 0);
     return seconds;

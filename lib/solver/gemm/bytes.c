@@ -27,7 +27,8 @@ static int64_t depth_of(const problem *p, const socle_device *device)
 static gemm_rows rows_of(const problem *p, const socle_device *device)
 {
     const int64_t per_byte = has_dot(device) ? 1 : sizeof(float);
-    return (gemm_rows){byte_lanes(device), depth_of(p, device) * per_byte + (int64_t)sizeof(int32_t)};
+    return (gemm_rows){byte_lanes(device), depth_of(p, device) * per_byte + (int64_t)sizeof(int32_t),
+                       has_dot(device) ? 3.0 : 0.8};
 }
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
@@ -58,7 +59,7 @@ static double bytes_estimate(const problem *p, const socle_device *device, const
     const double rows = (double)round_up(g->m, r.value[ROWS]);
     const double columns = (double)round_up(g->n, r.value[VECTORS] * byte_lanes(device));
     const double flops = 2 * rows * columns * (double)depth_of(p, device);
-    double seconds = estimate_s(device, flops, has_dot(device) ? 3.0 : 0.8, gemm_seen_bytes(p), 1, gemm_rows_groups(p, &r));
+    double seconds = estimate_s(device, flops, rows_of(p, device).share, gemm_seen_bytes(p), 1, gemm_rows_groups(p, &r));
     if (!gemm_can_pack(p))
         seconds += estimate_s(device, 4.0 * (double)g->k * (double)g->n, 0.05, 0, 2, 0);
     return seconds;

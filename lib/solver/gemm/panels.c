@@ -60,7 +60,7 @@ static int64_t parts_wanted(const problem *p, const socle_device *device)
     const int units = device_units(device);
     if (work < 1e5)
         return 1;
-    return work < 4e5 || p->gemm.m <= 2 ? units : work < 2e7 ? 2 * units : 4 * units;
+    return work < 4e5 || p->gemm.m <= 2 ? units : launch_parts(device, problem_flops(p), 1, work < 2e7 ? 2 * units : 4 * units);
 }
 
 /* Whole tiles, as even as can be. */

@@ -23,7 +23,7 @@ static bool is_too_large(const socle_device *device, gemm_rows rows, const tunin
 tuning gemm_rows_tuning(const problem *p, const socle_device *device, gemm_rows rows, const tuning *t)
 {
     const gemm_problem *g = &p->gemm;
-    const int wanted = 2 * device_units(device);
+    const int64_t wanted = launch_parts(device, problem_flops(p), rows.share, 2 * device_units(device));
     tuning r = *t;
     if (r.value[VECTORS] == 0)
         r.value[VECTORS] = g->n <= rows.lanes ? 1 : g->m <= 4 ? 4 : 2;
@@ -35,10 +35,13 @@ tuning gemm_rows_tuning(const problem *p, const socle_device *device, gemm_rows 
         r.value[GROUP_ROWS] = even_share(g->m, 128, r.value[ROWS]);
     if (r.value[GROUP_COLUMNS] == 0)
         r.value[GROUP_COLUMNS] = even_share(g->n, 512, columns);
-    while (!given && gemm_rows_groups(p, &r) < wanted && r.value[GROUP_COLUMNS] > columns)
+    /* Every group of a few columns copies its rows anew: rows are shared out before columns are so few. */
+    while (!given && gemm_rows_groups(p, &r) < wanted && r.value[GROUP_COLUMNS] > 4 * columns)
         r.value[GROUP_COLUMNS] = (int)round_up(r.value[GROUP_COLUMNS] / 2, columns);
     while (!given && gemm_rows_groups(p, &r) < wanted && r.value[GROUP_ROWS] > r.value[ROWS])
         r.value[GROUP_ROWS] = (int)round_up(r.value[GROUP_ROWS] / 2, r.value[ROWS]);
+    while (!given && gemm_rows_groups(p, &r) < wanted && r.value[GROUP_COLUMNS] > columns)
+        r.value[GROUP_COLUMNS] = (int)round_up(r.value[GROUP_COLUMNS] / 2, columns);
     while (!given && is_too_large(device, rows, &r) && r.value[GROUP_ROWS] > r.value[ROWS])
         r.value[GROUP_ROWS] = (int)round_up(r.value[GROUP_ROWS] / 2, r.value[ROWS]);
     return r;

@@ -11,6 +11,7 @@ enum { ROWS, VECTORS, GROUP_ROWS, GROUP_COLUMNS };
 typedef struct gemm_rows {
     int lanes;         /* columns of a vector */
     int64_t row_bytes; /* of local memory for a row of A */
+    double share;      /* of the peak of float32 that the products reach */
 } gemm_rows;
 
 /* The tuning with defaults in the place of zeros. */
