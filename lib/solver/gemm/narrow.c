@@ -25,12 +25,12 @@ static int64_t block_of(const gemm_problem *g)
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
 {
     const gemm_problem *g = &p->gemm;
-    const int lanes = device_lanes(device), accumulators = lanes == 16 ? 16 : 8;
+    const int lanes = device_lanes(device), accumulators = lanes == 16 ? 24 : 8; /* of 32 vector registers, or 16 */
     tuning r = *t;
     if (r.value[ROWS] == 0)
         r.value[ROWS] = (int)(g->m <= 8 ? g->m : ceil_div(g->m, 2));
     if (r.value[VECTORS] == 0) {
-        const int64_t room = accumulators / r.value[ROWS], most = room > 8 ? 8 : room < 1 ? 1 : room;
+        const int64_t room = accumulators / r.value[ROWS], most = room > 6 ? 6 : room < 1 ? 1 : room;
         const int64_t wanted = ceil_div(g->n, lanes);
         r.value[VECTORS] = (int)(wanted < most ? wanted : most);
     }
@@ -53,7 +53,7 @@ static bool narrow_applicable(const problem *p, const socle_device *device)
 
 static int narrow_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
-    static const int vectors[] = {8, 4, 2, 6, 12, 16, 1};
+    static const int vectors[] = {6, 4, 3, 8, 2, 1, 12};
     int count = add_candidate(out, 0, capacity, (tuning){{0}});
     for (size_t i = 0; i < COUNT_OF(vectors); i++) {
         tuning t = {{0, vectors[i]}};
