@@ -1,10 +1,12 @@
-/* Operands with elements more than 2^31 elements, or 2^32 bytes, from their beginning, by every solver on every device: a few
- * elements of a large buffer, the rest of which is never touched, so that no memory stands behind it. What a device's largest
- * allocation does not allow is tried as far apart as it does, and skipped where that is not beyond 2^31 bytes. */
+/* Operands with elements more than 2^31 elements, or 2^32 bytes, from their beginning, by every solver and by generated kernels
+ * on every device: a few elements of a large buffer, the rest of which is not written, so that no memory stands behind it. What a
+ * device's largest allocation does not allow is tried as far apart as it does, and skipped where that is not beyond 2^31 bytes.
+ */
 #include "../support/conv_case.h"
 #include "../support/reference_solver.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 /* Elements of an operand of which `operands` must fit into every device. */
 static int64_t most_elements(socle_dtype dtype, int operands)
@@ -235,4 +237,91 @@ Test(large, attention_of_batches_far_apart)
     attention_problem *a = &spread.attention;
     a->stride_q[0] = a->stride_k[0] = a->stride_v[0] = a->stride_y[0] = elements / (BATCHES - 1) - 4096;
     check(&p, &spread, reference_attention, attention_place);
+}
+
+/* ---- generated kernels ---- */
+
+enum { ROWS = 3, TAKEN = 40 };
+
+static int operand_of(value_id value, void *user)
+{
+    (void)user;
+    return value;
+}
+
+/* All nodes of the graph as one kernel. x: bytes, of which the last TAKEN of each row are known. */
+static void run_generated(socle_device *device, const socle_graph *graph, value_id x, value_id y, void *results)
+{
+    codegen_group group = {.graph = graph};
+    step_list steps = {0};
+    bound_steps *bound = NULL;
+    socle_buffer *buffers[2];
+    const graph_type *type = &graph->values[x].type;
+    socle_span *spans = calloc((size_t)graph->value_count, sizeof(*spans));
+    for (int n = 0; n < graph->node_count; n++)
+        cr_assert_eq(codegen_group_add(&group, n), SOCLE_OK);
+    cr_assert_eq(codegen_group_finish(&group), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(codegen_emit(&group, device, operand_of, NULL, &steps), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(socle_buffer_create(device, graph_type_bytes(type), &buffers[0]), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(socle_buffer_create(device, graph_type_bytes(&graph->values[y].type), &buffers[1]), SOCLE_OK);
+    for (int row = 0; row < ROWS; row++) {
+        uint8_t known[TAKEN];
+        for (int i = 0; i < TAKEN; i++)
+            known[i] = (uint8_t)(i == TAKEN - 1 ? 255 : 50 * row + i);
+        const socle_span span = {buffers[0], (size_t)((row + 1) * type->dims[1] - TAKEN), TAKEN};
+        cr_assert_eq(socle_buffer_write(span, known), SOCLE_OK, "%s", socle_error_message());
+    }
+    spans[x] = socle_buffer_span(buffers[0]);
+    spans[y] = socle_buffer_span(buffers[1]);
+    cr_assert_eq(steps_bind(device, &steps, spans, graph->value_count, &bound), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(steps_enqueue(bound, NULL), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(socle_buffer_read(spans[y], results), SOCLE_OK, "%s", socle_error_message());
+    steps_release(bound);
+    step_list_finish(&steps);
+    codegen_group_free(&group);
+    for (int i = 0; i < 2; i++)
+        socle_buffer_destroy(buffers[i]);
+    free(spans);
+}
+
+static void check_generated(socle_device *device, int64_t columns)
+{
+    const graph_type type = {.dtype = SOCLE_UINT8, .rank = 2, .dims = {ROWS, columns}};
+    const int64_t start = columns - 2, end = columns - TAKEN - 1, axis = 1, step = -3;
+    const char *id = socle_device_get_info(device)->id;
+    uint8_t taken[ROWS][TAKEN / 3], largest[ROWS];
+    socle_graph *graph = NULL;
+    cr_assert_eq(socle_graph_create(NULL, "slice", &graph), SOCLE_OK);
+    value_id x = graph_add_input(graph, NULL, &type);
+    const value_id slice[] = {x, graph_constant_ints(graph, &start, 1), graph_constant_ints(graph, &end, 1),
+                              graph_constant_ints(graph, &axis, 1), graph_constant_ints(graph, &step, 1)};
+    value_id y = graph_add(graph, "", "Slice", slice, COUNT_OF(slice), NULL, 0, 1);
+    cr_assert_eq(graph_add_output(graph, y, NULL), SOCLE_OK, "%s", socle_error_message());
+    cr_assert_eq(graph_type_count(&graph->values[y].type), ROWS * (TAKEN / 3));
+    run_generated(device, graph, x, y, taken);
+    for (int row = 0; row < ROWS; row++)
+        for (int i = 0; i < TAKEN / 3; i++)
+            cr_assert_eq(taken[row][i], 50 * row + TAKEN - 2 - 3 * i, "%s: element %d of row %d is %d", id, i, row,
+                         taken[row][i]);
+    socle_graph_destroy(graph);
+    cr_assert_eq(socle_graph_create(NULL, "maximum", &graph), SOCLE_OK);
+    x = graph_add_input(graph, NULL, &type);
+    const value_id reduced[] = {x, graph_constant_ints(graph, &axis, 1)};
+    y = graph_add(graph, "", "ReduceMax", reduced, COUNT_OF(reduced), &ATTRIBUTE_INT("keepdims", 0), 1, 1);
+    cr_assert_eq(graph_add_output(graph, y, NULL), SOCLE_OK, "%s", socle_error_message());
+    run_generated(device, graph, x, y, largest);
+    for (int row = 0; row < ROWS; row++)
+        cr_assert_eq(largest[row], 255, "%s: the largest of row %d is %d", id, row, largest[row]);
+    socle_graph_destroy(graph);
+}
+
+Test(large, generated_kernels_read_beyond_31_bits)
+{
+    const int64_t columns = most_elements(SOCLE_UINT8, 1) / ROWS;
+    socle_context *context = solver_case_context();
+    for (int i = 0; i < socle_device_count(context); i++) {
+        socle_device *device = socle_device_at(context, i);
+        if (socle_device_get_info(device)->status == SOCLE_DEVICE_OK)
+            check_generated(device, columns);
+    }
 }
