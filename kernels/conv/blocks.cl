@@ -1,31 +1,32 @@
-/* What convolutions in blocks of 16 channels share: a group computes ROWS rows x COLUMNS columns of one plane for SLICE result channels,
- * by register tiles of MR pixels x NV vectors of channels. */
-#ifndef FROM_CHANNELS
-#define FROM_CHANNELS 32
-#define TO_CHANNELS 48
+/* What convolutions in blocks of 16 channels share: register tiles of MR pixels x NV vectors of channels, and what shapes their code:
+ * the kernel's size (K.), stride (S.) and dilation (R.), and what is left for a narrower tile at the end. */
+#ifndef KH
+#define KD 1
+#define KH 3
+#define KW 3
 #endif
-#include "conv/taps.cl"
+#ifndef SH
+#define SD 1
+#define SH 1
+#define SW 1
+#define RD 1
+#define RH 1
+#define RW 1
+#endif
 #ifndef MR
-#define MR 7 /* pixels of a register tile */
+#define MR 7
 #endif
 #ifndef NV
-#define NV 2 /* vectors of channels of a register tile */
+#define NV 2
 #endif
-#ifndef ROWS
-#define ROWS 1
+#ifndef TAIL_R
+#define TAIL_R 2 /* pixels at the end of a row: its length modulo MR */
 #endif
-#ifndef COLUMNS
-#define COLUMNS TO_W /* all of a row, or a multiple of MR */
-#endif
-#ifndef SLICE
-#define SLICE TO_CHANNELS /* result channels of a group, a multiple of NR unless it is all */
+#ifndef TAIL_V
+#define TAIL_V 1 /* vectors of the last tile of channels, where there are fewer than NV; else 0 */
 #endif
 
 #define NR (16 * NV)
-#define TAIL_V (TO_CHANNELS % NR / 16) /* vectors of the last, narrower tile of channels */
-#define TAIL_R (TO_W % MR)             /* pixels at the end of a row */
 #define APART_H (KH == 1 ? SH : 1) /* rows and columns that are staged: where there is one tap, the others are not read */
 #define APART_W (KW == 1 ? SW : 1)
-#define STAGED_H (((ROWS - 1) * SH + (KH - 1) * RH) / APART_H + 1)
-#define STAGED_W (((COLUMNS - 1) * SW + (KW - 1) * RW) / APART_W + 1)
 #define TAPS (KD * KH * KW)

@@ -9,9 +9,20 @@
 #include "common/bytes.cl"
 #include "common/epilogue.cl"
 
+#include "conv/taps.cl"
+#ifndef ROWS
+#define ROWS 1
+#endif
+#ifndef SLICE
+#define SLICE TO_CHANNELS /* result channels of a group, a multiple of NR unless it is all */
+#endif
+#define TAIL_V (TO_CHANNELS % NR / 16)
+#define TAIL_R (TO_W % MR)
 #include "conv/blocks.cl"
 
-#define WORDS 4                        /* of a pixel in a block */
+#define STAGED_H (((ROWS - 1) * SH + (KH - 1) * RH) / APART_H + 1)
+#define STAGED_W (((TO_W - 1) * SW + (KW - 1) * RW) / APART_W + 1)
+#define WORDS 4 /* of a pixel in a block */
 #define FROM_BLOCKS (FROM_CHANNELS / 16)
 #define IN_PLACE (!A_SIGNED && TAPS == 1 && SH == 1 && SW == 1 && PH == 0 && PW == 0 && TO_H == FROM_H && TO_W == FROM_W)
 #define PLANE (FROM_H * FROM_W * 16)

@@ -50,10 +50,16 @@ static int64_t sum_floats(const view *v, const tuning *t)
     return split ? (int64_t)t->value[BLOCKED_ROWS] * t->value[BLOCKED_COLUMNS] * t->value[BLOCKED_SLICE] : 0;
 }
 
+/* Of the rows of taps, where they are listed: two ints each. */
+static int64_t list_bytes(const view *v, const tuning *t)
+{
+    return v->in_place ? 0 : t->value[BLOCKED_CHUNK] * v->c.kernel[0] * v->c.kernel[1] * 8;
+}
+
 static bool fits(const view *v, const problem *p, const socle_device *device, const tuning *t)
 {
     const int64_t floats = staged_floats(v, t) + sum_floats(v, t) + 64;
-    return floats * (int64_t)problem_real_bytes(p) <= device_cached_local_bytes(device);
+    return floats * (int64_t)problem_real_bytes(p) + list_bytes(v, t) <= device_cached_local_bytes(device);
 }
 
 /* The least local memory: a block of channels at a time, of one row. */
@@ -252,26 +258,88 @@ static size_t blocked_prepared_bytes(const problem *p, const socle_device *devic
 
 /* ---- steps ---- */
 
-static solver_launch launch_of(const problem *p, const view *v, const tuning *t, const char *kernel)
-{
-    solver_launch launch = {.algorithm = "conv/blocked", .source = "conv/blocked", .kernel = kernel};
-    tap_conv_add_options(&launch.options, p, &v->c);
-    text_addf(&launch.options, " -DLANES=%d -DMR=%d -DNV=%d -DROWS=%d -DCOLUMNS=%d -DBLOCK=%d -DSLICE=%d", (int)v->lanes,
-              t->value[BLOCKED_PIXELS], t->value[BLOCKED_VECTORS], t->value[BLOCKED_ROWS], t->value[BLOCKED_COLUMNS],
-              t->value[BLOCKED_CHUNK], t->value[BLOCKED_SLICE]);
-    return launch;
-}
-
 static socle_status pack(const problem *p, const view *v, const tuning *t, const solver_operands *operands, int to,
                          step_list *steps)
 {
-    solver_launch launch = launch_of(p, v, t, "blocked_weights");
-    launch.dims = 2;
-    launch.global[0] = (size_t)(v->c.groups * ceil_div(v->c.to_channels, 16 * t->value[BLOCKED_VECTORS]));
-    launch.global[1] = (size_t)v->from_blocks;
-    launch.bytes = 2.0 * (double)packed_bytes(p);
+    const int64_t tile = 16 * t->value[BLOCKED_VECTORS];
+    solver_launch launch = {.algorithm = "conv/blocked",
+                            .source = "conv/blocked_pack",
+                            .kernel = "conv_blocked_pack",
+                            .dims = 2,
+                            .global = {(size_t)(v->c.groups * ceil_div(v->c.to_channels, tile)), (size_t)v->from_blocks},
+                            .local = {1, 1},
+                            .bytes = 2.0 * (double)packed_bytes(p)};
+    text_addf(&launch.options, "-DSTORAGE=%s", storage_name(p->dtype));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
     launch_arg(&launch, ARG_OPERAND(to));
+    launch_arg(&launch, ARG_INT(v->c.from_channels));
+    launch_arg(&launch, ARG_INT(v->c.to_channels));
+    launch_arg(&launch, ARG_INT(v->taps));
+    launch_arg(&launch, ARG_INT(v->lanes));
+    launch_arg(&launch, ARG_INT(tile));
+    return launch_emit(&launch, p, operands, steps);
+}
+
+static void add_options(text *options, const problem *p, const view *v, const tuning *t)
+{
+    const tap_conv *c = &v->c;
+    const int pixels = t->value[BLOCKED_PIXELS], vectors = t->value[BLOCKED_VECTORS];
+    text_addf(options, "-DSTORAGE=%s -DLANES=%d -DMR=%d -DNV=%d -DTAIL_R=%d -DTAIL_V=%d -DIN_PLACE=%d", storage_name(p->dtype),
+              (int)v->lanes, pixels, vectors, (int)(c->to[2] % pixels), (int)(c->to_channels / 16 % vectors), v->in_place);
+    conv_add_triple(options, "K", c->kernel);
+    conv_add_triple(options, "S", c->stride);
+    conv_add_triple(options, "R", c->dilation);
+}
+
+static void add_local(solver_launch *launch, int64_t bytes)
+{
+    launch_arg(launch, ARG_LOCAL(bytes > 0 ? bytes : 4)); /* drivers refuse none */
+}
+
+static void add_arguments(solver_launch *launch, const problem *p, const view *v, const tuning *t)
+{
+    const tap_conv *c = &v->c;
+    const int64_t real_bytes = (int64_t)problem_real_bytes(p);
+    add_local(launch, staged_floats(v, t) * real_bytes);
+    add_local(launch, sum_floats(v, t) * real_bytes);
+    add_local(launch, list_bytes(v, t));
+    launch_arg(launch, ARG_INT(c->groups));
+    launch_arg(launch, ARG_INT(v->from_blocks));
+    launch_arg(launch, ARG_INT(c->to_channels));
+    for (int i = 0; i < 3; i++)
+        launch_arg(launch, ARG_INT(c->from[i]));
+    for (int i = 0; i < 3; i++)
+        launch_arg(launch, ARG_INT(c->to[i]));
+    for (int i = 0; i < 3; i++)
+        launch_arg(launch, ARG_INT(c->pad[i]));
+    launch_arg(launch, ARG_INT(tap_conv_staged_extent(c, 1, t->value[BLOCKED_ROWS])));
+    launch_arg(launch, ARG_INT(tap_conv_staged_extent(c, 2, t->value[BLOCKED_COLUMNS])));
+    launch_arg(launch, ARG_INT(t->value[BLOCKED_ROWS]));
+    launch_arg(launch, ARG_INT(t->value[BLOCKED_COLUMNS]));
+    launch_arg(launch, ARG_INT(t->value[BLOCKED_CHUNK]));
+    launch_arg(launch, ARG_INT(t->value[BLOCKED_SLICE]));
+}
+
+static socle_status run(const problem *p, const view *v, const tuning *t, const solver_operands *operands, int packed,
+                        step_list *steps)
+{
+    const tap_conv *c = &v->c;
+    const int64_t blocks = ceil_div(c->to[1], t->value[BLOCKED_ROWS]) * ceil_div(c->to[2], t->value[BLOCKED_COLUMNS]);
+    const int64_t slices = c->groups * ceil_div(c->to_channels, t->value[BLOCKED_SLICE]);
+    solver_launch launch = {.algorithm = "conv/blocked",
+                            .source = "conv/blocked",
+                            .kernel = "conv_blocked",
+                            .epilogue = true,
+                            .dims = 3,
+                            .global = {(size_t)blocks, (size_t)slices, (size_t)(c->batch * c->to[0])},
+                            .local = {1, 1, 1},
+                            .flops = problem_flops(p),
+                            .bytes = problem_bytes(p)};
+    add_options(&launch.options, p, v, t);
+    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
+    launch_arg(&launch, ARG_OPERAND(packed));
+    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
+    add_arguments(&launch, p, v, t);
     return launch_emit(&launch, p, operands, steps);
 }
 
@@ -292,20 +360,7 @@ static socle_status blocked_emit(const problem *p, const socle_device *device, c
     const socle_status status = p->conv.w_constant ? SOCLE_OK : pack(p, &v, &resolved, operands, packed, steps);
     if (status != SOCLE_OK)
         return status;
-    solver_launch launch = launch_of(p, &v, &resolved, "conv_blocked");
-    launch.epilogue = true;
-    launch.dims = 3;
-    launch.global[0] =
-        (size_t)(ceil_div(v.c.to[1], resolved.value[BLOCKED_ROWS]) * ceil_div(v.c.to[2], resolved.value[BLOCKED_COLUMNS]));
-    launch.global[1] = (size_t)(v.c.groups * ceil_div(v.c.to_channels, resolved.value[BLOCKED_SLICE]));
-    launch.global[2] = (size_t)(v.c.batch * v.c.to[0]);
-    launch.local[0] = launch.local[1] = launch.local[2] = 1;
-    launch.flops = problem_flops(p);
-    launch.bytes = problem_bytes(p);
-    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
-    launch_arg(&launch, ARG_OPERAND(packed));
-    launch_arg(&launch, ARG_OPERAND(operands->data[2]));
-    return launch_emit(&launch, p, operands, steps);
+    return run(p, &v, &resolved, operands, packed, steps);
 }
 
 const solver solver_conv_blocked = {
