@@ -85,11 +85,24 @@ static socle_status measure_candidate(const placement_work *work, placement *c, 
     return status == SOCLE_OUT_OF_MEMORY ? status : SOCLE_OK;
 }
 
+static const socle_device *whole_of(const socle_device *device)
+{
+    return device->parent != NULL ? device->parent : device;
+}
+
+/* What a candidate's estimate is compared with: the time measured or, between parts of one device, whose estimates are wrong by
+ * the same factor, the estimate; other work on the machine does not change that. */
+static double compared_ms(const placement *c, const placement *best)
+{
+    const bool alike = c->device_count == 1 && best->device_count == 1 && whole_of(c->devices[0]) == whole_of(best->devices[0]);
+    return alike ? best->estimated_ms : best->measured_ms;
+}
+
 /* Whether measuring could still change the answer. Making a candidate can take far longer than running it: where the first one
- * took longer than the whole budget, another is made only if its estimate comes close to what has been measured. */
+ * took longer than the whole budget, another is made only if its estimate comes close to the best one's time. */
 static bool worth_measuring(const placement *c, const placement *best, double least_ms, bool costly)
 {
-    return c->estimated_ms <= TOO_FAR * least_ms && !(costly && c->estimated_ms > CLOSE * best->measured_ms);
+    return c->estimated_ms <= TOO_FAR * least_ms && !(costly && c->estimated_ms > CLOSE * compared_ms(c, best));
 }
 
 static socle_status measure_best(const placement_work *work, socle_plan *plan, double budget_s)
