@@ -1,4 +1,4 @@
-/* Two clocks: one that never jumps, for durations, and the calendar's, for ages. */
+/* Three clocks: one that never jumps, for durations, the calendar's, for ages, and a thread's own, for work. */
 #include "base.h"
 
 #include <time.h>
@@ -18,4 +18,9 @@ double time_now_s(void)
 double time_wall_s(void)
 {
     return clock_s(CLOCK_REALTIME);
+}
+
+double time_thread_s(void)
+{
+    return clock_s(CLOCK_THREAD_CPUTIME_ID);
 }
