@@ -40,7 +40,7 @@
 #define SLICE 32 /* result channels of a group, a multiple of NR */
 #endif
 #ifndef CHUNK
-#define CHUNK 0 /* a multiple of 16; NV is then 1, and MR divides the tiles. 0: weights come transformed */
+#define CHUNK 0 /* a multiple of 16; NV is then 1, and MR tiles of a block are parts of a row or whole rows. 0: weights come transformed */
 #endif
 #include "common/prefetch.cl"
 #include "conv/winograd_transforms.cl"
@@ -56,9 +56,7 @@
 #define COLUMN_BLOCKS ((TILES_W + TILE_COLUMNS - 1) / TILE_COLUMNS)
 #define IMAGE_BLOCKS (ROW_BLOCKS * COLUMN_BLOCKS)
 #define IMAGE_TILES (TILE_ROWS * TILE_COLUMNS)
-#define TOP(tile) ((tile) % IMAGE_TILES / TILE_COLUMNS * F) /* of a tile of an image, in rows of the block */
-#define LEFT(tile) ((column0 + (tile) % TILE_COLUMNS) * F)
-#define TILES (IMAGES * IMAGE_TILES) /* of a block */
+#define TILES (IMAGES * IMAGE_TILES) /* of a block, at most */
 #define BLOCKS16 ((FROM_CHANNELS + 15) / 16)
 #define STAGED_ROWS (TILE_ROWS * F + 2)
 #define POINT (BLOCKS16 * 16 * TILES + 16) /* floats of one point of a block; 16 more: no power of two apart */
@@ -67,6 +65,52 @@
 #define V_SPACE __local
 #else
 #define V_SPACE __global
+#endif
+
+/* The last row and column of tiles have as few results as a transform with fewer points allows, and take no part in the others:
+ * ROWS(k) x COLUMNS(i) tiles of an image have point (k, i) of a block, whose `extents` these macros read. They lie side by side. */
+#define LAST_SIZE(results) ((results) % F == 0 ? F : (results) % F <= 2 ? 2 : (results) % F <= 4 ? (results) % F : F)
+#define LAST_H (COLUMN_BLOCKS > 1 ? F : LAST_SIZE(TO_H)) /* where blocks are parts of rows, compilers take too long for more cases */
+#define LAST_W (COLUMN_BLOCKS > 1 ? F : LAST_SIZE(TO_W))
+#define FULL_H (TILES_H - (LAST_H < F)) /* tiles of F results */
+#define FULL_W (TILES_W - (LAST_W < F))
+#define HAS_POINT(size, k) ((k) <= (size) || (k) == A - 1)
+#define ROWS(k) (HAS_POINT(LAST_H, k) ? e.rows : e.full_rows)
+#define COLUMNS(i) (HAS_POINT(LAST_W, i) ? e.columns : e.full_columns)
+#define ROW_SIZE(row) (LAST_H == F || (row) < e.full_rows ? F : LAST_H) /* results of a tile in this row */
+#define COLUMN_SIZE(column) (LAST_W == F || (column) < e.full_columns ? F : LAST_W)
+#define SLOT(image, row, column, k, i) (((image) * ROWS(k) + (row)) * COLUMNS(i) + (column))
+
+typedef struct extents {
+    int row0, column0; /* the first tile */
+    int rows, columns, full_rows, full_columns;
+} extents;
+
+static inline extents extents_of(int part)
+{
+    extents e;
+    e.row0 = ROW_BLOCKS == 1 ? 0 : part / COLUMN_BLOCKS * TILE_ROWS;
+    e.column0 = COLUMN_BLOCKS == 1 ? 0 : part % COLUMN_BLOCKS * TILE_COLUMNS;
+    e.rows = min(TILE_ROWS, TILES_H - e.row0);
+    e.columns = TILE_COLUMNS;
+    e.full_rows = min(TILE_ROWS, FULL_H - e.row0);
+    e.full_columns = TILE_COLUMNS - (LAST_W < F);
+    return e;
+}
+
+/* A transform along an axis of which `last` results are the least of a tile: of a tile that has them all, or of the last one. */
+#if F == 2
+#define TRANSFORM(transform, is_full, last, d, o) transform(d, o)
+#else
+#define TRANSFORM(transform, is_full, last, d, o)                                                                             \
+    if ((last) == F || (is_full))                                                                                             \
+        transform(d, o)                                                                                                       \
+    else if ((last) == 2)                                                                                                     \
+        transform##_2(d, o)                                                                                                   \
+    else if ((last) == 3)                                                                                                     \
+        transform##_3(d, o)                                                                                                   \
+    else                                                                                                                      \
+        transform##_4(d, o)
 #endif
 
 /* Unaligned vectors. Where sums are made of what vload16 loads, PoCL loads it in pieces of two elements. */
@@ -129,36 +173,41 @@ typedef __local const real *pixel_pointer;
 #define LOAD_PIXEL(p) LOAD_LOCAL(p)
 #endif
 
-/* One tile whose first pixel is (y, x) of rows that begin at image row h0; to: of point 0. */
-static inline void transform_tile(pixel_pointer rows, int h0, int y, int x, V_SPACE real *to)
+#define ALWAYS_INLINE __attribute__((always_inline))
+
+/* The tile (row, column) of an image of the block, whose first pixel is (y, x) of rows that begin at image row h0; to: of point 0. */
+static inline void transform_tile(pixel_pointer rows, int h0, int y, int x, extents e, int image, int row, int column, V_SPACE real *to)
 {
     real16 across[A * A];
-    const bool inner = h0 + y >= 0 && h0 + y + A <= FROM_H && x >= 0 && x + A <= FROM_W;
-    for (int i = 0; i < A; i++) {
-        real16 column[A];
+    const int height = ROW_SIZE(row), width = COLUMN_SIZE(column);
+    const bool inner = h0 + y >= 0 && h0 + y + height + 2 <= FROM_H && x >= 0 && x + width + 2 <= FROM_W;
+    for (int i = 0; i < width + 2; i++) {
+        real16 pixels[A];
         UNROLL for (int k = 0; k < A; k++)
         {
-            const bool is_there = inner || (h0 + y + k >= 0 && h0 + y + k < FROM_H && x + i >= 0 && x + i < FROM_W);
-            column[k] = is_there ? LOAD_PIXEL(rows + ((y + k) * FROM_W + x + i) * 16) : (real16)(0);
+            const bool is_there = inner ? k < height + 2 : h0 + y + k >= 0 && h0 + y + k < FROM_H && x + i >= 0 && x + i < FROM_W;
+            pixels[k] = is_there ? LOAD_PIXEL(rows + ((y + k) * FROM_W + x + i) * 16) : (real16)(0);
         }
-#define COLUMN(k) column[k]
+#define PIXELS(k) pixels[k]
 #define TO_ACROSS(k) across[(k) * A + i]
-        INPUT_TRANSFORM(COLUMN, TO_ACROSS)
+        TRANSFORM(INPUT_TRANSFORM, height == F, LAST_H, PIXELS, TO_ACROSS)
     }
-    UNROLL for (int k = 0; k < A; k++)
+    UNROLL for (int k = 0; k < A; k++) if (HAS_POINT(height, k))
     {
-        real16 row[A];
+        real16 row_of_points[A];
 #define ACROSS_ROW(i) across[k * A + (i)]
-        INPUT_TRANSFORM(ACROSS_ROW, ROW)
-        UNROLL for (int i = 0; i < A; i++)
-            vstore16(row[i], 0, to + (size_t)(k * A + i) * POINT);
+#define ROW_OF_POINTS(i) row_of_points[i]
+        TRANSFORM(INPUT_TRANSFORM, width == F, LAST_W, ACROSS_ROW, ROW_OF_POINTS)
+        UNROLL for (int i = 0; i < A; i++) if (HAS_POINT(width, i))
+            vstore16(row_of_points[i], 0, to + (size_t)(k * A + i) * POINT + SLOT(image, row, column, k, i) * 16);
     }
 }
 
-/* 16 channels, from c0 on, of the tiles of block `part` of some images, by way of `staged` where x is plain. */
-static inline void transform_block(__global const element *x, int image_block, int part, int c0, __local real *staged, V_SPACE real *block)
+/* 16 channels, from c0 on, of the tiles of a block of some images, by way of `staged` where x is plain. */
+static inline void transform_block(__global const element *x, int image_block, extents e, int c0, __local real *staged,
+                                   V_SPACE real *block)
 {
-    const int h0 = part / COLUMN_BLOCKS * TILE_ROWS * F - PH, column0 = part % COLUMN_BLOCKS * TILE_COLUMNS;
+    const int h0 = e.row0 * F - PH;
 #if X_LANES == 1
     const int first = max(h0, 0), end = min(h0 + STAGED_ROWS, FROM_H), channels = min(16, FROM_CHANNELS - c0);
 #endif
@@ -178,8 +227,10 @@ static inline void transform_block(__global const element *x, int image_block, i
                 for (int c = 0; c < 16; c++)
                     to[p * 16 + c] = c < channels ? LOAD1(from + (size_t)c * (FROM_H * FROM_W) + p) : (real)0;
 #endif
-        for (int tile = 0; tile < IMAGE_TILES; tile++)
-            transform_tile(rows, h0, TOP(tile), LEFT(tile) - PW, block + c0 * TILES + (image * IMAGE_TILES + tile) * 16);
+        for (int tile = 0; tile < e.rows * TILE_COLUMNS; tile++) {
+            const int row = tile / TILE_COLUMNS, column = tile % TILE_COLUMNS;
+            transform_tile(rows, h0, row * F, (e.column0 + column) * F - PW, e, image, row, column, block + c0 * TILES);
+        }
     }
 }
 
@@ -198,59 +249,81 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
     __local real staged[STAGED] __attribute__((aligned(64)));
     const int part = (int)get_group_id(0), image_block = (int)get_group_id(1);
     __global real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + part) * (POINTS * POINT);
-    transform_block(x, image_block, part, (int)get_group_id(2) * 16, staged, block);
+    transform_block(x, image_block, extents_of(part), (int)get_group_id(2) * 16, staged, block);
 }
 #endif
 
-#define ALWAYS_INLINE __attribute__((always_inline))
-
 #if CHUNK
 #define TAP(i) LOAD_GLOBAL(taps + ((i) * 3 + x) * 16)
-#define LINES ((9 + A - 1) / A) /* of the next chunk's filters: what each row of points asks for */
 
-/* Products of row y of points and of the channels from c0 on, a chunk, whose filters are given. */
-ALWAYS_INLINE static inline void multiply_row(V_SPACE const real *block, __global const real *packed, __local real *sums,
+#define PIECE_ROWS (MR > TILE_COLUMNS ? MR / TILE_COLUMNS : 1) /* of tiles, of a register tile */
+#define PIECE_COLUMNS (MR < TILE_COLUMNS ? MR : TILE_COLUMNS)
+#define PIECES (IMAGES * TILE_ROWS / PIECE_ROWS * ((TILE_COLUMNS + PIECE_COLUMNS - 1) / PIECE_COLUMNS)) /* of a row of points */
+#define LINES ((9 + A * PIECES - 1) / (A * PIECES)) /* of the next chunk's filters: what each piece asks for beside a filter */
+#define TILES_AT(i) (TILE_COLUMNS - !HAS_POINT(LAST_W, i)) /* COLUMNS(i), known before loops are unrolled */
+
+/* Products of row y of points, of `rows` rows of tiles, PIECE_COLUMNS tiles each, and of the channels from c0 on, a chunk, whose
+ * filters are given. Blocks are as wide as images. */
+ALWAYS_INLINE static inline void multiply_piece(V_SPACE const real *block, __global const real *taps, __local real *sums, const int y,
+                                                int first_row, const int rows, const int first_column, int c0, int piece)
+{
+    real16 acc[A * PIECE_ROWS * PIECE_COLUMNS];
+#define ACC(i, k, j) acc[((i) * PIECE_ROWS + (k)) * PIECE_COLUMNS + (j)]
+#define IN_PIECE                                                                                                              \
+    UNROLL for (int i = 0; i < A; i++) UNROLL for (int k = 0; k < rows; k++) UNROLL for (int j = 0; j < PIECE_COLUMNS; j++)   \
+        if (first_column + j < TILES_AT(i))
+#define AT(i, k, j) ((k) * TILES_AT(i) + first_column + (j)) * 16
+#define OF_ROWS(i, all, few) (TILES_AT(i) == TILE_COLUMNS ? all : few)
+    __global const real *ahead = taps + (CHUNK * 9 + piece * (CHUNK * LINES)) * 16;
+    __local real *all_sums = sums + y * A * SUMS + first_row * (TILE_COLUMNS * 16);
+    __local real *few_sums = all_sums - first_row * 16;
+#define SUM_AT(i, k, j) OF_ROWS(i, all_sums, few_sums) + i * SUMS + AT(i, k, j)
+    IN_PIECE ACC(i, k, j) = c0 == 0 ? (real16)(0) : LOAD_LOCAL(SUM_AT(i, k, j));
+    for (int c = c0; c < min(c0 + CHUNK, FROM_CHANNELS); c += 16) {
+        V_SPACE const real *all = block + (size_t)(y * A) * POINT + c * TILES + first_row * (TILE_COLUMNS * 16);
+        V_SPACE const real *few = all - first_row * 16;
+        for (int q = 0; q < min(16, FROM_CHANNELS - c); q++, taps += 9 * 16, ahead += LINES * 16) {
+            real16 row[A];
+            TRANSFORM_FILTERS(ROW, y)
+            UNROLL for (int i = 0; i < LINES; i++)
+                PREFETCH(ahead + i * 16);
+            IN_PIECE ACC(i, k, j) = fma((real16)((OF_ROWS(i, all, few) + q)[i * POINT + AT(i, k, j)]), row[i], ACC(i, k, j));
+        }
+    }
+    IN_PIECE vstore16(ACC(i, k, j), 0, SUM_AT(i, k, j));
+}
+
+ALWAYS_INLINE static inline void multiply_row(V_SPACE const real *block, __global const real *taps, __local real *sums, extents e,
                                               const int y, int c0)
 {
-    for (int m = 0; m < TILES; m += MR) {
-        __local real *to = sums + y * A * SUMS + m * 16;
-        __global const real *taps = packed;
-        real16 acc[A][MR];
-        UNROLL for (int i = 0; i < A; i++) UNROLL for (int j = 0; j < MR; j++)
-            acc[i][j] = c0 == 0 ? (real16)(0) : LOAD_LOCAL(to + i * SUMS + j * 16);
-        for (int c = c0; c < min(c0 + CHUNK, FROM_CHANNELS); c += 16) {
-            V_SPACE const real *pixels = block + (size_t)(y * A) * POINT + (c * TILES + m * 16);
-            for (int q = 0; q < min(16, FROM_CHANNELS - c); q++, taps += 9 * 16) {
-                real16 row[A];
-                TRANSFORM_FILTERS(ROW, y)
-                UNROLL for (int i = y * LINES; i < min(y * LINES + LINES, 9); i++)
-                    PREFETCH(taps + CHUNK * (9 * 16) + i * 16);
-                UNROLL for (int j = 0; j < MR; j++) UNROLL for (int i = 0; i < A; i++)
-                    acc[i][j] = fma((real16)(pixels[i * POINT + j * 16 + q]), row[i], acc[i][j]);
-            }
-        }
-        UNROLL for (int i = 0; i < A; i++) UNROLL for (int j = 0; j < MR; j++)
-            vstore16(acc[i][j], 0, to + i * SUMS + j * 16);
-    }
+    int row = 0, piece = y * PIECES;
+    for (; row + PIECE_ROWS <= IMAGES * ROWS(y); row += PIECE_ROWS)
+        UNROLL for (int column = 0; column < TILE_COLUMNS; column += PIECE_COLUMNS)
+            multiply_piece(block, taps, sums, y, row, PIECE_ROWS, column, c0, piece++);
+#if MR > TILE_COLUMNS
+    for (; row < IMAGES * ROWS(y); row++)
+        multiply_piece(block, taps, sums, y, row, 1, 0, c0, piece);
+#endif
 }
 
 /* Products of a block for the NR result channels from o on. (Inlined at once: where LLVM 15 weighs whether to inline,
  * it crashes.) */
-ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global const real *weights, __local real *sums, int o)
+ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global const real *weights, __local real *sums, extents e,
+                                          int o)
 {
     for (int c0 = 0; c0 < FROM_CHANNELS; c0 += CHUNK) {
         __global const real *packed = weights + ((size_t)(o / 16) * FROM_CHANNELS + c0) * (9 * 16);
-        multiply_row(block, packed, sums, 0, c0);
-        multiply_row(block, packed, sums, 1, c0);
-        multiply_row(block, packed, sums, 2, c0);
-        multiply_row(block, packed, sums, 3, c0);
+        multiply_row(block, packed, sums, e, 0, c0);
+        multiply_row(block, packed, sums, e, 1, c0);
+        multiply_row(block, packed, sums, e, 2, c0);
+        multiply_row(block, packed, sums, e, 3, c0);
 #if F >= 4
-        multiply_row(block, packed, sums, 4, c0);
-        multiply_row(block, packed, sums, 5, c0);
+        multiply_row(block, packed, sums, e, 4, c0);
+        multiply_row(block, packed, sums, e, 5, c0);
 #endif
 #if F >= 6
-        multiply_row(block, packed, sums, 6, c0);
-        multiply_row(block, packed, sums, 7, c0);
+        multiply_row(block, packed, sums, e, 6, c0);
+        multiply_row(block, packed, sums, e, 7, c0);
 #endif
     }
 }
@@ -279,41 +352,48 @@ ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global co
             vstore16(acc[i][j], 0, sums + point * SUMS + (m + i) * NR + j * 16);                                              \
     }
 
-ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global const real *weights, __local real *sums, int o)
+/* Whether blocks leave `r` tiles of a point over. */
+#define LEAVES(rows, columns, r) (IMAGES * (rows) * (columns) % MR == (r))
+#define LEAVE(rows, r) (LEAVES(rows, TILE_COLUMNS, r) || LEAVES(rows, TILE_COLUMNS - (LAST_W < F), r))
+#define IS_LEFT(r)                                                                                                            \
+    ((r) < MR && (LEAVE(TILE_ROWS, r) || LEAVE(TILES_H - (ROW_BLOCKS - 1) * TILE_ROWS, r) ||                                  \
+                  LEAVE(FULL_H - (ROW_BLOCKS - 1) * TILE_ROWS, r)))
+#define PRODUCT_OF_LEFT(r)                                                                                                    \
+    if (IS_LEFT(r) && count - m == (r))                                                                                       \
+        PRODUCT(r)
+
+ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global const real *weights, __local real *sums, extents e,
+                                          int o)
 {
     for (int point = 0; point < POINTS; point++) {
+        const int count = IMAGES * ROWS(point / A) * COLUMNS(point % A);
         __global const real *u = weights + ((size_t)(o / NR) * POINTS + point) * (BLOCKS16 * 16 * NR);
+        V_SPACE const real *a = block + (size_t)point * POINT;
         int m = 0;
-        for (; m + MR <= TILES; m += MR) {
-            V_SPACE const real *a = block + (size_t)point * POINT + m * 16;
+        for (; m + MR <= count; m += MR, a += MR * 16)
             PRODUCT(MR)
-        }
-#if TILES % MR
-        V_SPACE const real *a = block + (size_t)point * POINT + m * 16;
-        PRODUCT((TILES % MR))
-#endif
+        PRODUCT_OF_LEFT(1)
+        PRODUCT_OF_LEFT(2)
+        PRODUCT_OF_LEFT(3)
+        PRODUCT_OF_LEFT(4)
+        PRODUCT_OF_LEFT(5)
+        PRODUCT_OF_LEFT(6)
+        PRODUCT_OF_LEFT(7)
+        PRODUCT_OF_LEFT(8)
+        PRODUCT_OF_LEFT(9)
+        PRODUCT_OF_LEFT(10)
+        PRODUCT_OF_LEFT(11)
+        PRODUCT_OF_LEFT(12)
+        PRODUCT_OF_LEFT(13)
+        PRODUCT_OF_LEFT(14)
+        PRODUCT_OF_LEFT(15)
     }
 }
 #endif
 
-/* Sums of one tile and 16 channels, from `from` on, to pixels: KEEP(y, x, pixel) takes those of `height` x `width`. */
-#define TRANSFORM_SUMS(from, height, width, KEEP)                                                                             \
-    {                                                                                                                         \
-        real16 across[F * A];                                                                                                 \
-        UNROLL for (int x = 0; x < A; x++)                                                                                    \
-        {                                                                                                                     \
-            __local const real *column = (from) + x * SUMS;                                                                   \
-            OUTPUT_TRANSFORM(SUM, F_ACROSS)                                                                                   \
-        }                                                                                                                     \
-        for (int row = 0; row < (height); row++) {                                                                            \
-            real16 pixel[F];                                                                                                  \
-            OUTPUT_TRANSFORM(A_ROW, PIXEL)                                                                                    \
-            UNROLL for (int i = 0; i < F; i++) if (i < (width)) KEEP(row, i, pixel[i]);                                       \
-        }                                                                                                                     \
-    }
-#define SUM(i) LOAD_LOCAL(column + (i) * (A * SUMS))
+#define SUM(k) LOAD_LOCAL(from + ((k) * A + x) * SUMS + SLOT(image, row, column, k, x) * NR)
 #define F_ACROSS(i) across[(i) * A + x]
-#define A_ROW(i) across[row * A + (i)]
+#define A_ROW(i) across[line * A + (i)]
 #define PIXEL(i) pixel[i]
 
 /* Groups of work: (IMAGE_BLOCKS, blocks of IMAGES, slices). */
@@ -334,38 +414,44 @@ __kernel void winograd_product(__global const real *v, __global const real *weig
     __local real pixels[TILE_ROWS * F * TO_W * 16] __attribute__((aligned(64)));
 #endif
     const int place = (int)get_group_id(0), image_block = (int)get_group_id(1), first = (int)get_group_id(2) * SLICE;
-    const int y0 = place / COLUMN_BLOCKS * TILE_ROWS * F, column0 = place % COLUMN_BLOCKS * TILE_COLUMNS;
-    const int rows = min(TILE_ROWS * F, TO_H - y0);
+    const extents e = extents_of(place);
+    const int y0 = e.row0 * F;
 #ifdef FUSED
     for (int c0 = 0; c0 < BLOCKS16 * 16; c0 += 16)
-        transform_block(x, image_block, place, c0, staged, block);
+        transform_block(x, image_block, e, c0, staged, block);
 #else
     __global const real *block = v + offset + ((size_t)image_block * IMAGE_BLOCKS + place) * (POINTS * POINT);
 #endif
     for (int o = first; o < min(first + SLICE, TO_CHANNELS); o += NR) {
-        multiply(block, weights, sums, o);
+        multiply(block, weights, sums, e, o);
         for (int part = 0; part < IMAGES * NV; part++) {
-            const int image = part / NV, channel0 = o + part % NV * 16, n = image_block * IMAGES + image;
+            const int image = IMAGES == 1 ? 0 : part / NV, channel0 = o + part % NV * 16, n = image_block * IMAGES + image;
             if (n >= BATCH || channel0 >= TO_CHANNELS)
                 continue;
+            __local const real *from = sums + part % NV * 16;
 #if Y_LANES == 16
-            const size_t at = ((size_t)n * TO_CHANNELS + channel0) * (TO_H * TO_W) + (size_t)y0 * (TO_W * 16);
-#define KEEP(row, i, pixel)                                                                                                   \
-    STOREV(EPILOGUE16(pixel, to + ((row) * TO_W + (i)) * 16, channel0), y + to + ((row) * TO_W + (i)) * 16)
-            for (int tile = 0; tile < IMAGE_TILES; tile++) {
-                const int top = TOP(tile), left = LEFT(tile);
-                const size_t to = at + (top * TO_W + left) * 16;
-                TRANSFORM_SUMS(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, min(F, rows - top), TO_W - left, KEEP)
-            }
+            const size_t to = ((size_t)n * TO_CHANNELS + channel0) * (TO_H * TO_W) + (size_t)y0 * (TO_W * 16);
+#define KEEP(y_, x_, pixel)                                                                                                   \
+    STOREV(EPILOGUE16(pixel, to + ((y_) * TO_W + (x_)) * 16, channel0), y + to + ((y_) * TO_W + (x_)) * 16)
 #else
-#define KEEP(row, i, pixel) vstore16(pixel, 0, to + ((row) * TO_W + (i)) * 16)
-            for (int tile = 0; tile < IMAGE_TILES; tile++) {
-                const int top = TOP(tile), left = LEFT(tile);
-                __local real *to = pixels + (top * TO_W + left) * 16;
-                TRANSFORM_SUMS(sums + (image * IMAGE_TILES + tile) * NR + part % NV * 16, min(F, rows - top), TO_W - left, KEEP)
+#define KEEP(y_, x_, pixel) vstore16(pixel, 0, pixels + ((y_) * TO_W + (x_)) * 16)
+#endif
+            for (int tile = 0; tile < e.rows * TILE_COLUMNS; tile++) {
+                const int row = tile / TILE_COLUMNS, column = tile % TILE_COLUMNS;
+                const int height = ROW_SIZE(row), width = COLUMN_SIZE(column);
+                real16 across[F * A];
+                UNROLL for (int x = 0; x < A; x++) if (HAS_POINT(width, x))
+                    TRANSFORM(OUTPUT_TRANSFORM, height == F, LAST_H, SUM, F_ACROSS)
+                for (int line = 0; line < min(height, TO_H - (e.row0 + row) * F); line++) {
+                    real16 pixel[F];
+                    TRANSFORM(OUTPUT_TRANSFORM, width == F, LAST_W, A_ROW, PIXEL)
+                    UNROLL for (int i = 0; i < F; i++) if (i < width && i < TO_W - (e.column0 + column) * F)
+                        KEEP(row * F + line, (e.column0 + column) * F + i, pixel[i]);
+                }
             }
+#if Y_LANES == 1
             const size_t at = ((size_t)n * TO_CHANNELS + channel0) * (TO_H * TO_W) + y0 * TO_W;
-            const int channels = min(16, TO_CHANNELS - channel0), count = rows * TO_W;
+            const int channels = min(16, TO_CHANNELS - channel0), count = min(TILE_ROWS * F, TO_H - y0) * TO_W;
             int p = 0;
             for (; p + 16 <= count; p += 16) {
                 real16 square[16], turned[16];

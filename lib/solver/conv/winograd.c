@@ -1,8 +1,8 @@
 /* conv/winograd and conv_input/winograd: 3x3 convolution of stride 1 through F(2x2, 3x3), F(4x4, 3x3) or F(6x6, 3x3) tiles on
- * CPUs (kernels/conv/winograd.cl). Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. 2.25, 4 or 5.1
- * times fewer multiplications, for transforms and for weights that are 1.8, 4 or 7.1 times larger, unless groups transform them
- * as they need them. Largest error as a share of the largest result: about 1.2e-6, 1e-5, 8e-6 (direct convolution: 3e-6). Results
- * do not depend on timing, so deterministic work may use it. */
+ * CPUs (kernels/conv/winograd.cl), the last ones of an axis smaller where results end. Lavin and Gray, "Fast Algorithms for
+ * Convolutional Neural Networks", 2016. 2.25, 4 or 5.1 times fewer multiplications, for transforms and for weights that are 1.8,
+ * 4 or 7.1 times larger, unless groups transform them as they need them. Largest error as a share of the largest result:
+ * about 1.2e-6, 1e-5, 8e-6 (direct convolution: 3e-6). Results do not depend on timing, so deterministic work may use it. */
 #include "taps.h"
 
 #include <math.h>
@@ -86,18 +86,58 @@ static bool is_fused(const problem *p, const socle_device *device, const tap_con
 
 /* ---- a model of the cost, in cycles of a core as in direct_model.c ---- */
 
-/* Of one multiply-add of a register tile. */
-static double multiply_cycles(const tap_conv *c, const tuning *t, const sizes *s)
+/* Tiles of an axis that a block has, and those of them with F results. */
+typedef struct extent {
+    int64_t blocks, tiles, full_tiles;
+} extent;
+
+/* Blocks of `in_block` tiles: `kinds`[0] but for the last one. Returns the points of an axis that all tiles have; the others are
+ * left to those with F results. (LAST_H in kernels/conv/winograd.cl; the last tile is a smaller one only if `may_be_smaller`.) */
+static int64_t axis_extents(int64_t results, int64_t f, int64_t in_block, bool may_be_smaller, extent kinds[2])
+{
+    const int64_t rest = may_be_smaller ? results % f : 0, last = rest == 0 || rest > 4 ? f : rest <= 2 ? 2 : rest;
+    const int64_t tiles = ceil_div(results, f), blocks = ceil_div(tiles, in_block), in_last = tiles - (blocks - 1) * in_block;
+    kinds[0] = (extent){blocks - 1, in_block, in_block};
+    kinds[1] = (extent){1, may_be_smaller ? in_last : in_block, in_last - (last < f)};
+    return last + 2;
+}
+
+/* Of the products of one point of `tiles` tiles, with a vector of weights for one channel. */
+static double point_cycles(const tap_conv *c, const tuning *t, const sizes *s, int64_t tiles)
 {
     const int64_t rows = t->value[WINOGRAD_TILES], vectors = t->value[WINOGRAD_VECTORS];
+    double cycles = 0;
     /* Weights that a group transforms: two additions for each, for which many units have a place beside products; and the sums
      * that it takes up again for each chunk. */
     if (t->value[WINOGRAD_CHUNK] > 0)
-        return 0.5 + 0.3 / (double)rows + 0.5 / t->value[WINOGRAD_CHUNK];
-    const double multiply = 0.5 * (double)(rows * vectors), load = 0.5 * (double)(rows + vectors);
+        return (double)tiles * (0.5 + 0.3 / (double)rows + 0.5 / t->value[WINOGRAD_CHUNK]);
+    for (int64_t m = 0; m < tiles; m += rows) {
+        const int64_t some = smaller(rows, tiles - m);
+        const double multiply = 0.5 * (double)(some * vectors), load = 0.5 * (double)(some + vectors);
+        cycles += fmax(fmax(multiply, load), 4) / (double)vectors;
+    }
     /* A point's pixels leave the first-level cache from one tile of channels to the next. */
-    const double beyond = 4.0 * (double)s->tiles * (double)round_up(c->from_channels, 16) > 40e3 ? 1.5 : 1;
-    return fmax(fmax(multiply, load), 4) / (double)(rows * vectors) * beyond;
+    return cycles * (4.0 * (double)s->tiles * (double)round_up(c->from_channels, 16) > 40e3 ? 1.5 : 1);
+}
+
+/* Of the products of all blocks of some images, with a vector of weights for one channel. */
+static double product_cycles(const tap_conv *c, const tuning *t, const sizes *s)
+{
+    const int *v = t->value;
+    const int64_t points = v[WINOGRAD_F] + 2;
+    extent rows[2], columns[2];
+    const bool whole_rows = v[WINOGRAD_TILE_COLUMNS] == s->tiles_w;
+    const int64_t all_rows = axis_extents(c->to[1], v[WINOGRAD_F], v[WINOGRAD_TILE_ROWS], whole_rows, rows);
+    const int64_t all_columns = axis_extents(c->to[2], v[WINOGRAD_F], v[WINOGRAD_TILE_COLUMNS], whole_rows, columns);
+    double cycles = 0;
+    for (int i = 0; i < 16; i++) { /* kinds of blocks and of points in each direction */
+        const extent *row = &rows[i & 1], *column = &columns[i >> 1 & 1];
+        const int64_t of_rows = i & 4 ? row->full_tiles : row->tiles, of_columns = i & 8 ? column->full_tiles : column->tiles;
+        const int64_t some_points = (i & 4 ? points - all_rows : all_rows) * (i & 8 ? points - all_columns : all_columns);
+        cycles += (double)(row->blocks * column->blocks * some_points) *
+                  point_cycles(c, t, s, v[WINOGRAD_IMAGES] * of_rows * of_columns);
+    }
+    return cycles;
 }
 
 static double model_cycles(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
@@ -107,7 +147,7 @@ static double model_cycles(const problem *p, const socle_device *device, const t
     const int units = device_units(device);
     const double blocks = (double)(s.places * s.image_blocks), channels = (double)s.channels;
     const double columns = (double)round_up(c->to_channels, s.columns) / 16;
-    const double product = (double)(s.tiles * s.points) * channels * columns * multiply_cycles(c, t, &s);
+    const double product = (double)s.image_blocks / blocks * product_cycles(c, t, &s) * channels * columns;
     const double input = (double)s.tiles * channels / 16 * ((double)s.points * (p->conv.layout == CONV_IN_BLOCKS ? 5 : 7) + 30);
     const double output = (double)s.tiles * columns * ((double)s.points * (p->conv.layout == CONV_PLAIN ? 6 : 4) + 30);
     const double slices = (double)ceil_div(c->to_channels, v[WINOGRAD_SLICE]);
@@ -158,20 +198,24 @@ static void rank_tiles(ranking *r, const problem *p, const socle_device *device,
 {
     const bool is_wide = device->capabilities.vector_width_float >= 16;
     const int64_t tiles = t.value[WINOGRAD_IMAGES] * t.value[WINOGRAD_TILE_ROWS] * t.value[WINOGRAD_TILE_COLUMNS];
+    const bool whole_rows = t.value[WINOGRAD_TILE_COLUMNS] >= ceil_div(c->to[2], t.value[WINOGRAD_F]);
     t.value[WINOGRAD_VECTORS] = c->to_channels > 16 && is_wide ? 2 : 1;
     t.value[WINOGRAD_TILES] = (int)register_rows(tiles, is_wide ? 8 : 5);
-    rank_slices(r, p, device, c, t);
+    if (whole_rows || t.value[WINOGRAD_VECTORS] == 1) /* others take LLVM 15 half a minute */
+        rank_slices(r, p, device, c, t);
     if (!is_wide)
         return;
     t.value[WINOGRAD_VECTORS] = 1;
-    if (tiles > 8 && tiles <= 16) {
+    if ((tiles > 8 || !whole_rows) && tiles <= 16) {
         t.value[WINOGRAD_TILES] = (int)tiles;
         rank_slices(r, p, device, c, t);
     }
-    int64_t rows = 24 / (t.value[WINOGRAD_F] + 2); /* whose sums of a row of points fit registers */
-    while (tiles % rows != 0)
-        rows--;
-    t.value[WINOGRAD_TILES] = (int)rows;
+    if (!whole_rows)
+        return;
+    /* Parts of a row of tiles, or several rows, whose sums of a row of points fit registers. */
+    const int64_t columns = t.value[WINOGRAD_TILE_COLUMNS], most = 24 / (t.value[WINOGRAD_F] + 2);
+    t.value[WINOGRAD_TILES] =
+        (int)(columns > most ? ceil_div(columns, ceil_div(columns, most)) : smaller(tiles, most / columns * columns));
     t.value[WINOGRAD_CHUNK] = 32;
     rank_slices(r, p, device, c, t);
 }
