@@ -30,7 +30,7 @@ typedef struct socle_plan_options {
     int refresh;         /* 1: decide anew even if the store has a decision */
     int deterministic;   /* bitwise equal results run after run on one device */
     /* 1: only ways whose rounding errors are no larger than those of plain sums. Convolutions then take no Winograd tiles above
-     * F(2x2, 3x3): those of F(4x4) and F(6x6) err by up to 1e-5 of the largest result, plain sums by 3e-6. */
+     * F(2x2, 3x3): those of F(4x4) and F(6x6) err by up to 2e-5 of the largest result, plain sums by 3e-6. */
     int strict_accuracy;
     /* 1: products and convolutions of float32 numbers may round their factors to TF32, 11 significant bits, where the device has
      * instructions for that: results err by up to 1e-3 of the largest one. 0: never. strict_accuracy excludes it. */

@@ -70,7 +70,7 @@
 /* The last row and column of tiles have as few results as a transform with fewer points allows, and take no part in the others:
  * ROWS(k) x COLUMNS(i) tiles of an image have point (k, i) of a block, whose `extents` these macros read. They lie side by side. */
 #define LAST_SIZE(results) ((results) % F == 0 ? F : (results) % F <= 2 ? 2 : (results) % F <= 4 ? (results) % F : F)
-#define LAST_H (COLUMN_BLOCKS > 1 ? F : LAST_SIZE(TO_H)) /* where blocks are parts of rows, compilers take too long for more cases */
+#define LAST_H (COLUMN_BLOCKS > 1 ? F : LAST_SIZE(TO_H)) /* blocks that are parts of rows keep to one size: images are large there */
 #define LAST_W (COLUMN_BLOCKS > 1 ? F : LAST_SIZE(TO_W))
 #define FULL_H (TILES_H - (LAST_H < F)) /* tiles of F results */
 #define FULL_W (TILES_W - (LAST_W < F))
