@@ -101,9 +101,8 @@ socle_status file_make_folders(const char *path);     /* mkdir -p, mode 0700 */
 
 /* ---- time and threads (time.c, threads.c) ---- */
 
-double time_now_s(void);    /* monotonic */
-double time_wall_s(void);   /* since 1970, for ages */
-double time_thread_s(void); /* that a processor has worked for the calling thread */
+double time_now_s(void);  /* monotonic */
+double time_wall_s(void); /* since 1970, for ages */
 
 /* Runs work(index, user) for index 0..count-1 on up to `threads` threads and the caller; returns when all are done. The
  * first failure (lowest index) is the result, its message set for the caller. */

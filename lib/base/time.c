@@ -1,4 +1,4 @@
-/* Three clocks: one that never jumps, for durations, the calendar's, for ages, and a thread's own, for work. */
+/* Two clocks: one that never jumps, for durations, and the calendar's, for ages. */
 #include "base.h"
 
 #include <time.h>
@@ -18,9 +18,4 @@ double time_now_s(void)
 double time_wall_s(void)
 {
     return clock_s(CLOCK_REALTIME);
-}
-
-double time_thread_s(void)
-{
-    return clock_s(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -23,7 +23,6 @@ struct program {
     uint64_t used;       /* the cache's clock when it was last given back */
     cl_program compiled; /* under the cache's lock: a retry replaces it */
     bool stored;         /* its binary is in the store */
-    double compile_s;    /* of a processor, for the source; 0: it was not compiled */
     socle_status failure;
     char *failure_message;
 };
@@ -193,12 +192,11 @@ static socle_status compile(program *p, cl_program *compiled)
     const program_spec spec = spec_of(p);
     if (alone)
         pthread_mutex_lock(&cache->compiling);
-    const double start = time_now_s(), used = time_thread_s();
+    const double start = time_now_s();
     socle_status status = compile_source(cache->device, &spec, compiled);
     if (alone)
         pthread_mutex_unlock(&cache->compiling);
     if (status == SOCLE_OK) {
-        p->compile_s = time_thread_s() - used;
         log_write(&cache->device->context->log, SOCLE_LOG_DEBUG, "%s: compiled %s %s in %.0f ms", cache->device->info.id,
                   spec_name(&spec), p->options != NULL ? p->options : "", (time_now_s() - start) * 1e3);
         if (!device_has_quirk(cache->device, QUIRK_COMPILES_AT_ENQUEUE))
@@ -400,11 +398,6 @@ socle_status program_kernel(program *p, const char *name, cl_kernel *kernel)
     log_write(&p->cache->device->context->log, SOCLE_LOG_INFO, "%s: compiled once more", socle_error_message());
     status = compile_again(p);
     return status == SOCLE_OK ? make_kernel(p, name, kernel, &retry) : status;
-}
-
-double program_compile_s(const program *p)
-{
-    return p->compile_s;
 }
 
 void program_store_late(program *p)

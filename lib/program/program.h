@@ -58,9 +58,6 @@ void program_release(program *p);
 /* Gets all of them, independent ones in parallel. */
 socle_status program_get_all(socle_device *device, const program_spec *const *specs, int count);
 socle_status program_kernel(program *p, const char *name, cl_kernel *kernel); /* a new kernel object each time */
-/* Processor time that compiling it from source took in the thread that asked for it, whatever else went on; 0: it comes from the
- * store. */
-double program_compile_s(const program *p);
 /* Has the binary stored when the cache is destroyed: for programs that are worth it on devices with QUIRK_COMPILES_AT_ENQUEUE,
  * whose binaries take long to read. Nothing where it is stored. */
 void program_store_late(program *p);

@@ -41,10 +41,6 @@ static socle_status compile_all(const device_plan *plan)
     return status;
 }
 
-/* From source in less time than this, a program comes from a cache of the driver's own (PoCL: 25 ms, else 110 and more): what its
- * binary would save at the next start is not worth reading it, 0.3 to 1 s. */
-#define WORTH_STORING_S 0.08
-
 /* Binaries of drivers that compile at the first launch are not stored yet. */
 static void store_binaries_late(const device_plan *plan)
 {
@@ -58,8 +54,7 @@ static void store_binaries_late(const device_plan *plan)
             program *compiled;
             if (s->kind != STEP_LAUNCH || program_get(plan->device, &spec, &compiled) != SOCLE_OK)
                 continue;
-            if (program_compile_s(compiled) >= WORTH_STORING_S)
-                program_store_late(compiled);
+            program_store_late(compiled);
             program_release(compiled);
         }
     }
