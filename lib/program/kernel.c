@@ -43,7 +43,7 @@ void socle_kernel_destroy(socle_kernel *kernel)
     if (kernel == NULL)
         return;
     if (kernel->launched)
-        program_store_late(kernel->program);
+        program_refresh_binary(kernel->program);
     if (kernel->kernel != NULL)
         clReleaseKernel(kernel->kernel);
     for (int i = 0; i < kernel->view_count; i++)

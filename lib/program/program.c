@@ -7,7 +7,6 @@
 
 #define BUCKETS 256
 #define IDLE_KEPT 256 /* programs that nobody uses: the tuner makes hundreds */
-#define CLOSING_S 1.0 /* that a host may wait for binaries when it closes its context */
 
 typedef enum program_state { PROGRAM_WORKING, PROGRAM_READY, PROGRAM_FAILED } program_state;
 
@@ -19,10 +18,9 @@ struct program {
     program_state state;
     int references;
     bool listed;         /* in the cache's buckets */
-    bool stored_late;    /* its binary is to be stored when the cache is closed */
     uint64_t used;       /* the cache's clock when it was last given back */
     cl_program compiled; /* under the cache's lock: a retry replaces it */
-    bool stored;         /* its binary is in the store */
+    size_t stored_bytes; /* of the binary in the store; 0: none */
     socle_status failure;
     char *failure_message;
 };
@@ -109,6 +107,23 @@ static struct program_cache *cache_of(socle_device *device)
     return cache;
 }
 
+void program_cache_destroy(struct program_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    for (int i = 0; i < BUCKETS; i++) {
+        while (cache->buckets[i] != NULL) {
+            program *p = cache->buckets[i];
+            cache->buckets[i] = p->next;
+            free_program(p);
+        }
+    }
+    pthread_cond_destroy(&cache->settled);
+    pthread_mutex_destroy(&cache->compiling);
+    pthread_mutex_destroy(&cache->lock);
+    memory_free(cache);
+}
+
 /* ---- one program ---- */
 
 /* Every part that can change what the driver makes of it. */
@@ -162,7 +177,7 @@ static bool load_binary(program *p, cl_program *compiled)
     const bool loaded = compile_binary(device, bytes, size_bytes, p->options, compiled) == SOCLE_OK;
     memory_free(bytes);
     if (loaded) {
-        p->stored = true;
+        p->stored_bytes = size_bytes;
     } else {
         log_write(&device->context->log, SOCLE_LOG_INFO, "the stored binary of %s is refused and compiled again: %s",
                   p->source != NULL ? p->source : "a generated program", socle_error_message());
@@ -180,7 +195,8 @@ static void store_binary(program *p, cl_program compiled)
         return;
     const program_spec spec = spec_of(p);
     char *name = memory_format("%s %s", spec_name(&spec), p->options != NULL ? p->options : "");
-    p->stored = store_put(device->context->store, "program", p->key, name, device->info.id, bytes, size_bytes) == SOCLE_OK;
+    if (store_put(device->context->store, "program", p->key, name, device->info.id, bytes, size_bytes) == SOCLE_OK)
+        __atomic_store_n(&p->stored_bytes, size_bytes, __ATOMIC_RELEASE);
     memory_free(name);
     memory_free(bytes);
 }
@@ -400,41 +416,15 @@ socle_status program_kernel(program *p, const char *name, cl_kernel *kernel)
     return status == SOCLE_OK ? make_kernel(p, name, kernel, &retry) : status;
 }
 
-void program_store_late(program *p)
+/* PoCL makes a program's binary when it is first asked for, and answers the same ever after: it is asked once, when the machine
+ * code of the first launches is there to go in. */
+void program_refresh_binary(program *p)
 {
-    pthread_mutex_lock(&p->cache->lock);
-    p->stored_late = true;
-    pthread_mutex_unlock(&p->cache->lock);
-}
-
-/* ---- the end ---- */
-
-/* A driver that compiles at launches compiles each kernel again when a binary is read, for work-groups of any size: two thirds of
- * what the first start of ResNet-50 compiled on PoCL. So that waits until the host is done; it has its answers by then, and the
- * next start has the driver's own cache where there was not time enough. */
-static void store_late_binaries(struct program_cache *cache)
-{
-    const double end_s = time_now_s() + CLOSING_S;
-    for (int i = 0; i < BUCKETS; i++)
-        for (program *p = cache->buckets[i]; p != NULL && time_now_s() < end_s; p = p->next)
-            if (p->stored_late && !p->stored)
-                store_binary(p, p->compiled);
-}
-
-void program_cache_destroy(struct program_cache *cache)
-{
-    if (cache == NULL)
+    if (!keeps_binaries(p->cache->device) || __atomic_load_n(&p->stored_bytes, __ATOMIC_ACQUIRE) > 0)
         return;
-    store_late_binaries(cache);
-    for (int i = 0; i < BUCKETS; i++) {
-        while (cache->buckets[i] != NULL) {
-            program *p = cache->buckets[i];
-            cache->buckets[i] = p->next;
-            free_program(p);
-        }
-    }
-    pthread_cond_destroy(&cache->settled);
-    pthread_mutex_destroy(&cache->compiling);
-    pthread_mutex_destroy(&cache->lock);
-    memory_free(cache);
+    cl_program compiled = retain_compiled(p);
+    if (compiled == NULL)
+        return;
+    store_binary(p, compiled);
+    clReleaseProgram(compiled);
 }

@@ -58,10 +58,9 @@ void program_release(program *p);
 /* Gets all of them, independent ones in parallel. */
 socle_status program_get_all(socle_device *device, const program_spec *const *specs, int count);
 socle_status program_kernel(program *p, const char *name, cl_kernel *kernel); /* a new kernel object each time */
-/* Has the binary stored when the cache is destroyed: for programs that are worth it on devices with QUIRK_COMPILES_AT_ENQUEUE,
- * whose binaries take long to read. Nothing where it is stored. */
-void program_store_late(program *p);
-/* Takes NULL. Takes about a second at most for binaries that are stored late. */
+/* To be called when the program's kernels have run once: drivers that compile at the first launch (PoCL) have something worth
+ * storing only then. Does nothing where the binary is stored. */
+void program_refresh_binary(program *p);
 void program_cache_destroy(struct program_cache *cache);
 
 /* ---- steps ---- */

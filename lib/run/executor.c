@@ -41,8 +41,8 @@ static socle_status compile_all(const device_plan *plan)
     return status;
 }
 
-/* Binaries of drivers that compile at the first launch are not stored yet. */
-static void store_binaries_late(const device_plan *plan)
+/* Drivers that compile at the first launch have larger binaries after it: worth storing again. */
+static void refresh_binaries(const device_plan *plan)
 {
     if (!device_has_quirk(plan->device, QUIRK_COMPILES_AT_ENQUEUE))
         return;
@@ -54,7 +54,7 @@ static void store_binaries_late(const device_plan *plan)
             program *compiled;
             if (s->kind != STEP_LAUNCH || program_get(plan->device, &spec, &compiled) != SOCLE_OK)
                 continue;
-            program_store_late(compiled);
+            program_refresh_binary(compiled);
             program_release(compiled);
         }
     }
@@ -275,7 +275,7 @@ static socle_status build(executor *e)
     if (status == SOCLE_OK)
         status = make_ready(e);
     if (status == SOCLE_OK)
-        store_binaries_late(plan);
+        refresh_binaries(plan);
     e->load_ms = (time_now_s() - compiled_s) * 1e3;
     return status;
 }

@@ -189,7 +189,7 @@ static int run_with_store(void)
         program *p = get(device, &spec);
         cr_assert_eq(run_add(p, device), 20, "on %s", device->info.id);
         cr_assert_eq(socle_device_finish(device), SOCLE_OK);
-        program_store_late(p);
+        program_refresh_binary(p);
         program_release(p);
     }
     socle_context_destroy(context);
