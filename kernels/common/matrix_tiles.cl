@@ -48,6 +48,25 @@
         }                                                                                                               \
     }
 
+/* The sums of so many steps. FETCH brings an item's share of the next one's tiles into registers, PLACE(side) into local memory. */
+#define MATRIX_PRODUCT(steps)                                                                                           \
+    if ((steps) > 0) {                                                                                                  \
+        FETCH                                                                                                           \
+        PLACE(0)                                                                                                        \
+    }                                                                                                                   \
+    barrier(CLK_LOCAL_MEM_FENCE);                                                                                       \
+    for (int step = 0; step < (steps); step++) {                                                                        \
+        const bool more = step + 1 < (steps);                                                                           \
+        if (more) {                                                                                                     \
+            FETCH                                                                                                       \
+        }                                                                                                               \
+        MATRIX_MULTIPLY_TILES(step & 1)                                                                                 \
+        if (more) {                                                                                                     \
+            PLACE(~step & 1)                                                                                            \
+        }                                                                                                               \
+        barrier(CLK_LOCAL_MEM_FENCE);                                                                                   \
+    }
+
 /* For each of the item's results, among the group's: STORE(value, row, column). */
 #define MATRIX_RESULTS(STORE)                                                                                           \
     UNROLL for (int i = 0; i < ROWS; i++) {                                                                             \

@@ -1,18 +1,6 @@
 /* What convolutions in blocks of 16 channels share: register tiles of MR pixels x NV vectors of channels, and what shapes their code:
  * the kernel's size (K.), stride (S.) and dilation (R.), and what is left for a narrower tile at the end. */
-#ifndef KH
-#define KD 1
-#define KH 3
-#define KW 3
-#endif
-#ifndef SH
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
-#endif
+#include "conv/window.cl"
 #ifndef MR
 #define MR 7
 #endif

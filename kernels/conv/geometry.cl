@@ -1,6 +1,7 @@
 /* Geometry: x [BATCH][CHANNELS][ID][IH][IW], w [OUT_CHANNELS][CHANNELS / GROUPS][KD][KH][KW], y
  * [BATCH][OUT_CHANNELS][OD][OH][OW]; lower ranks have leading dimensions of 1. Stride S., dilation R., padding in front P.,
  * behind E. */
+#include "conv/window.cl"
 #ifndef CHANNELS
 #define BATCH 1
 #define CHANNELS 4
@@ -9,15 +10,6 @@
 #define ID 1
 #define IH 9
 #define IW 9
-#define KD 1
-#define KH 3
-#define KW 3
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
 #define PD 0
 #define PH 1
 #define PW 1

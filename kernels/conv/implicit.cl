@@ -40,15 +40,8 @@ __kernel void conv_implicit_pack(__global const element *restrict w, __global re
     const int to = i / (DEPTH * BM) * BM + i % BM, k = i / BM % DEPTH;
     const int from = BLOCKS ? k / (SOME(TAPS) * BK) * BK + k % BK : k / SOME(TAPS);
     const int tap = BLOCKS ? k / BK % SOME(TAPS) : k % SOME(TAPS);
-    const int d = TAP_FIRST_D + tap / SOME(KH * KW) * TAP_STEP_D, h = TAP_FIRST_H + tap / SOME(KW) % SOME(KH) * TAP_STEP_H;
-    const int at = (d * FULL_H + h) * FULL_W + TAP_FIRST_W + tap % SOME(KW) * TAP_STEP_W;
-#ifdef TRANSPOSED
-    const size_t filter = (size_t)(group * FROM_CHANNELS + from) * TO_CHANNELS + to;
-#else
-    const size_t filter = (size_t)(group * TO_CHANNELS + to) * FROM_CHANNELS + from;
-#endif
     packed[offset + (size_t)group * (ROW_TILES * DEPTH * BM) + i] =
-        to < TO_CHANNELS && from < FROM_CHANNELS ? LOAD1(w + filter * (FULL_D * FULL_H * FULL_W) + at) : (real)0;
+        to < TO_CHANNELS && from < FROM_CHANNELS ? LOAD1(w + weight_place(group, to, from, tap)) : (real)0;
 }
 
 #define FETCH_WEIGHTS                                                                                                         \
@@ -70,16 +63,7 @@ __kernel void conv_implicit_pack(__global const element *restrict w, __global re
                                ? LOAD1(from[j] + at + l * K_STEP * FROM_IMAGE)                                                \
                                : (real)0;                                                                                     \
     }                                                                                                                         \
-    if (++kw == KW) {                                                                                                         \
-        kw = 0;                                                                                                               \
-        if (++kh == KH) {                                                                                                     \
-            kh = 0;                                                                                                           \
-            if (++kd == KD) {                                                                                                 \
-                kd = 0;                                                                                                       \
-                c += BK;                                                                                                      \
-            }                                                                                                                 \
-        }                                                                                                                     \
-    }
+    NEXT_TAP(BK)
 #else
 /* (c, kd, kh, kw) as a number of four digits: K_STEP further. */
 #define COUNT_ON                                                                                                              \

@@ -23,18 +23,11 @@ __kernel void conv_matrix_pack(__global const raw *restrict w, __global uint *re
     const int step = i / TILE_WORDS % SOME(STEPS), tap = step % SOME(TAPS);
     const int to = i / (SOME(STEPS) * TILE_WORDS) * TILE_M + i / TILE_K % TILE_M;
     const int first = step / SOME(TAPS) * STEP_CHANNELS + i % TILE_K * NUMBERS;
-    const int d = TAP_FIRST_D + tap / SOME(KH * KW) * TAP_STEP_D, h = TAP_FIRST_H + tap / SOME(KW) % SOME(KH) * TAP_STEP_H;
-    const int at = (d * FULL_H + h) * FULL_W + TAP_FIRST_W + tap % SOME(KW) * TAP_STEP_W;
     uint word = 0;
     UNROLL for (int number = 0; number < NUMBERS; number++) {
         const int from = first + number;
-#ifdef TRANSPOSED
-        const size_t filter = (size_t)(group * FROM_CHANNELS + from) * TO_CHANNELS + to;
-#else
-        const size_t filter = (size_t)(group * TO_CHANNELS + to) * FROM_CHANNELS + from;
-#endif
         if (to < TO_CHANNELS && from < FROM_CHANNELS)
-            word |= (uint)w[filter * (FULL_D * FULL_H * FULL_W) + at] << SHIFT_OF(number);
+            word |= (uint)w[weight_place(group, to, from, tap)] << SHIFT_OF(number);
     }
     packed[offset + (size_t)group * (ROW_TILES * STEPS * TILE_WORDS) + i] = WORDS_ALONG((uint4)(word)).x;
 }
@@ -53,16 +46,7 @@ __kernel void conv_matrix_pack(__global const raw *restrict w, __global uint *re
         UNROLL for (int l = 0; l < LOADS_OF(TILE_N); l++)                                                                     \
             next_b[l] = gather(at, is_inside, c + (item / TILE_N + l * COLUMN_ITEMS) * (4 * NUMBERS));                        \
     }                                                                                                                         \
-    if (++kw == KW) {                                                                                                         \
-        kw = 0;                                                                                                               \
-        if (++kh == KH) {                                                                                                     \
-            kh = 0;                                                                                                           \
-            if (++kd == KD) {                                                                                                 \
-                kd = 0;                                                                                                       \
-                c += STEP_CHANNELS;                                                                                           \
-            }                                                                                                                 \
-        }                                                                                                                     \
-    }
+    NEXT_TAP(STEP_CHANNELS)
 #define PLACE(side)                                                                                                           \
     UNROLL for (int l = 0; l < LOADS_OF(TILE_M); l++) {                                                                       \
         const int e = item + l * ITEMS;                                                                                       \
@@ -120,21 +104,6 @@ __kernel void conv_matrix(__global const raw *restrict x, __global const uint *r
     int kd = tap / SOME(KH * KW), kh = tap / SOME(KW) % SOME(KH), kw = tap % SOME(KW);
     uint4 next_a[LOADS_OF(TILE_M)], next_b[LOADS_OF(TILE_N)];
     y += chunk * RESULTS;
-    if (steps > 0) {
-        FETCH
-        PLACE(0)
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int step = 0; step < steps; step++) {
-        const bool more = step + 1 < steps;
-        if (more) {
-            FETCH
-        }
-        MATRIX_MULTIPLY_TILES(step & 1)
-        if (more) {
-            PLACE(~step & 1)
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
+    MATRIX_PRODUCT(steps)
     MATRIX_RESULTS(STORE_SUM)
 }

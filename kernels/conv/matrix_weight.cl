@@ -74,21 +74,6 @@ __kernel void conv_weight_matrix(__global const raw *restrict dy, __global const
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     dw += (size_t)chunk * (GROUPS * TO_CHANNELS * FILTER);
-    if (steps > 0) {
-        FETCH
-        PLACE(0)
-    }
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int step = 0; step < steps; step++) {
-        const bool more = step + 1 < steps;
-        if (more) {
-            FETCH
-        }
-        MATRIX_MULTIPLY_TILES(step & 1)
-        if (more) {
-            PLACE(~step & 1)
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
+    MATRIX_PRODUCT(steps)
     MATRIX_RESULTS(STORE_SUM)
 }

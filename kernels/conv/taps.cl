@@ -3,6 +3,7 @@
  * S., R., P.: the taps, their stride and dilation, and the padding in front. Results lie in a tensor [.][Y_D][Y_H][Y_W] at
  * multiples of Y_STEP_ from Y_FIRST_; tap t of an axis is position TAP_FIRST_ + t * TAP_STEP_ of a kernel of extent FULL_.
  * PHASES_ of an axis, modulo the stride, are read, PHASE_ apart; PITCH: from one staged row to the next (conv/direct.cl). */
+#include "conv/window.cl"
 #ifndef FROM_H
 #ifndef GROUPS
 #define GROUPS 1
@@ -18,15 +19,6 @@
 #define TO_D 1
 #define TO_H 9
 #define TO_W 9
-#define KD 1
-#define KH 3
-#define KW 3
-#define SD 1
-#define SH 1
-#define SW 1
-#define RD 1
-#define RH 1
-#define RW 1
 #define PD 0
 #define PH 1
 #define PW 1

@@ -72,18 +72,17 @@
 #define LAST_SIZE(results) ((results) % F == 0 ? F : (results) % F <= 2 ? 2 : (results) % F <= 4 ? (results) % F : F)
 #define LAST_H (COLUMN_BLOCKS > 1 ? F : LAST_SIZE(TO_H)) /* blocks that are parts of rows keep to one size: images are large there */
 #define LAST_W (COLUMN_BLOCKS > 1 ? F : LAST_SIZE(TO_W))
-#define FULL_H (TILES_H - (LAST_H < F)) /* tiles of F results */
-#define FULL_W (TILES_W - (LAST_W < F))
+#define FULL_ROWS (TILES_H - (LAST_H < F)) /* of tiles of F results */
 #define HAS_POINT(size, k) ((k) <= (size) || (k) == A - 1)
 #define ROWS(k) (HAS_POINT(LAST_H, k) ? e.rows : e.full_rows)
-#define COLUMNS(i) (HAS_POINT(LAST_W, i) ? e.columns : e.full_columns)
+#define COLUMNS(i) (TILE_COLUMNS - !HAS_POINT(LAST_W, i)) /* blocks are as wide as images where the last tiles are smaller */
 #define ROW_SIZE(row) (LAST_H == F || (row) < e.full_rows ? F : LAST_H) /* results of a tile in this row */
-#define COLUMN_SIZE(column) (LAST_W == F || (column) < e.full_columns ? F : LAST_W)
+#define COLUMN_SIZE(column) (LAST_W == F || (column) < TILE_COLUMNS - 1 ? F : LAST_W)
 #define SLOT(image, row, column, k, i) (((image) * ROWS(k) + (row)) * COLUMNS(i) + (column))
 
 typedef struct extents {
     int row0, column0; /* the first tile */
-    int rows, columns, full_rows, full_columns;
+    int rows, full_rows;
 } extents;
 
 static inline extents extents_of(int part)
@@ -92,9 +91,7 @@ static inline extents extents_of(int part)
     e.row0 = ROW_BLOCKS == 1 ? 0 : part / COLUMN_BLOCKS * TILE_ROWS;
     e.column0 = COLUMN_BLOCKS == 1 ? 0 : part % COLUMN_BLOCKS * TILE_COLUMNS;
     e.rows = min(TILE_ROWS, TILES_H - e.row0);
-    e.columns = TILE_COLUMNS;
-    e.full_rows = min(TILE_ROWS, FULL_H - e.row0);
-    e.full_columns = TILE_COLUMNS - (LAST_W < F);
+    e.full_rows = min(TILE_ROWS, FULL_ROWS - e.row0);
     return e;
 }
 
@@ -260,7 +257,6 @@ __kernel void winograd_input(__global const element *restrict x, __global real *
 #define PIECE_COLUMNS (MR < TILE_COLUMNS ? MR : TILE_COLUMNS)
 #define PIECES (IMAGES * TILE_ROWS / PIECE_ROWS * ((TILE_COLUMNS + PIECE_COLUMNS - 1) / PIECE_COLUMNS)) /* of a row of points */
 #define LINES ((9 + A * PIECES - 1) / (A * PIECES)) /* of the next chunk's filters: what each piece asks for beside a filter */
-#define TILES_AT(i) (TILE_COLUMNS - !HAS_POINT(LAST_W, i)) /* COLUMNS(i), known before loops are unrolled */
 
 /* Products of row y of points, of `rows` rows of tiles, PIECE_COLUMNS tiles each, and of the channels from c0 on, a chunk, whose
  * filters are given. Blocks are as wide as images. */
@@ -271,9 +267,9 @@ ALWAYS_INLINE static inline void multiply_piece(V_SPACE const real *block, __glo
 #define ACC(i, k, j) acc[((i) * PIECE_ROWS + (k)) * PIECE_COLUMNS + (j)]
 #define IN_PIECE                                                                                                              \
     UNROLL for (int i = 0; i < A; i++) UNROLL for (int k = 0; k < rows; k++) UNROLL for (int j = 0; j < PIECE_COLUMNS; j++)   \
-        if (first_column + j < TILES_AT(i))
-#define AT(i, k, j) ((k) * TILES_AT(i) + first_column + (j)) * 16
-#define OF_ROWS(i, all, few) (TILES_AT(i) == TILE_COLUMNS ? all : few)
+        if (first_column + j < COLUMNS(i))
+#define AT(i, k, j) ((k) * COLUMNS(i) + first_column + (j)) * 16
+#define OF_ROWS(i, all, few) (COLUMNS(i) == TILE_COLUMNS ? all : few)
     __global const real *ahead = taps + (CHUNK * 9 + piece * (CHUNK * LINES)) * 16;
     __local real *all_sums = sums + y * A * SUMS + first_row * (TILE_COLUMNS * 16);
     __local real *few_sums = all_sums - first_row * 16;
@@ -357,7 +353,7 @@ ALWAYS_INLINE static inline void multiply(V_SPACE const real *block, __global co
 #define LEAVE(rows, r) (LEAVES(rows, TILE_COLUMNS, r) || LEAVES(rows, TILE_COLUMNS - (LAST_W < F), r))
 #define IS_LEFT(r)                                                                                                            \
     ((r) < MR && (LEAVE(TILE_ROWS, r) || LEAVE(TILES_H - (ROW_BLOCKS - 1) * TILE_ROWS, r) ||                                  \
-                  LEAVE(FULL_H - (ROW_BLOCKS - 1) * TILE_ROWS, r)))
+                  LEAVE(FULL_ROWS - (ROW_BLOCKS - 1) * TILE_ROWS, r)))
 #define PRODUCT_OF_LEFT(r)                                                                                                    \
     if (IS_LEFT(r) && count - m == (r))                                                                                       \
         PRODUCT(r)

@@ -1,9 +1,7 @@
 /* Packs B of bfloat16 for kernels/gemm/bfloat16.cl: panels [n / COLUMNS][depth][COLUMNS] of words, pairs along k; what lies outside
  * of B is 0. One work-item per panel and CHUNK lines of words. */
 #include "common/storage.cl"
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
+#include "gemm/operands.cl"
 #ifndef VECTORS
 #define VECTORS 2
 #endif

@@ -2,9 +2,7 @@
  * panels the sum of each column, as int. With an instruction (DOT) bytes are signed: unsigned ones are stored less 128. One
  * work-item per panel and STEP rows; the sums one per column. */
 #include "common/bytes.cl"
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
+#include "gemm/operands.cl"
 #ifndef COLUMNS
 #define COLUMNS 32
 #endif

@@ -2,16 +2,7 @@
  * end loops early take long ones. */
 #include "common/bytes.cl"
 #include "common/epilogue.cl"
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
-#endif
+#include "gemm/operands.cl"
 #define AT_ONCE 16
 
 __kernel void gemm_bytes_plain(__global const a_byte *restrict a, __global const b_byte *restrict b, __global element *restrict c,

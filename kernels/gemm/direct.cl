@@ -5,14 +5,12 @@
  * by panel; B_COPIED: the same for rows that many tiles share; B_PACKED: panels of gemm/pack, with an overlap of WIDTH. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
+#include "gemm/operands.cl"
 #ifndef ROWS
 #define ROWS 8
 #endif
 #ifndef VECTORS
 #define VECTORS 2
-#endif
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
 #endif
 #ifndef B_TRANSPOSED
 #define B_TRANSPOSED 0
@@ -24,10 +22,6 @@
 #define B_PACKED 0
 #endif
 #define B_LOCAL (B_TRANSPOSED || B_COPIED)
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
-#endif
 #define COLUMNS (VECTORS * WIDTH)
 #if TRANSPOSE_A
 #define A_AT(i, k) LOAD1(x + (size_t)(k) * m + (i))

@@ -3,15 +3,12 @@
  * of group_columns columns. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
+#include "gemm/operands.cl"
 #ifndef ROWS
 #define ROWS 1
 #endif
 #ifndef COLUMNS
 #define COLUMNS 4
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
 #endif
 
 static real sum_of_lanes(realv x)

@@ -71,9 +71,10 @@ static inline void place(__local uint *to, const uint4 *next, bool along_k, int 
     }
 }
 
-#define FETCH(first)                                                                                                    \
+#define FETCH                                                                                                           \
     fetch(next_a, a, !TRANSPOSE_A, QUADS_A, TILE_M, LOADS_OF(TILE_M), item, first, end, depth, start.y, m);             \
-    fetch(next_b, b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_OF(TILE_N), item, first, end, depth, start.x, n);
+    fetch(next_b, b, TRANSPOSE_B, QUADS_B, TILE_N, LOADS_OF(TILE_N), item, first, end, depth, start.x, n);              \
+    first += TILE_K * NUMBERS;
 #define PLACE(side)                                                                                                     \
     place((__local uint *)tiles_a[side], next_a, !TRANSPOSE_A, TILE_M, LOADS_OF(TILE_M), item);                         \
     place((__local uint *)tiles_b[side], next_b, TRANSPOSE_B, TILE_N, LOADS_OF(TILE_N), item);
@@ -94,24 +95,13 @@ __kernel void gemm_matrix(__global const raw *restrict a, __global const raw *re
     MATRIX_DECLARE
     const int2 start = tile_of_group(get_group_id(0), m, n) * (int2)(TILE_N, TILE_M);
     const int begin = get_group_id(1) * split_depth, end = min(depth, begin + split_depth);
+    const int steps = (end - begin + TILE_K * NUMBERS - 1) / (TILE_K * NUMBERS);
     const long batch = get_group_id(2);
     const size_t part = SPLIT ? (size_t)batch * get_num_groups(1) + get_group_id(1) : (size_t)batch;
     uint4 next_a[LOADS_OF(TILE_M)], next_b[LOADS_OF(TILE_N)];
     a += BATCH_A(batch);
     b += BATCH_B(batch);
-    FETCH(begin)
-    PLACE(0)
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int first = begin, side = 0; first < end; first += TILE_K * NUMBERS, side ^= 1) {
-        const bool more = first + TILE_K * NUMBERS < end;
-        if (more) {
-            FETCH(first + TILE_K * NUMBERS)
-        }
-        MATRIX_MULTIPLY_TILES(side)
-        if (more) {
-            PLACE(side ^ 1)
-            barrier(CLK_LOCAL_MEM_FENCE);
-        }
-    }
+    int first = begin;
+    MATRIX_PRODUCT(steps)
     MATRIX_RESULTS(STORE_SUM)
 }

@@ -3,9 +3,7 @@
  * each. gemm_widen: panels of the numbers that the weights stand for, in the type of what they are multiplied with. What lies
  * outside of B is 0. */
 #include "common/weights.cl"
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
+#include "gemm/operands.cl"
 #ifndef COLUMNS
 #define COLUMNS 32
 #endif

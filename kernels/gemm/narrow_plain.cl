@@ -2,9 +2,7 @@
  * products of k from `first` to `end`; sums in between stand in C where k is done by several launches. */
 #include "common/weights.cl"
 #include "common/epilogue.cl"
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
+#include "gemm/operands.cl"
 #ifndef PER_COLUMN
 #define PER_COLUMN 0
 #endif

@@ -2,9 +2,7 @@
  * of B is 0, or (OVERLAP: lanes of a vector, at most n) a vector that would reach over n begins at n - OVERLAP instead. One
  * work-item per row of a panel. */
 #include "common/storage.cl"
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
+#include "gemm/operands.cl"
 #ifndef COLUMNS
 #define COLUMNS 32
 #endif

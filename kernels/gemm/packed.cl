@@ -7,24 +7,18 @@
  * Performance Matrix Multiplication", 2008. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
+#include "gemm/operands.cl"
 #ifndef ROWS
 #define ROWS 8
 #endif
 #ifndef VECTORS
 #define VECTORS 2
 #endif
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
 #ifndef B_FORM
 #define B_FORM 0
 #endif
 #ifndef SPLIT
 #define SPLIT 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
 #endif
 #define COLUMNS (VECTORS * WIDTH)
 #define PAD(k) (((k) + WIDTH - 1) / WIDTH * WIDTH)

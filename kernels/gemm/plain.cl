@@ -3,16 +3,7 @@
  * several launches. */
 #include "common/storage.cl"
 #include "common/epilogue.cl"
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
-#endif
+#include "gemm/operands.cl"
 
 __kernel void gemm_plain(__global const element *restrict a, __global const element *restrict b, __global element *restrict c,
                          long m, long n, long k, long first, long end, long stride_a, long stride_b, float alpha EPILOGUE_PARAMS)

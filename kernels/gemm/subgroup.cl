@@ -7,6 +7,7 @@
  * demands (cl_intel_required_subgroup_size), so that the loop over a sub-group's steps is unrolled by AT_ONCE: on GPUs all of
  * it, since lanes with a constant number are register regions there; compilers for CPUs take minutes over that. */
 #include "gemm/results.cl"
+#include "gemm/operands.cl"
 #ifndef SUB_GROUP
 #define SUB_GROUP 0
 #endif
@@ -22,15 +23,8 @@
 #ifndef AT_ONCE
 #define AT_ONCE 4
 #endif
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
 #ifndef QUADS_B
 #define QUADS_B 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
 #endif
 #ifdef cl_khr_subgroups
 #pragma OPENCL EXTENSION cl_khr_subgroups : enable

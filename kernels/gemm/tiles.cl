@@ -8,6 +8,7 @@
  * them) read the fewest values from local memory: 8 x 4 of 8 x 8 results need 96 values of a step of k, 16 x 2 need 144.
  * (CUTLASS, "Efficient GEMM in CUDA", warp-level tiles.) An item has rows and columns by the quad: neighbouring items' quads lie
  * next to each other, the next quads of an item behind those of all others. */
+#include "gemm/operands.cl"
 #ifndef TILE_M
 #define TILE_M 64
 #endif
@@ -23,19 +24,9 @@
 #ifndef ITEM_N
 #define ITEM_N 4
 #endif
-#ifndef TRANSPOSE_A
-#define TRANSPOSE_A 0
-#endif
-#ifndef TRANSPOSE_B
-#define TRANSPOSE_B 0
-#endif
 #ifndef QUADS_A
 #define QUADS_A 0
 #define QUADS_B 0
-#endif
-#ifndef BATCH_A
-#define BATCH_A(batch) ((batch) * stride_a)
-#define BATCH_B(batch) ((batch) * stride_b)
 #endif
 #define BAND 8
 #define ITEMS_M (TILE_M / ITEM_M)

@@ -121,6 +121,12 @@ socle_status device_enumerate(socle_context *context, const char *devices_filter
 /* Frees all devices; called by the context's destructor after everything else is gone. */
 void device_finish_all(socle_context *context);
 
+/* The device that this one is a part of, or itself. */
+static inline const socle_device *device_whole(const socle_device *device)
+{
+    return device->parent != NULL ? device->parent : device;
+}
+
 /* The part of the identity that equal devices of equal machines share: without the id and the UUID. Allocated; NULL: memory is
  * out. */
 char *device_model(const socle_device *device);

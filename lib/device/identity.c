@@ -147,7 +147,7 @@ socle_status device_set_identity(socle_device *device)
     uint8_t uuid[16] = {0};
     char uuid_text[33];
     /* A part has its parent's: Intel's CPU runtime answers something else for the same part in each process. */
-    const socle_device *whole = device->parent != NULL ? device->parent : device;
+    const socle_device *whole = device_whole(device);
     if (extension_listed(whole->capabilities.extensions, "cl_khr_device_uuid") &&
         clGetDeviceInfo(whole->cl_device, CL_DEVICE_UUID_KHR, sizeof(uuid), uuid, NULL) != CL_SUCCESS)
         memset(uuid, 0, sizeof(uuid));

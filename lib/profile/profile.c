@@ -120,8 +120,21 @@ static bool is_cpu(const socle_device *device)
     return device->capabilities.type == SOCLE_DEVICE_CPU;
 }
 
-/* Rate in operations per nanosecond of the peak kernel with the given options; the iterations grow until a run takes long enough.
+/* Launches with four times as many iterations, the kernel's argument number `argument`, until they take long enough to be timed.
  */
+static socle_status time_long_enough(const measurement *m, socle_kernel *kernel, size_t global, size_t local, int argument,
+                                     int32_t *iterations, double *seconds)
+{
+    for (;; *iterations *= 4) {
+        socle_status status = socle_kernel_set_value(kernel, argument, sizeof(*iterations), iterations);
+        if (!status)
+            status = time_launches(m, kernel, global, local, 1, seconds);
+        if (status || *seconds > 1e-3 || *iterations * 4 > 65535)
+            return status;
+    }
+}
+
+/* Rate in operations per nanosecond of the peak kernel with the given options. */
 static socle_status measure_rate(const measurement *m, const char *options, int lanes, double operations_per_step, double *rate)
 {
     enum { CHAINS = 12 };
@@ -138,13 +151,8 @@ static socle_status measure_rate(const measurement *m, const char *options, int 
     status = socle_kernel_set_value(p.kernel, 1, sizeof(factor), &factor);
     if (!status)
         status = socle_kernel_set_value(p.kernel, 2, sizeof(addend), &addend);
-    for (; !status; iterations *= 4) {
-        status = socle_kernel_set_value(p.kernel, 3, sizeof(iterations), &iterations);
-        if (!status)
-            status = time_launches(m, p.kernel, global, local, 1, &seconds);
-        if (status || seconds > 1e-3 || iterations * 4 > 65535)
-            break;
-    }
+    if (!status)
+        status = time_long_enough(m, p.kernel, global, local, 3, &iterations, &seconds);
     if (!status)
         *rate = operations_per_step * lanes * CHAINS * iterations * (double)global / seconds * 1e-9;
     probe_finish(&p);
@@ -174,13 +182,7 @@ static socle_status measure_matrices(const measurement *m)
     text_finish(&options);
     if (status)
         return status;
-    for (; !status; iterations *= 4) {
-        status = socle_kernel_set_value(p.kernel, 1, sizeof(iterations), &iterations);
-        if (!status)
-            status = time_launches(m, p.kernel, global, local, 1, &seconds);
-        if (status || seconds > 1e-3 || iterations * 4 > 65535)
-            break;
-    }
+    status = time_long_enough(m, p.kernel, global, local, 1, &iterations, &seconds);
     if (!status)
         m->profile->matrix_gflops =
             2.0 * CHAINS * f.m * f.n * MATRIX_WORDS * iterations * (double)(global / local) / seconds * 1e-9;

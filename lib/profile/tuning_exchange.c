@@ -113,13 +113,10 @@ static const char *text_of(const json_t *root, const char *name)
     return value != NULL ? value : "";
 }
 
-/* CLBlast writes a device's name and vendor as the driver gives them. */
+/* CLBlast writes a device's name as the driver gives it. */
 static bool is_of_device(const json_t *root, const socle_device *device)
 {
-    char name[256] = "";
-    return device->identity != NULL &&
-           clGetDeviceInfo(device->cl_device, CL_DEVICE_NAME, sizeof(name), name, NULL) == CL_SUCCESS &&
-           strcmp(name, text_of(root, "device")) == 0;
+    return device->identity != NULL && strcmp(device->info.name, text_of(root, "device")) == 0;
 }
 
 static socle_status import_clblast(socle_context *context, const char *path, const json_t *root, int *kept_count,

@@ -85,16 +85,12 @@ static socle_status measure_candidate(const placement_work *work, placement *c, 
     return status == SOCLE_OUT_OF_MEMORY ? status : SOCLE_OK;
 }
 
-static const socle_device *whole_of(const socle_device *device)
-{
-    return device->parent != NULL ? device->parent : device;
-}
-
 /* What a candidate's estimate is compared with: the time measured or, between parts of one device, whose estimates are wrong by
  * the same factor, the estimate; other work on the machine does not change that. */
 static double compared_ms(const placement *c, const placement *best)
 {
-    const bool alike = c->device_count == 1 && best->device_count == 1 && whole_of(c->devices[0]) == whole_of(best->devices[0]);
+    const bool alike =
+        c->device_count == 1 && best->device_count == 1 && device_whole(c->devices[0]) == device_whole(best->devices[0]);
     return alike ? best->estimated_ms : best->measured_ms;
 }
 

@@ -77,7 +77,7 @@ static void tell_tunings(const socle_device *device)
     if (!is_told(device->cl_device) && ARRAY_RESERVE(told, told_count, told_capacity)) {
         told[told_count++] = device->cl_device;
         for (int i = 0; clblast_kernel(i) != NULL; i++) {
-            if (!clblast_tuning_get(device, clblast_kernel(i), &p))
+            if (!clblast_tuning_get(device, i, &p))
                 continue;
             const CLBlastStatusCode code = library.override_parameters(
                 device->cl_device, clblast_kernel(i), CLBlastPrecisionSingle, (size_t)p.count, p.names, p.values);

@@ -6,41 +6,37 @@
 
 /* CLBlast tunes some kernels in several families, of which the fastest counts (its scripts/database does the same). */
 static const struct {
-    const char *family, *kernel;
-} families[] = {
-    {"xgemm_1", "Xgemm"},
-    {"xgemm_2", "Xgemm"},
-    {"xgemm_11", "Xgemm"},
-    {"xgemm_12", "Xgemm"},
-    {"xgemm_direct_1", "XgemmDirect"},
-    {"xgemm_direct_2", "XgemmDirect"},
-    {"gemm_routine", "GemmRoutine"},
-    {"copy", "Copy"},
-    {"pad", "Pad"},
-    {"transpose", "Transpose"},
-    {"padtranspose", "Padtranspose"},
-    {"xconvgemm", "Xconvgemm"},
+    const char *name, *families[4];
+} kernels[] = {
+    {"Xgemm", {"xgemm_1", "xgemm_2", "xgemm_11", "xgemm_12"}},
+    {"XgemmDirect", {"xgemm_direct_1", "xgemm_direct_2"}},
+    {"GemmRoutine", {"gemm_routine"}},
+    {"Copy", {"copy"}},
+    {"Pad", {"pad"}},
+    {"Transpose", {"transpose"}},
+    {"Padtranspose", {"padtranspose"}},
+    {"Xconvgemm", {"xconvgemm"}},
 };
+
+#define MOST_FAMILIES COUNT_OF(kernels[0].families)
 
 const char *clblast_kernel(int index)
 {
-    static const char *const kernels[] = {"Xgemm", "XgemmDirect", "GemmRoutine",  "Copy",
-                                          "Pad",   "Transpose",   "Padtranspose", "Xconvgemm"};
-    return index < (int)COUNT_OF(kernels) ? kernels[index] : NULL;
+    return index < (int)COUNT_OF(kernels) ? kernels[index].name : NULL;
 }
 
 bool clblast_family_is_used(const char *family)
 {
-    for (size_t i = 0; i < COUNT_OF(families); i++)
-        if (strcmp(families[i].family, family) == 0)
-            return true;
+    for (size_t i = 0; i < COUNT_OF(kernels); i++)
+        for (size_t f = 0; f < MOST_FAMILIES && kernels[i].families[f] != NULL; f++)
+            if (strcmp(kernels[i].families[f], family) == 0)
+                return true;
     return false;
 }
 
 static hash128 key_of(const socle_device *device, const char *family)
 {
-    const socle_device *whole = device->parent != NULL ? device->parent : device;
-    return hash_combine(hash_string(whole->identity), hash_combine(hash_string("clblast"), hash_string(family)));
+    return hash_combine(hash_string(device_whole(device)->identity), hash_combine(hash_string("clblast"), hash_string(family)));
 }
 
 /* Splits p->text in place. */
@@ -79,17 +75,16 @@ socle_status clblast_tuning_keep(socle_device *device, const char *family, doubl
     return status;
 }
 
-bool clblast_tuning_get(const socle_device *device, const char *kernel, clblast_parameters *found)
+bool clblast_tuning_get(const socle_device *device, int kernel, clblast_parameters *found)
 {
     double least_ms = 0;
     memset(found, 0, sizeof(*found));
-    for (size_t i = 0; i < COUNT_OF(families); i++) {
+    for (size_t f = 0; f < MOST_FAMILIES && kernels[kernel].families[f] != NULL; f++) {
         void *bytes = NULL;
         size_t size_bytes = 0;
         char *parameters = NULL;
-        if (strcmp(families[i].kernel, kernel) != 0 ||
-            store_get(device->context->store, "tuning", key_of(device, families[i].family), &bytes, &size_bytes, NULL) !=
-                SOCLE_OK)
+        const hash128 key = key_of(device, kernels[kernel].families[f]);
+        if (store_get(device->context->store, "tuning", key, &bytes, &size_bytes, NULL) != SOCLE_OK)
             continue;
         clblast_parameters read = {.text = bytes};
         const double ms = strtod(read.text, &parameters);

@@ -15,7 +15,7 @@ typedef struct clblast_parameters {
     char *text;
 } clblast_parameters;
 
-/* The kernels of CLBlast that the solvers lead to, by its names; NULL behind the last. */
+/* The kernels of CLBlast that the solvers lead to, numbered from 0, by its names; NULL behind the last. */
 const char *clblast_kernel(int index);
 
 /* Whether a tuner's file of this "kernel_family" is of use. */
@@ -26,6 +26,6 @@ bool clblast_family_is_used(const char *family);
 socle_status clblast_tuning_keep(socle_device *device, const char *family, double ms, const char *parameters);
 
 /* The fastest result that is kept for a kernel; false: none. memory_free(found->text). */
-bool clblast_tuning_get(const socle_device *device, const char *kernel, clblast_parameters *found);
+bool clblast_tuning_get(const socle_device *device, int kernel, clblast_parameters *found);
 
 #endif

@@ -158,6 +158,14 @@ int64_t launch_parts(const socle_device *device, double flops, double share, int
     return best;
 }
 
+tuning tuning_resolve(const problem *p, const socle_device *device, const tuning *t, int which, tuning_candidates candidates)
+{
+    tuning resolved = *t;
+    if (t->value[which] == 0)
+        candidates(p, device, &resolved, 1);
+    return resolved;
+}
+
 int one_candidate(const problem *p, const socle_device *device, tuning *out, int capacity)
 {
     (void)p;

@@ -59,6 +59,10 @@ double estimate_s(const socle_device *device, double flops, double share, double
  * part meanwhile, but each group takes some time of its own. */
 int64_t launch_parts(const socle_device *device, double flops, double share, int64_t least);
 
+typedef int (*tuning_candidates)(const problem *p, const socle_device *device, tuning *out, int capacity);
+/* The tuning itself, or the first candidate where value[which] is 0, which it is of the default alone. */
+tuning tuning_resolve(const problem *p, const socle_device *device, const tuning *t, int which, tuning_candidates candidates);
+
 /* `candidates` of ways with nothing to tune. */
 int one_candidate(const problem *p, const socle_device *device, tuning *out, int capacity);
 /* `candidates` of ways whose one parameter is the work-items of a group; 0: as many as the way thinks fit. */

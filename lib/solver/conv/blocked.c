@@ -234,10 +234,7 @@ static int blocked_candidates(const problem *p, const socle_device *device, tuni
 
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[BLOCKED_PIXELS] == 0)
-        blocked_candidates(p, device, &resolved, 1);
-    return resolved;
+    return tuning_resolve(p, device, t, BLOCKED_PIXELS, blocked_candidates);
 }
 
 static double blocked_estimate(const problem *p, const socle_device *device, const tuning *t)

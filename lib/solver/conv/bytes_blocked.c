@@ -92,10 +92,7 @@ static int bytes_blocked_candidates(const problem *p, const socle_device *device
 
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[PIXELS] == 0)
-        bytes_blocked_candidates(p, device, &resolved, 1);
-    return resolved;
+    return tuning_resolve(p, device, t, PIXELS, bytes_blocked_candidates);
 }
 
 static double bytes_blocked_estimate(const problem *p, const socle_device *device, const tuning *t)

@@ -41,10 +41,7 @@ static int depthwise_candidates(const problem *p, const socle_device *device, tu
 
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[DEPTHWISE_TILE] == 0)
-        depthwise_candidates(p, device, &resolved, 1);
-    return resolved;
+    return tuning_resolve(p, device, t, DEPTHWISE_TILE, depthwise_candidates);
 }
 
 /* In cycles of a core: loads and multiply-adds of a tile, two of each a cycle. */

@@ -6,47 +6,50 @@
 
 /* ---- memory: in the workspace the parts of sums, behind them the packed weights unless they are prepared ---- */
 
-static size_t part_bytes(const problem *p, const tuning *t)
+static int chunks_of(const implicit_way *way, const tuning *t)
 {
-    const int chunks = t->value[IMPLICIT_CHUNKS];
+    return t->value[way->chunks];
+}
+
+size_t implicit_part_bytes(const problem *p, int chunks)
+{
     if (implicit_is_weight(p))
         return conv_weight_partial_bytes(p, chunks);
     return chunks > 1 ? (size_t)round_up(implicit_result_count(p) * chunks, 4) * problem_real_bytes(p) : 0;
 }
 
-/* Elements of all phases' packed weights in front of phase `number`; that of the last and one: all. */
-static int64_t packed_offset(const problem *p, const tuning *t, int64_t number)
+/* Of all phases' packed weights in front of phase `number`, in numbers; that of the last and one: all. */
+static int64_t packed_offset(const implicit_way *way, const problem *p, const tuning *t, int64_t number)
 {
     int64_t offset = 0;
     for (int64_t i = 0; i < number; i++) {
         const tap_conv c = tap_conv_at(p, i);
-        offset += implicit_packed_count(&c, t);
+        offset += way->packed_count(p, &c, t);
     }
     return offset;
 }
 
-static size_t packed_bytes(const problem *p, const tuning *t)
+static size_t packed_bytes(const implicit_way *way, const problem *p, const tuning *t)
 {
-    return implicit_is_weight(p) ? 0 : (size_t)packed_offset(p, t, tap_conv_phases(p)) * problem_real_bytes(p);
+    return implicit_is_weight(p) ? 0 : (size_t)packed_offset(way, p, t, tap_conv_phases(p)) * problem_real_bytes(p);
 }
 
-static size_t implicit_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
+size_t implicit_prepared_bytes(const implicit_way *way, const problem *p, const tuning *t)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return p->conv.w_constant ? packed_bytes(p, &resolved) : 0;
+    return p->conv.w_constant ? packed_bytes(way, p, t) : 0;
 }
 
-static size_t implicit_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+size_t implicit_workspace_bytes(const implicit_way *way, const problem *p, const tuning *t)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return part_bytes(p, &resolved) + (p->conv.w_constant ? 0 : packed_bytes(p, &resolved));
+    return implicit_part_bytes(p, chunks_of(way, t)) + (p->conv.w_constant ? 0 : packed_bytes(way, p, t));
 }
 
 /* ---- steps ---- */
 
-static void add_options(text *options, const problem *p, const tap_conv *c, const tuning *t)
+static void add_options(text *options, const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
 {
     const int *v = t->value;
+    (void)device;
     tap_conv_add_options(options, p, c);
     text_addf(options, " -DWX=%d -DWY=%d -DTM=%d -DTN=%d -DBK=%d", v[IMPLICIT_WX], v[IMPLICIT_WY], v[IMPLICIT_TM], v[IMPLICIT_TN],
               v[IMPLICIT_BK]);
@@ -80,7 +83,7 @@ static solver_launch product_of(const problem *p, const tap_conv *c, const tunin
         (size_t)(ceil_div(e.rows, implicit_tile_rows(t)) * ceil_div(e.columns, implicit_tile_columns(t))) * launch.local[0];
     launch.global[1] = (size_t)e.groups;
     launch.global[2] = (size_t)t->value[IMPLICIT_CHUNKS];
-    add_options(&launch.options, p, c, t);
+    add_options(&launch.options, p, NULL, c, t);
     return launch;
 }
 
@@ -96,38 +99,38 @@ socle_status implicit_emit_product(const problem *p, const tap_conv *c, const tu
     return launch_emit(&launch, p, operands, steps);
 }
 
-/* offset: of the first phase's, in elements. */
-static socle_status emit_packing(const problem *p, const tuning *t, const solver_operands *operands, int to, int64_t offset,
-                                 step_list *steps)
+/* offset: of the first phase's, in numbers. */
+static socle_status emit_packing(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,
+                                 const solver_operands *operands, int to, int64_t offset, step_list *steps)
 {
     socle_status status = SOCLE_OK;
     for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
         const tap_conv c = tap_conv_at(p, i);
-        const int64_t count = implicit_packed_count(&c, t);
-        solver_launch launch = {.algorithm = algorithm_of(p),
-                                .source = "conv/implicit",
-                                .kernel = "conv_implicit_pack",
+        const int64_t count = way->packed_count(p, &c, t);
+        solver_launch launch = {.algorithm = way->algorithm(p),
+                                .source = way->source,
+                                .kernel = way->pack_kernel,
                                 .dims = 2,
                                 .global = {(size_t)(count / c.groups), (size_t)c.groups},
                                 .bytes = 2.0 * (double)problem_real_bytes(p) * (double)count};
-        add_options(&launch.options, p, &c, t);
+        way->add_options(&launch.options, p, device, &c, t);
         launch_arg(&launch, ARG_OPERAND(operands->data[1]));
         launch_arg(&launch, ARG_OPERAND(to));
-        launch_arg(&launch, ARG_LONG(offset + packed_offset(p, t, i)));
+        launch_arg(&launch, ARG_LONG(offset + packed_offset(way, p, t, i)));
         status = launch_emit(&launch, p, operands, steps);
     }
     return status;
 }
 
-static socle_status implicit_prepare(const problem *p, const socle_device *device, const tuning *t,
-                                     const solver_operands *operands, step_list *steps)
+socle_status implicit_prepare(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,
+                              const solver_operands *operands, step_list *steps)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return emit_packing(p, &resolved, operands, operands->prepared, 0, steps);
+    return emit_packing(way, p, device, t, operands, operands->prepared, 0, steps);
 }
 
-socle_status implicit_emit_adding(const problem *p, const socle_device *device, int chunks, const char *algorithm,
-                                  const solver_operands *operands, step_list *steps)
+/* Adds up the parts of the sums in the workspace, [chunks] results in float, in order, with p's epilogue. */
+static socle_status emit_adding(const problem *p, const socle_device *device, int chunks, const char *algorithm,
+                                const solver_operands *operands, step_list *steps)
 {
     const size_t items = (size_t)device_group_items(device, 128);
     const tap_conv c = tap_conv_at(p, 0); /* the whole result is the same for all phases */
@@ -149,44 +152,102 @@ socle_status implicit_emit_adding(const problem *p, const socle_device *device, 
     return launch_emit(&launch, p, operands, steps);
 }
 
-static socle_status implicit_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                                  step_list *steps)
+socle_status implicit_emit(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,
+                           const solver_operands *operands, step_list *steps)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    const bool is_cut = resolved.value[IMPLICIT_CHUNKS] > 1, is_packed = packed_bytes(p, &resolved) > 0;
-    const int64_t offset = p->conv.w_constant ? 0 : (int64_t)(part_bytes(p, &resolved) / problem_real_bytes(p));
+    const int chunks = chunks_of(way, t);
+    const bool is_packed = packed_bytes(way, p, t) > 0;
+    const int64_t offset = p->conv.w_constant ? 0 : (int64_t)(implicit_part_bytes(p, chunks) / problem_real_bytes(p));
     socle_status status = SOCLE_OK;
     implicit_operands at = {operands->data[0], p->conv.w_constant ? operands->prepared : operands->workspace,
-                            is_cut ? operands->workspace : operands->data[2], 0, 0};
+                            chunks > 1 ? operands->workspace : operands->data[2], 0, 0};
     if (!is_packed) /* no phase has a tap: nothing is read */
         at.packed = operands->data[1];
     else if (!p->conv.w_constant)
-        status = emit_packing(p, &resolved, operands, at.packed, offset, steps);
+        status = emit_packing(way, p, device, t, operands, at.packed, offset, steps);
     for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
         const tap_conv c = tap_conv_at(p, i);
-        at.packed_offset = is_packed ? offset + packed_offset(p, &resolved, i) : 0;
+        at.packed_offset = is_packed ? offset + packed_offset(way, p, t, i) : 0;
         if (conv_volume(c.to) > 0)
-            status = implicit_emit_product(p, &c, &resolved, algorithm_of(p), &at, operands, steps);
+            status = way->emit_product(p, device, &c, t, &at, operands, steps);
     }
-    return status == SOCLE_OK && is_cut
-               ? implicit_emit_adding(p, device, resolved.value[IMPLICIT_CHUNKS], algorithm_of(p), operands, steps)
-               : status;
+    return status == SOCLE_OK && chunks > 1 ? emit_adding(p, device, chunks, way->algorithm(p), operands, steps) : status;
 }
 
-static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                                step_list *steps)
+socle_status implicit_emit_weight(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,
+                                  const solver_operands *operands, step_list *steps)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
     const tap_conv c = tap_conv_at(p, 0);
-    const int chunks = resolved.value[IMPLICIT_CHUNKS];
-    solver_launch launch = product_of(p, &c, &resolved, algorithm_of(p));
+    const int chunks = chunks_of(way, t);
+    solver_launch launch = way->product(p, device, &c, t);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
     launch_arg(&launch, ARG_OPERAND(chunks > 1 ? operands->workspace : operands->data[2]));
     const socle_status status = launch_emit(&launch, p, operands, steps);
-    if (status == SOCLE_OK && chunks > 1)
-        return conv_weight_reduce(p, device, algorithm_of(p), operands, chunks, steps);
-    return status;
+    return status == SOCLE_OK && chunks > 1 ? conv_weight_reduce(p, device, way->algorithm(p), operands, chunks, steps) : status;
+}
+
+/* ---- the solvers ---- */
+
+static int64_t packed_count(const problem *p, const tap_conv *c, const tuning *t)
+{
+    (void)p;
+    return implicit_packed_count(c, t);
+}
+
+static solver_launch product(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
+{
+    (void)device;
+    return product_of(p, c, t, algorithm_of(p));
+}
+
+static socle_status emit_product(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                                 const implicit_operands *at, const solver_operands *operands, step_list *steps)
+{
+    (void)device;
+    return implicit_emit_product(p, c, t, algorithm_of(p), at, operands, steps);
+}
+
+static const implicit_way in_floats = {.source = "conv/implicit",
+                                       .pack_kernel = "conv_implicit_pack",
+                                       .chunks = IMPLICIT_CHUNKS,
+                                       .packed_count = packed_count,
+                                       .algorithm = algorithm_of,
+                                       .add_options = add_options,
+                                       .product = product,
+                                       .emit_product = emit_product};
+
+static size_t prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tuning resolved = implicit_resolve(p, device, t);
+    return implicit_prepared_bytes(&in_floats, p, &resolved);
+}
+
+static size_t workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tuning resolved = implicit_resolve(p, device, t);
+    return implicit_workspace_bytes(&in_floats, p, &resolved);
+}
+
+static socle_status prepare(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                            step_list *steps)
+{
+    const tuning resolved = implicit_resolve(p, device, t);
+    return implicit_prepare(&in_floats, p, device, &resolved, operands, steps);
+}
+
+static socle_status emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                         step_list *steps)
+{
+    const tuning resolved = implicit_resolve(p, device, t);
+    return implicit_emit(&in_floats, p, device, &resolved, operands, steps);
+}
+
+static socle_status emit_weight(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                step_list *steps)
+{
+    const tuning resolved = implicit_resolve(p, device, t);
+    return implicit_emit_weight(&in_floats, p, device, &resolved, operands, steps);
 }
 
 const solver solver_conv_implicit = {
@@ -195,10 +256,10 @@ const solver solver_conv_implicit = {
     .applicable = implicit_applicable,
     .candidates = implicit_candidates,
     .estimate = implicit_estimate,
-    .workspace_bytes = implicit_workspace_bytes,
-    .prepared_bytes = implicit_prepared_bytes,
-    .prepare = implicit_prepare,
-    .emit = implicit_emit,
+    .workspace_bytes = workspace_bytes,
+    .prepared_bytes = prepared_bytes,
+    .prepare = prepare,
+    .emit = emit,
     .epilogues = true,
 };
 
@@ -208,10 +269,10 @@ const solver solver_conv_input_implicit = {
     .applicable = implicit_applicable,
     .candidates = implicit_candidates,
     .estimate = implicit_estimate,
-    .workspace_bytes = implicit_workspace_bytes,
-    .prepared_bytes = implicit_prepared_bytes,
-    .prepare = implicit_prepare,
-    .emit = implicit_emit,
+    .workspace_bytes = workspace_bytes,
+    .prepared_bytes = prepared_bytes,
+    .prepare = prepare,
+    .emit = emit,
     .epilogues = true,
 };
 
@@ -221,6 +282,6 @@ const solver solver_conv_weight_implicit = {
     .applicable = implicit_applicable,
     .candidates = implicit_candidates,
     .estimate = implicit_estimate,
-    .workspace_bytes = implicit_workspace_bytes,
-    .emit = weight_emit,
+    .workspace_bytes = workspace_bytes,
+    .emit = emit_weight,
 };

@@ -179,10 +179,7 @@ int implicit_candidates(const problem *p, const socle_device *device, tuning *ou
 
 tuning implicit_resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[IMPLICIT_WX] == 0)
-        implicit_candidates(p, device, &resolved, 1);
-    return resolved;
+    return tuning_resolve(p, device, t, IMPLICIT_WX, implicit_candidates);
 }
 
 bool implicit_offsets_fit(const problem *p, int64_t tile_rows, int64_t step)

@@ -37,17 +37,6 @@ static int64_t packed_words(const problem *p, const tap_conv *c, const tuning *t
     return c->groups * round_up(c->to_channels, t->value[TILE_M]) * depth_of(p, c, t);
 }
 
-/* In front of phase `number`; that of the last and one: all. */
-static int64_t packed_offset(const problem *p, const tuning *t, int64_t number)
-{
-    int64_t words = 0;
-    for (int64_t i = 0; i < number; i++) {
-        const tap_conv c = tap_conv_at(p, i);
-        words += packed_words(p, &c, t);
-    }
-    return words;
-}
-
 /* ---- tunings ---- */
 
 static int matrix_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
@@ -71,10 +60,7 @@ static int matrix_candidates(const problem *p, const socle_device *device, tunin
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning r = *t;
-    if (t->value[TILE_M] == 0)
-        matrix_candidates(p, device, &r, 1);
-    return r;
+    return tuning_resolve(p, device, t, TILE_M, matrix_candidates);
 }
 
 static bool matrix_applicable(const problem *p, const socle_device *device)
@@ -88,13 +74,6 @@ static bool matrix_applicable(const problem *p, const socle_device *device)
                                 t.value[TILE_K] * matrix_numbers(p->dtype) * conv_volume(conv_geometry_3d(p).kernel));
 }
 
-static size_t part_bytes(const problem *p, const tuning *t)
-{
-    if (implicit_is_weight(p))
-        return conv_weight_partial_bytes(p, t->value[SPLITS]);
-    return t->value[SPLITS] > 1 ? (size_t)round_up(implicit_result_count(p) * t->value[SPLITS], 4) * sizeof(float) : 0;
-}
-
 static double matrix_estimate(const problem *p, const socle_device *device, const tuning *t)
 {
     const tap_conv c = implicit_largest_phase(p);
@@ -102,27 +81,8 @@ static double matrix_estimate(const problem *p, const socle_device *device, cons
     const tuning r = resolved(p, device, t);
     const int phases = (int)tap_conv_phases(p);
     const double price = tile_split_cost(device, product_of(p, device, &c, &g, &r), &r) * 2 * device_units(device) * phases;
-    return estimate_s(device, price, 0.85, problem_bytes(p) + 2.0 * (double)part_bytes(p, &r),
+    return estimate_s(device, price, 0.85, problem_bytes(p) + 2.0 * (double)implicit_part_bytes(p, r.value[SPLITS]),
                       phases * (p->conv.w_constant || implicit_is_weight(p) ? 1 : 2), 0);
-}
-
-/* ---- memory: in the workspace the parts of sums, behind them the packed weights unless they are prepared ---- */
-
-static size_t packed_bytes(const problem *p, const tuning *t)
-{
-    return implicit_is_weight(p) ? 0 : (size_t)packed_offset(p, t, tap_conv_phases(p)) * sizeof(uint32_t);
-}
-
-static size_t matrix_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
-{
-    const tuning r = resolved(p, device, t);
-    return p->conv.w_constant ? packed_bytes(p, &r) : 0;
-}
-
-static size_t matrix_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
-{
-    const tuning r = resolved(p, device, t);
-    return part_bytes(p, &r) + (p->conv.w_constant ? 0 : packed_bytes(p, &r));
 }
 
 /* ---- steps ---- */
@@ -134,41 +94,10 @@ static const char *algorithm_of(const problem *p)
 
 static void add_options(text *options, const problem *p, const socle_device *device, const tap_conv *c, const tuning *t)
 {
-    const int *v = t->value;
     tap_conv_add_options(options, p, c);
     matrix_add_options(options, device, p->dtype, p->dtype);
-    text_addf(options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d -DCHUNKS=%d", v[TILE_M], v[TILE_N],
-              v[TILE_K], v[ITEM_M], v[ITEM_N], v[SPLITS]);
-}
-
-/* offset: of the first phase's, in words. */
-static socle_status emit_packing(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                                 int to, int64_t offset, step_list *steps)
-{
-    socle_status status = SOCLE_OK;
-    for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
-        const tap_conv c = tap_conv_at(p, i);
-        const int64_t words = packed_words(p, &c, t);
-        solver_launch launch = {.algorithm = algorithm_of(p),
-                                .source = "conv/matrix",
-                                .kernel = "conv_matrix_pack",
-                                .dims = 2,
-                                .global = {(size_t)(words / c.groups), (size_t)c.groups},
-                                .bytes = 2.0 * sizeof(uint32_t) * (double)words};
-        add_options(&launch.options, p, device, &c, t);
-        launch_arg(&launch, ARG_OPERAND(operands->data[1]));
-        launch_arg(&launch, ARG_OPERAND(to));
-        launch_arg(&launch, ARG_LONG(offset + packed_offset(p, t, i)));
-        status = launch_emit(&launch, p, operands, steps);
-    }
-    return status;
-}
-
-static socle_status matrix_prepare(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                                   step_list *steps)
-{
-    const tuning r = resolved(p, device, t);
-    return emit_packing(p, device, &r, operands, operands->prepared, 0, steps);
+    tile_add_options(options, t, 1);
+    text_addf(options, " -DCHUNKS=%d", t->value[SPLITS]);
 }
 
 /* Still without its arguments. */
@@ -191,43 +120,57 @@ static solver_launch product_launch(const problem *p, const socle_device *device
     return launch;
 }
 
-static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
-                                step_list *steps)
+static socle_status emit_product(const problem *p, const socle_device *device, const tap_conv *c, const tuning *t,
+                                 const implicit_operands *at, const solver_operands *operands, step_list *steps)
+{
+    solver_launch launch = product_launch(p, device, c, t);
+    launch_arg(&launch, ARG_OPERAND(at->x));
+    launch_arg(&launch, ARG_OPERAND(at->packed));
+    launch_arg(&launch, ARG_OPERAND(at->y));
+    launch_arg(&launch, ARG_LONG(at->packed_offset));
+    return launch_emit(&launch, p, operands, steps);
+}
+
+static const implicit_way in_words = {.source = "conv/matrix",
+                                      .pack_kernel = "conv_matrix_pack",
+                                      .chunks = SPLITS,
+                                      .packed_count = packed_words,
+                                      .algorithm = algorithm_of,
+                                      .add_options = add_options,
+                                      .product = product_launch,
+                                      .emit_product = emit_product};
+
+static size_t matrix_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
 {
     const tuning r = resolved(p, device, t);
-    const tap_conv c = tap_conv_at(p, 0);
-    const int chunks = r.value[SPLITS];
-    solver_launch launch = product_launch(p, device, &c, &r);
-    launch_arg(&launch, ARG_OPERAND(operands->data[0]));
-    launch_arg(&launch, ARG_OPERAND(operands->data[1]));
-    launch_arg(&launch, ARG_OPERAND(chunks > 1 ? operands->workspace : operands->data[2]));
-    const socle_status status = launch_emit(&launch, p, operands, steps);
-    return status == SOCLE_OK && chunks > 1 ? conv_weight_reduce(p, device, algorithm_of(p), operands, chunks, steps) : status;
+    return implicit_prepared_bytes(&in_words, p, &r);
+}
+
+static size_t matrix_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
+{
+    const tuning r = resolved(p, device, t);
+    return implicit_workspace_bytes(&in_words, p, &r);
+}
+
+static socle_status matrix_prepare(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                   step_list *steps)
+{
+    const tuning r = resolved(p, device, t);
+    return implicit_prepare(&in_words, p, device, &r, operands, steps);
 }
 
 static socle_status matrix_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                                 step_list *steps)
 {
     const tuning r = resolved(p, device, t);
-    const bool is_cut = r.value[SPLITS] > 1, is_packed = packed_bytes(p, &r) > 0;
-    const int64_t offset = p->conv.w_constant ? 0 : (int64_t)(part_bytes(p, &r) / sizeof(uint32_t));
-    const int packed = !is_packed           ? operands->data[1] /* no phase has a tap: nothing is read */
-                       : p->conv.w_constant ? operands->prepared
-                                            : operands->workspace;
-    socle_status status = SOCLE_OK;
-    if (is_packed && !p->conv.w_constant)
-        status = emit_packing(p, device, &r, operands, packed, offset, steps);
-    for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
-        const tap_conv c = tap_conv_at(p, i);
-        solver_launch launch = product_launch(p, device, &c, &r);
-        launch_arg(&launch, ARG_OPERAND(operands->data[0]));
-        launch_arg(&launch, ARG_OPERAND(packed));
-        launch_arg(&launch, ARG_OPERAND(is_cut ? operands->workspace : operands->data[2]));
-        launch_arg(&launch, ARG_LONG(is_packed ? offset + packed_offset(p, &r, i) : 0));
-        status = launch_emit(&launch, p, operands, steps);
-    }
-    return status == SOCLE_OK && is_cut ? implicit_emit_adding(p, device, r.value[SPLITS], algorithm_of(p), operands, steps)
-                                        : status;
+    return implicit_emit(&in_words, p, device, &r, operands, steps);
+}
+
+static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
+                                step_list *steps)
+{
+    const tuning r = resolved(p, device, t);
+    return implicit_emit_weight(&in_words, p, device, &r, operands, steps);
 }
 
 const solver solver_conv_matrix = {

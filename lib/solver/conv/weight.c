@@ -181,10 +181,7 @@ static bool weight_applicable(const problem *p, const socle_device *device)
 
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[WEIGHT_CHANNELS] == 0)
-        weight_candidates(p, device, &resolved, 1);
-    return resolved;
+    return tuning_resolve(p, device, t, WEIGHT_CHANNELS, weight_candidates);
 }
 
 static double weight_estimate(const problem *p, const socle_device *device, const tuning *t)

@@ -109,9 +109,7 @@ static bool blocks_applicable(const problem *p, const socle_device *device)
 
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[BLOCKS_CHANNELS] == 0)
-        blocks_candidates(p, device, &resolved, 1);
+    tuning resolved = tuning_resolve(p, device, t, BLOCKS_CHANNELS, blocks_candidates);
     if (resolved.value[BLOCKS_COLUMNS] == 0) /* a tuning from before rows were cut */
         resolved.value[BLOCKS_COLUMNS] = (int)tap_conv_forward(p).to[2];
     return resolved;

@@ -153,10 +153,7 @@ static bool winograd_applicable(const problem *p, const socle_device *device)
 
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[WINOGRAD_F] == 0)
-        winograd_candidates(p, device, &resolved, 1);
-    return resolved;
+    return tuning_resolve(p, device, t, WINOGRAD_F, winograd_candidates);
 }
 
 static double winograd_estimate(const problem *p, const socle_device *device, const tuning *t)

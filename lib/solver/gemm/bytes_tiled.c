@@ -38,10 +38,7 @@ static int bytes_tiled_candidates(const problem *p, const socle_device *device, 
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning r = *t;
-    if (t->value[TILE_M] == 0)
-        bytes_tiled_candidates(p, device, &r, 1);
-    return r;
+    return tuning_resolve(p, device, t, TILE_M, bytes_tiled_candidates);
 }
 
 static bool bytes_tiled_applicable(const problem *p, const socle_device *device)
@@ -71,7 +68,6 @@ static socle_status bytes_tiled_emit(const problem *p, const socle_device *devic
 {
     const gemm_problem *g = &p->gemm;
     const tuning r = resolved(p, device, t);
-    const int *v = r.value;
     solver_launch launch = {.algorithm = "gemm/bytes_tiled",
                             .source = "gemm/bytes_tiled",
                             .kernel = "gemm_bytes_tiled",
@@ -80,8 +76,7 @@ static socle_status bytes_tiled_emit(const problem *p, const socle_device *devic
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p)};
     gemm_add_bytes_options(&launch, p);
-    text_addf(&launch.options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d", v[TILE_M], v[TILE_N],
-              4 * v[TILE_K], v[ITEM_M], v[ITEM_N]);
+    tile_add_options(&launch.options, &r, 4);
     text_addf(&launch.options, " -DWORDS_A=%d -DWORDS_B=%d -DQUADS_C=%d",
               comes_in_words(p, g->transpose_a ? g->m : g->k, g->stride_a),
               comes_in_words(p, g->transpose_b ? g->k : g->n, g->stride_b), gemm_in_quads(p, device, g->n, NULL));

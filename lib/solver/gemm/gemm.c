@@ -102,8 +102,8 @@ size_t gemm_split_bytes(const gemm_problem *g, int splits)
     return splits > 1 ? (size_t)(gemm_batches(g) * splits * g->m * g->n) * sizeof(float) : 0;
 }
 
-socle_status gemm_emit_reduce(const problem *p, const char *algorithm, int splits, const solver_operands *operands,
-                              step_list *steps)
+static socle_status emit_reduce(const problem *p, const char *algorithm, int splits, const solver_operands *operands,
+                                step_list *steps)
 {
     const gemm_problem *g = &p->gemm;
     solver_launch launch = {
@@ -120,4 +120,12 @@ socle_status gemm_emit_reduce(const problem *p, const char *algorithm, int split
     launch.flops = (double)launch.global[0] * (double)launch.global[1] * splits;
     launch.bytes = launch.flops * sizeof(float);
     return launch_emit(&launch, p, operands, steps);
+}
+
+socle_status gemm_emit_split(solver_launch *product, const problem *p, int splits, const solver_operands *operands,
+                             step_list *steps)
+{
+    const char *algorithm = product->algorithm;
+    const socle_status status = launch_emit(product, p, operands, steps);
+    return status == SOCLE_OK && splits > 1 ? emit_reduce(p, algorithm, splits, operands, steps) : status;
 }

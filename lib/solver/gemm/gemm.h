@@ -30,10 +30,10 @@ void gemm_add_batch_args(solver_launch *launch, const gemm_problem *g);
 bool gemm_in_quads(const problem *p, const socle_device *device, int64_t contiguous, const int64_t *strides);
 
 /* Products split along k write [batch][splits][m][n] floats to the workspace: its size (nothing where there is one part), and the
- * step that adds them in order, with the epilogue. */
+ * launch with the step behind it that adds them in order, with the epilogue (none where there is one part). */
 size_t gemm_split_bytes(const gemm_problem *g, int splits);
-socle_status gemm_emit_reduce(const problem *p, const char *algorithm, int splits, const solver_operands *operands,
-                              step_list *steps);
+socle_status gemm_emit_split(solver_launch *product, const problem *p, int splits, const solver_operands *operands,
+                             step_list *steps);
 
 /* Bytes that count in estimates on CPU-shaped devices: what fits the caches is read from there, four times as fast. */
 double gemm_seen_bytes(const problem *p);

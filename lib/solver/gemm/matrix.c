@@ -46,10 +46,7 @@ static int matrix_candidates(const problem *p, const socle_device *device, tunin
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning r = *t;
-    if (t->value[TILE_M] == 0)
-        matrix_candidates(p, device, &r, 1);
-    return r;
+    return tuning_resolve(p, device, t, TILE_M, matrix_candidates);
 }
 
 static bool matrix_applicable(const problem *p, const socle_device *device)
@@ -100,8 +97,8 @@ static socle_status matrix_emit(const problem *p, const socle_device *device, co
     text_addf(&launch.options, "-DSTORAGE=%s", storage_name(problem_result_dtype(p)));
     gemm_add_batch_offsets(&launch, g);
     matrix_add_options(&launch.options, device, p->dtype, problem_weight_dtype(p));
-    text_addf(&launch.options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
-              v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N], g->transpose_a, g->transpose_b);
+    tile_add_options(&launch.options, &r, 1);
+    text_addf(&launch.options, " -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d", g->transpose_a, g->transpose_b);
     text_addf(&launch.options, " -DQUADS_A=%d -DQUADS_B=%d -DSPLIT=%d", in_fours(p, device, !g->transpose_a, g->m, g->stride_a),
               in_fours(p, device, g->transpose_b, g->n, g->stride_b), split);
     launch_arg(&launch, ARG_OPERAND(operands->data[GEMM_A]));
@@ -114,10 +111,7 @@ static socle_status matrix_emit(const problem *p, const socle_device *device, co
     gemm_add_batch_args(&launch, g);
     tile_set_range(&launch, g, &r);
     launch.global[1] = (size_t)v[SPLITS];
-    socle_status status = launch_emit(&launch, p, operands, steps);
-    if (status == SOCLE_OK && split)
-        status = gemm_emit_reduce(p, "gemm/matrix", v[SPLITS], operands, steps);
-    return status;
+    return gemm_emit_split(&launch, p, v[SPLITS], operands, steps);
 }
 
 const solver solver_gemm_matrix = {

@@ -199,10 +199,7 @@ static socle_status packed_emit(const problem *p, const socle_device *device, co
     launch.global[0] = (size_t)ceil_div(g->m, r.value[GROUP_ROWS]);
     launch.global[1] = (size_t)ceil_div(g->n, r.value[GROUP_COLUMNS]);
     launch.global[2] = (size_t)(gemm_batches(g) * r.value[SPLITS]);
-    socle_status status = launch_emit(&launch, p, operands, steps);
-    if (status == SOCLE_OK && split)
-        status = gemm_emit_reduce(p, "gemm/packed", r.value[SPLITS], operands, steps);
-    return status;
+    return gemm_emit_split(&launch, p, r.value[SPLITS], operands, steps);
 }
 
 const solver solver_gemm_packed = {

@@ -60,10 +60,7 @@ static int subgroup_candidates(const problem *p, const socle_device *device, tun
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning r = *t;
-    if (t->value[ITEMS] == 0)
-        subgroup_candidates(p, device, &r, 1);
-    return r;
+    return tuning_resolve(p, device, t, ITEMS, subgroup_candidates);
 }
 
 static bool subgroup_applicable(const problem *p, const socle_device *device)

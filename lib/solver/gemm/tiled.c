@@ -56,10 +56,7 @@ static int tiled_candidates(const problem *p, const socle_device *device, tuning
 
 static tuning resolved(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning r = *t;
-    if (t->value[TILE_M] == 0)
-        tiled_candidates(p, device, &r, 1);
-    return r;
+    return tuning_resolve(p, device, t, TILE_M, tiled_candidates);
 }
 
 static bool tiled_applicable(const problem *p, const socle_device *device)
@@ -97,8 +94,8 @@ static socle_status tiled_emit(const problem *p, const socle_device *device, con
                             .flops = problem_flops(p),
                             .bytes = problem_bytes(p) + (double)split_bytes(p, &r)};
     gemm_add_options(&launch, p);
-    text_addf(&launch.options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d",
-              v[TILE_M], v[TILE_N], v[TILE_K], v[ITEM_M], v[ITEM_N], g->transpose_a, g->transpose_b);
+    tile_add_options(&launch.options, &r, 1);
+    text_addf(&launch.options, " -DTRANSPOSE_A=%d -DTRANSPOSE_B=%d", g->transpose_a, g->transpose_b);
     text_addf(&launch.options, " -DQUADS_A=%d -DQUADS_B=%d -DQUADS_C=%d -DSPLIT=%d",
               gemm_in_quads(p, device, g->transpose_a ? g->m : g->k, g->stride_a),
               gemm_in_quads(p, device, g->transpose_b ? g->k : g->n, g->stride_b), gemm_in_quads(p, device, g->n, NULL), split);
@@ -112,10 +109,7 @@ static socle_status tiled_emit(const problem *p, const socle_device *device, con
     gemm_add_batch_args(&launch, g);
     tile_set_range(&launch, g, &r);
     launch.global[1] = (size_t)v[SPLITS];
-    socle_status status = launch_emit(&launch, p, operands, steps);
-    if (status == SOCLE_OK && split)
-        status = gemm_emit_reduce(p, "gemm/tiled", v[SPLITS], operands, steps);
-    return status;
+    return gemm_emit_split(&launch, p, v[SPLITS], operands, steps);
 }
 
 const solver solver_gemm_tiled = {

@@ -76,6 +76,13 @@ double tile_with_splits(const socle_device *device, tile_product product, int64_
     return price;
 }
 
+void tile_add_options(text *options, const tuning *t, int numbers)
+{
+    const int *v = t->value;
+    text_addf(options, " -DTILE_M=%d -DTILE_N=%d -DTILE_K=%d -DITEM_M=%d -DITEM_N=%d", v[TILE_M], v[TILE_N], numbers * v[TILE_K],
+              v[ITEM_M], v[ITEM_N]);
+}
+
 void tile_set_range(solver_launch *launch, const gemm_problem *g, const tuning *t)
 {
     launch->local[0] = (size_t)tile_items(t);

@@ -37,6 +37,9 @@ double tile_with_splits(const socle_device *device, tile_product product, int64_
  * devices that end long loops. */
 int64_t tile_turns(const tuning *t);
 
+/* Appends the compile options that give kernels/gemm/tiles.cl its extents; those of k in numbers of which `numbers` are a step.
+ */
+void tile_add_options(text *options, const tuning *t, int numbers);
 /* Groups and work-items of a launch: every tile of C, for each batch. */
 void tile_set_range(solver_launch *launch, const gemm_problem *g, const tuning *t);
 

@@ -29,9 +29,7 @@ static socle_status blocked_emit(const problem *p, const socle_device *device, c
                                  step_list *steps)
 {
     const conv_geometry g = conv_geometry_3d(p);
-    tuning resolved = *t;
-    if (t->value[POOL_ROWS] == 0)
-        blocked_candidates(p, device, &resolved, 1);
+    const tuning resolved = tuning_resolve(p, device, t, POOL_ROWS, blocked_candidates);
     solver_launch launch = {
         .algorithm = "pool/blocked",
         .source = "pool/blocked",

@@ -103,9 +103,7 @@ static socle_status emit_forward(const solver *way, const char *kernel, const pr
                                  const tuning *t, const solver_operands *operands, step_list *steps)
 {
     const staging s = staging_of(p, device);
-    tuning chosen = *t;
-    if (chosen.value[POOL_ROWS] == 0)
-        way->candidates(p, device, &chosen, 1);
+    const tuning chosen = tuning_resolve(p, device, t, POOL_ROWS, way->candidates);
     const int64_t rows = chosen.value[POOL_ROWS], planes = chosen.value[POOL_PLANES];
     solver_launch launch = {.algorithm = way->name,
                             .source = way->name,
