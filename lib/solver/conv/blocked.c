@@ -98,7 +98,7 @@ static double tile_cycles(const view *v, const tuning *t, int64_t pixels, int64_
     const double steps = (double)(v->c.from_channels * v->taps);
     return pixels * vectors == 0 ? 0
                                  : steps * step_cycles(v, pixels, vectors) + chunks * (12 + (double)(pixels * vectors) * 1.5) +
-                                       (double)(v->from_blocks * v->taps) * (v->lanes == 16 ? 2 : 1);
+                                       (double)(v->from_blocks * v->taps) * (v->lanes == 16 ? 2 : 0.5);
 }
 
 static double group_cycles(const view *v, const tuning *t)
