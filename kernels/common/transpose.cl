@@ -1,28 +1,10 @@
 /* WIDTH rows of `depth` elements (row stride `stride`) become `depth` lines of WIDTH lanes in local memory, `pitch` apart.
- * Squares of WIDTH are turned in registers: log2(WIDTH) rounds of interleaving pairs of rows that lie half a square apart. */
+ * Squares of WIDTH are turned in registers. */
 #include "common/storage.cl"
+#include "common/turn.cl"
 #if WIDTH >= 4
-static inline realv interleave_low(realv x, realv y)
-{
-    realv r;
-    r.even = x.lo;
-    r.odd = y.lo;
-    return r;
-}
-
-static inline realv interleave_high(realv x, realv y)
-{
-    realv r;
-    r.even = x.hi;
-    r.odd = y.hi;
-    return r;
-}
-
-#define TURN(from, to)                                                                                                \
-    UNROLL for (int i = 0; i < WIDTH / 2; i++) {                                                                      \
-        to[2 * i] = interleave_low(from[i], from[i + WIDTH / 2]);                                                     \
-        to[2 * i + 1] = interleave_high(from[i], from[i + WIDTH / 2]);                                                \
-    }
+TURN_FUNCTIONS(realv)
+#define TURN(square, other) PASTE(TURN_SQUARE, WIDTH)(realv, square, other)
 #endif
 
 static void transpose_panel(__global const element *from, size_t stride, int depth, __local real *to, int pitch)
@@ -34,16 +16,6 @@ static void transpose_panel(__global const element *from, size_t stride, int dep
         UNROLL for (int i = 0; i < WIDTH; i++)
             square[i] = LOADV(from + i * stride + k);
         TURN(square, turned)
-        TURN(turned, square)
-#if WIDTH >= 8
-        TURN(square, turned)
-#if WIDTH == 16
-        TURN(turned, square)
-#else
-        UNROLL for (int i = 0; i < WIDTH; i++)
-            square[i] = turned[i];
-#endif
-#endif
         UNROLL for (int i = 0; i < WIDTH; i++)
             VSTORE(square[i], to + (size_t)(k + i) * pitch);
     }

@@ -454,9 +454,6 @@ __kernel void winograd_product(__global const real *v, __global const real *weig
                 UNROLL for (int i = 0; i < 16; i++)
                     square[i] = vload16(0, pixels + (p + i) * 16);
                 TURN(square, turned)
-                TURN(turned, square)
-                TURN(square, turned)
-                TURN(turned, square)
                 UNROLL for (int i = 0; i < 16; i++)
                     if (i < channels) {
                         const size_t index = at + (size_t)i * (TO_H * TO_W) + p;

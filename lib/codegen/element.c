@@ -52,7 +52,7 @@ static bool literal(writer *w, value_id value, double number, element *is)
 
 static bool load(writer *w, value_id value, const linear *index, element *is)
 {
-    char pointer[16];
+    char pointer[16], square[28];
     const socle_dtype dtype = w->graph->values[value].type.dtype;
     const bool lanes = writer_depends_on_lanes(w, index);
     const int width = lanes ? w->width : 1;
@@ -72,6 +72,11 @@ static bool load(writer *w, value_id value, const linear *index, element *is)
         return !writer_stopped(w);
     }
     snprintf(pointer, sizeof(pointer), "in%d", number);
+    if (lanes && square_lies(w, index, stride)) {
+        square_read(w, dtype, index, stride, pointer, square);
+        text_addf(writer_define(w, "x", compute_type_of(dtype), width, true, is), "%s[step];\n", square);
+        return !writer_stopped(w);
+    }
     char *at = writer_index_text(w, index);
     if (at == NULL)
         return false;

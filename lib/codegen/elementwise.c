@@ -8,6 +8,8 @@
 
 /* Above this many operators the rest of a row that fills no vector is done by a loop over single elements. */
 #define LONG_BODY 24
+/* Up to so many the elements of a square are taken by unrolled code, out of registers. */
+#define SHORT_BODY 4
 
 typedef struct tiles {
     writer *w;
@@ -65,6 +67,59 @@ static void close_rows(const tiles *t, int indent, text *out)
         add_indented(out, indent, "}\n");
 }
 
+static bool write_row(tiles *t, int indent)
+{
+    t->w->body_indent = indent;
+    if (!write_outputs(t->w))
+        return false;
+    move_text(&t->w->body, &t->pieces);
+    return true;
+}
+
+/* By squares: false with nothing written where nothing is read so. */
+static bool write_squares(tiles *t, int indent)
+{
+    writer *w = t->w;
+    const int digit = w->digit_count - 2;
+    if (w->width < t->target->width || w->extents[digit] < w->width)
+        return false;
+    w->memory_count = w->local_count = 0;
+    w->body_indent = w->hoisted_indent = indent + 2;
+    w->square_digit = digit;
+    const int evaluated = w->evaluations;
+    const bool written = write_outputs(w) && w->squares.data != NULL;
+    w->square_digit = GRAPH_NONE;
+    if (!written) {
+        text_finish(&w->hoisted);
+        text_finish(&w->body);
+        return false;
+    }
+    square_loops(w, digit, w->evaluations - evaluated <= SHORT_BODY, indent, &t->pieces);
+    move_text(&w->hoisted, &t->pieces);
+    move_text(&w->body, &t->pieces);
+    add_indented(&t->pieces, indent + 1, "}\n");
+    add_indented(&t->pieces, indent, "}\n");
+    return true;
+}
+
+/* The rows of the tile for the lanes of one vector. */
+static bool write_rows_inside(tiles *t, int indent)
+{
+    writer *w = t->w;
+    if (write_squares(t, indent))
+        return true;
+    if (writer_stopped(w))
+        return false;
+    w->memory_count = w->local_count = 0;
+    w->body_indent = w->hoisted_indent = open_rows(t, indent, &t->pieces);
+    if (!write_outputs(w))
+        return false;
+    move_text(&w->hoisted, &t->pieces);
+    move_text(&w->body, &t->pieces);
+    close_rows(t, indent, &t->pieces);
+    return true;
+}
+
 /* One loop over lanes low..high, `open`ed by its header; NULL: a block for the one vector at `low`. */
 static bool write_piece(tiles *t, int width, int64_t low, int64_t high, const char *open)
 {
@@ -78,22 +133,9 @@ static bool write_piece(tiles *t, int width, int64_t low, int64_t high, const ch
     add_indented(&t->pieces, indent, "%s\n", open != NULL ? open : "{");
     if (open == NULL)
         add_indented(&t->pieces, indent + 1, "const %s %s = %lld;\n", writer_index_type(w), lane->name, (long long)low);
-    int inner = indent + 1;
-    if (t->exchanged) {
-        w->memory_count = w->local_count = 0;
-        inner = open_rows(t, indent + 1, &t->pieces);
-        w->hoisted_indent = inner;
-    }
-    w->body_indent = inner;
-    if (!write_outputs(w))
-        return false;
-    if (t->exchanged)
-        move_text(&w->hoisted, &t->pieces);
-    move_text(&w->body, &t->pieces);
-    if (t->exchanged)
-        close_rows(t, indent + 1, &t->pieces);
+    const bool done = t->exchanged ? write_rows_inside(t, indent + 1) : write_row(t, indent + 1);
     add_indented(&t->pieces, indent, "}\n");
-    return true;
+    return done;
 }
 
 /* Lanes begin..end-1, known when the text is written: vectors, then ever smaller ones. */

@@ -289,6 +289,22 @@ static void write_functions(int width, text *out)
     text_addf(out, "#define LANES %d\n%s\n", width, program_source_text("common/functions"));
 }
 
+/* kernels/common/turn.cl, once, and its functions for the vectors that it is needed for. */
+static void write_turned(const needed_text *needed, text *out)
+{
+    bool any = false;
+    for (int type = 0; type < COMPUTE_TYPE_COUNT; type++) {
+        for (int i = 0; i < WIDTH_COUNT; i++) {
+            if (!needed->turned[type][i])
+                continue;
+            if (!any)
+                text_addf(out, "%s\n", program_source_text("common/turn"));
+            text_addf(out, "TURN_FUNCTIONS(%s)\n", vector_name((compute_type)type, 1 << i));
+            any = true;
+        }
+    }
+}
+
 static void write_element_at(socle_dtype dtype, text *out)
 {
     text_addf(out, "#define %s_AT(p, i) ", storages[dtype].macro);
@@ -320,4 +336,5 @@ void needed_text_write(const needed_text *needed, text *out)
         if (needed->functions[i])
             write_functions(1 << i, out);
     }
+    write_turned(needed, out);
 }

@@ -26,9 +26,10 @@ typedef struct needed_text {
     bool to_bfloat16[WIDTH_COUNT];
     bool round_to_half[WIDTH_COUNT];
     bool dropout[WIDTH_COUNT];
-    bool lanes[WIDTH_COUNT];     /* LANES16: 0, 1, 2 ... */
-    bool functions[WIDTH_COUNT]; /* of kernels/common/functions.cl */
-    bool real64;                 /* cl_khr_fp64 */
+    bool lanes[WIDTH_COUNT];                      /* LANES16: 0, 1, 2 ... */
+    bool functions[WIDTH_COUNT];                  /* of kernels/common/functions.cl */
+    bool turned[COMPUTE_TYPE_COUNT][WIDTH_COUNT]; /* squares of kernels/common/turn.cl */
+    bool real64;                                  /* cl_khr_fp64 */
 } needed_text;
 
 /* Is this word one of SELECT, LT, LE, GT, GE, EQ, NE? Its bit in needed_text.macros, else 0. */

@@ -12,6 +12,7 @@ void writer_init(writer *w, const codegen_group *group, const value_id *outputs,
                   .outputs = outputs,
                   .output_count = output_count,
                   .lane_digit = GRAPH_NONE,
+                  .square_digit = GRAPH_NONE,
                   .width = 1,
                   .watched = GRAPH_NONE,
                   .output_elements = 1,
@@ -22,6 +23,7 @@ void writer_finish(writer *w)
 {
     text_finish(&w->hoisted);
     text_finish(&w->body);
+    text_finish(&w->squares);
     memory_free(w->memory);
     memory_free(w->locals);
 }
@@ -30,6 +32,7 @@ void writer_begin(writer *w)
 {
     text_finish(&w->hoisted);
     text_finish(&w->body);
+    text_finish(&w->squares);
     w->memory_count = w->local_count = w->input_count = w->names = w->depth = 0;
     w->evaluations = w->recomputed = w->contiguous = w->strided = w->far = 0;
     w->again = w->irregular = w->watched_elsewhere = false;

@@ -65,6 +65,9 @@ typedef struct writer {
     int depth;          /* blocks that are open inside the innermost loop */
     text hoisted, body; /* what does not depend on the lanes, and what does */
     text *block;        /* depth > 0: which of them is being written */
+    /* what lies one behind the other along this digit, not along the lanes, is read by squares; GRAPH_NONE: nothing is */
+    int square_digit;
+    text squares; /* what reads them: it stands in front of the loop over the digit */
     int hoisted_indent, body_indent;
     remembered *memory;
     int memory_count, memory_capacity;
@@ -132,6 +135,13 @@ bool write_element_as(writer *w, value_id value, const linear *index, compute_ty
 bool made_inside(const writer *w, value_id value);
 /* The value at a scalar constant's place: false when it is not a constant of one element. */
 bool constant_scalar(const socle_graph *graph, value_id value, double *number);
+
+/* squares.c: where the lanes of a vector lie far apart (a transpose), as many vectors as it has lanes are read along the other
+ * digit and turned in registers. */
+bool square_lies(const writer *w, const linear *index, int64_t stride); /* stride: along the lanes */
+void square_read(writer *w, socle_dtype dtype, const linear *index, int64_t stride, const char *pointer, char name[28]);
+/* Opens the two loops around the body that takes element `step` of each square, for rows first_row..last_row-1. */
+void square_loops(writer *w, int digit, bool unrolled, int indent, text *out);
 
 /* movement.c */
 bool write_movement(writer *w, const graph_node *node, value_id value, const linear *index, element *is);

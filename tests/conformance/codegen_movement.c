@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <string.h>
 
 TestSuite(codegen_movement, .timeout = 300);
 
@@ -55,6 +56,69 @@ Test(codegen_movement, large_transpose_with_activation)
     case_check(&c);
     cr_assert_eq(c.steps, 1);
     case_finish(&c);
+}
+
+static value_id swap_last(codegen_case *c, value_id x)
+{
+    return transpose(c, x, 3, (const int64_t[]){0, 2, 1});
+}
+
+/* Squares that fill the last two dimensions, that do not, and a dimension too short for one. */
+Test(codegen_movement, transposes_by_squares)
+{
+    static const socle_dtype types[] = {SOCLE_FLOAT32, SOCLE_FLOAT16, SOCLE_BFLOAT16, SOCLE_FLOAT64, SOCLE_INT8, SOCLE_INT64};
+    static const int64_t extents[][3] = {{2, 16, 48}, {2, 49, 32}, {3, 20, 17}, {1, 33, 50}, {2, 15, 32}, {1, 8, 40}};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        for (size_t k = 0; k < sizeof(extents) / sizeof(extents[0]); k++) {
+            codegen_case c;
+            case_start(&c);
+            const int64_t *e = extents[k], turned[] = {e[0], e[2], e[1]};
+            const value_id x = case_input(&c, types[i], -5, 5, 3, e), y = case_input(&c, types[i], -5, 5, 3, turned);
+            case_output(&c, swap_last(&c, x));
+            case_output(&c, CASE_BINARY(&c, "Add", swap_last(&c, x), y));
+            case_check(&c);
+            case_finish(&c);
+        }
+    }
+}
+
+/* Two squares, and too much between them and the result to be written out for each of their elements. */
+Test(codegen_movement, squares_in_front_of_a_long_chain)
+{
+    static const int64_t extents[][3] = {{2, 32, 48}, {2, 50, 33}};
+    for (size_t k = 0; k < sizeof(extents) / sizeof(extents[0]); k++) {
+        codegen_case c;
+        case_start(&c);
+        const value_id x = case_input(&c, SOCLE_FLOAT32, -2, 2, 3, extents[k]);
+        const value_id y = case_input(&c, SOCLE_INT8, -5, 5, 3, extents[k]);
+        value_id z = swap_last(&c, x);
+        for (int i = 0; i < 3; i++)
+            z = CASE_UNARY(&c, "Sin", CASE_BINARY(&c, "Mul", z, z));
+        const value_id wide = case_node(&c, "Cast", 1, &y, 1, &ATTRIBUTE_INT("to", 1));
+        case_output(&c, CASE_BINARY(&c, "Add", z, swap_last(&c, wide)));
+        case_check(&c);
+        cr_assert_eq(c.steps, 1);
+        case_finish(&c);
+    }
+}
+
+Test(codegen_movement, squares_are_as_large_as_vectors)
+{
+    static const struct {
+        int64_t rows;
+        int width;
+        const char *square;
+    } cases[] = {{16, 16, "TURN_SQUARE16("}, {8, 8, "TURN_SQUARE8("}, {15, 16, NULL}, {7, 8, NULL}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        codegen_case c;
+        case_start(&c);
+        case_output(&c, swap_last(&c, case_input(&c, SOCLE_FLOAT32, -2, 2, CASE_DIMS(2, cases[i].rows, 64))));
+        char *kernel = case_kernel(&c, SOCLE_DEVICE_CPU, cases[i].width);
+        cr_assert_eq(strstr(kernel, cases[i].square != NULL ? cases[i].square : "TURN_SQUARE") != NULL, cases[i].square != NULL,
+                     "%s", kernel);
+        memory_free(kernel);
+        case_finish(&c);
+    }
 }
 
 Test(codegen_movement, slices_with_steps_forwards_and_backwards)
