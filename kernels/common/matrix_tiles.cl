@@ -3,10 +3,10 @@
  * GEMM in CUDA", warp-level tiles.)
  *
  * Tiles hold lines of TILE_K words with k innermost and 4 to spare, so that what the items of a fragment read at a time lies in
- * different banks: 8 lines that are 20 words apart, or 12, begin at 8 fours of 32 banks. There are two of each: while one is
- * multiplied the next is fetched into registers, one barrier a step. */
+ * different banks: 8 lines that are 20 words apart, or 12, begin at 8 fours of 32 banks. There are two of each. */
 #include "common/matrix.cl"
 #include "gemm/tiles.cl"
+#include "common/steps.cl"
 #define LINE (TILE_K + 4)
 #define WARP_M (MATRIX_LINES * ITEM_M)
 #define WARP_N (MATRIX_SIDE * ITEM_N)
@@ -34,7 +34,7 @@
             sum[i][j] = (sums)(0);
 
 /* Adds the products of the tiles of one of the two sides. */
-#define MATRIX_MULTIPLY_TILES(side)                                                                                     \
+#define MULTIPLY(side)                                                                                                  \
     UNROLL_FRAGMENTS for (int word = 0; word < TILE_K; word += MATRIX_WORDS) {                                          \
         __local const uint *tile_a = (__local const uint *)tiles_a[side] + within.y * LINE + word;                      \
         __local const uint *tile_b = (__local const uint *)tiles_b[side] + within.x * LINE + word;                      \
@@ -46,25 +46,6 @@
             UNROLL_FRAGMENTS for (int j = 0; j < COLUMNS; j++)                                                          \
                 sum[i][j] = MATRIX_MULTIPLY(left, right[j], sum[i][j]);                                                 \
         }                                                                                                               \
-    }
-
-/* The sums of so many steps. FETCH brings an item's share of the next one's tiles into registers, PLACE(side) into local memory. */
-#define MATRIX_PRODUCT(steps)                                                                                           \
-    if ((steps) > 0) {                                                                                                  \
-        FETCH                                                                                                           \
-        PLACE(0)                                                                                                        \
-    }                                                                                                                   \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                                       \
-    for (int step = 0; step < (steps); step++) {                                                                        \
-        const bool more = step + 1 < (steps);                                                                           \
-        if (more) {                                                                                                     \
-            FETCH                                                                                                       \
-        }                                                                                                               \
-        MATRIX_MULTIPLY_TILES(step & 1)                                                                                 \
-        if (more) {                                                                                                     \
-            PLACE(~step & 1)                                                                                            \
-        }                                                                                                               \
-        barrier(CLK_LOCAL_MEM_FENCE);                                                                                   \
     }
 
 /* For each of the item's results, among the group's: STORE(value, row, column). */

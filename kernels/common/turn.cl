@@ -3,21 +3,17 @@
 #ifndef UNROLL
 #define UNROLL _Pragma("unroll")
 #endif
-#define TURN_FUNCTIONS(V)                                                                                               \
-    static inline V interleave_low_##V(V x, V y)                                                                        \
+#define INTERLEAVE(V, name, half)                                                                                       \
+    static inline V name(V x, V y)                                                                                      \
     {                                                                                                                   \
         V r;                                                                                                            \
-        r.even = x.lo;                                                                                                  \
-        r.odd = y.lo;                                                                                                   \
-        return r;                                                                                                       \
-    }                                                                                                                   \
-    static inline V interleave_high_##V(V x, V y)                                                                       \
-    {                                                                                                                   \
-        V r;                                                                                                            \
-        r.even = x.hi;                                                                                                  \
-        r.odd = y.hi;                                                                                                   \
+        r.even = x.half;                                                                                                \
+        r.odd = y.half;                                                                                                 \
         return r;                                                                                                       \
     }
+#define TURN_FUNCTIONS(V)                                                                                               \
+    INTERLEAVE(V, interleave_low_##V, lo)                                                                               \
+    INTERLEAVE(V, interleave_high_##V, hi)
 
 #define TURN_ROUND(V, n, from, to)                                                                                      \
     UNROLL for (int i = 0; i < (n) / 2; i++) {                                                                          \

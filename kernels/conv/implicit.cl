@@ -93,12 +93,12 @@ __kernel void conv_implicit_pack(__global const element *restrict w, __global re
         COUNT_ON                                                                                                              \
     }
 #endif
-#define KEEP(tile)                                                                                                            \
+#define PLACE(side)                                                                                                           \
     UNROLL for (int l = 0; l < LOADS_A; l++)                                                                                  \
         if (QUADS_A % ITEMS == 0 || item + l * ITEMS < QUADS_A)                                                               \
-            a[tile][item + l * ITEMS] = next_a[l];                                                                            \
+            a[side][item + l * ITEMS] = next_a[l];                                                                            \
     UNROLL for (int l = 0; l < LOADS_B; l++) UNROLL for (int j = 0; j < ITEM_COLUMNS; j++)                                    \
-        ((__local real *)b[tile])[(k_first + l * K_STEP) * BN + item % BN + j * ITEMS] = next_b[l][j];
+        ((__local real *)b[side])[(k_first + l * K_STEP) * BN + item % BN + j * ITEMS] = next_b[l][j];
 
 /* y = the sum of CHUNKS parts, always in the same order. One work-item for each element; more have nothing to do. */
 __kernel void conv_implicit_add(__global const real *restrict parts, __global element *restrict y EPILOGUE_PARAMS)
@@ -144,7 +144,7 @@ __kernel void conv_implicit(__global const element *restrict x, __global const r
 #endif
     int kd = tap / SOME(KH * KW), kh = tap / SOME(KW) % SOME(KH), kw = tap % SOME(KW);
     y += chunk * RESULTS;
-    SUM_OF(steps)
+    SUM_OF_STEPS(steps)
     UNROLL for (int j = 0; j < TN / 4; j++)
     {
         const int pixel = COLUMN_AT(j);

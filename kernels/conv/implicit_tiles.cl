@@ -9,6 +9,7 @@
 #include "common/storage.cl"
 #include "common/epilogue.cl"
 #include "conv/gathered.cl"
+#include "common/steps.cl"
 
 #ifndef WX
 #define WX 8
@@ -39,12 +40,12 @@ typedef realv quad;
 #define COLUMN_AT(j) (column0 + ((j) * WX + lx) * 4)
 
 #define MULTIPLY_ROW(row, factor, j) sum[row][j] = fma((quad)(factor), right[j], sum[row][j]);
-#define MULTIPLY(left_tile, right_tile)                                                                                       \
+#define MULTIPLY(side)                                                                                                        \
     UNROLL for (int k = 0; k < BK; k++)                                                                                       \
     {                                                                                                                         \
         quad left[TM / 4], right[TN / 4];                                                                                     \
-        UNROLL for (int i = 0; i < TM / 4; i++) left[i] = (left_tile)[k * (A_PITCH / 4) + i * WY + ly];                       \
-        UNROLL for (int j = 0; j < TN / 4; j++) right[j] = (right_tile)[k * (B_PITCH / 4) + j * WX + lx];                     \
+        UNROLL for (int i = 0; i < TM / 4; i++) left[i] = a[side][k * (A_PITCH / 4) + i * WY + ly];                           \
+        UNROLL for (int j = 0; j < TN / 4; j++) right[j] = b[side][k * (B_PITCH / 4) + j * WX + lx];                          \
         UNROLL for (int i = 0; i < TM / 4; i++) UNROLL for (int j = 0; j < TN / 4; j++)                                       \
         {                                                                                                                     \
             MULTIPLY_ROW(4 * i, left[i].s0, j)                                                                                \
@@ -52,26 +53,6 @@ typedef realv quad;
             MULTIPLY_ROW(4 * i + 2, left[i].s2, j)                                                                            \
             MULTIPLY_ROW(4 * i + 3, left[i].s3, j)                                                                            \
         }                                                                                                                     \
-    }
-
-/* The whole sum: FETCH loads a step's elements into registers, KEEP(tile) moves them to local memory. The next step's loads are
- * under way while the present one multiplies, and what is read lies in another tile than what is written: one barrier a step. */
-#define SUM_OF(steps)                                                                                                         \
-    if ((steps) > 0) {                                                                                                        \
-        FETCH                                                                                                                 \
-        KEEP(0)                                                                                                               \
-    }                                                                                                                         \
-    barrier(CLK_LOCAL_MEM_FENCE);                                                                                             \
-    for (int step = 0; step < (steps); step++) {                                                                              \
-        const int tile = step & 1;                                                                                            \
-        if (step + 1 < (steps)) {                                                                                             \
-            FETCH                                                                                                             \
-        }                                                                                                                     \
-        MULTIPLY(a[tile], b[tile])                                                                                            \
-        if (step + 1 < (steps)) {                                                                                             \
-            KEEP(1 - tile)                                                                                                    \
-        }                                                                                                                     \
-        barrier(CLK_LOCAL_MEM_FENCE);                                                                                         \
     }
 
 /* A lane that is not known at compile time, without an array that would have to lie in memory. */

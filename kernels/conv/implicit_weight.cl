@@ -45,11 +45,11 @@
         d -= over_d ? TO_D : 0;                                                                                               \
         n += BK / TO_IMAGE + over_d;                                                                                          \
     }
-#define KEEP(tile)                                                                                                            \
+#define PLACE(side)                                                                                                           \
     UNROLL for (int l = 0; l < LOADS_A; l++)                                                                                  \
-        ((__local real *)a[tile])[item % BK * A_PITCH + first + l * APART] = next_a[l];                                       \
+        ((__local real *)a[side])[item % BK * A_PITCH + first + l * APART] = next_a[l];                                       \
     UNROLL for (int l = 0; l < LOADS_B; l++)                                                                                  \
-        ((__local real *)b[tile])[item % BK * B_PITCH + first + l * APART] = next_b[l];
+        ((__local real *)b[side])[item % BK * B_PITCH + first + l * APART] = next_b[l];
 
 /* Groups of work: (row tiles of all column tiles, GROUPS, CHUNKS). dw: [CHUNKS] gradients. */
 __attribute__((reqd_work_group_size(ITEMS, 1, 1)))
@@ -69,7 +69,7 @@ __kernel void conv_weight_implicit(__global const element *restrict dy, __global
     barrier(CLK_LOCAL_MEM_FENCE);
     int pixel = begin + item % BK; /* and its place in dy, counted on by FETCH */
     int n = pixel / TO_IMAGE, d = pixel / (TO_H * TO_W) % TO_D, h = pixel / TO_W % TO_H, w = pixel % TO_W;
-    SUM_OF(steps)
+    SUM_OF_STEPS(steps)
     UNROLL for (int j = 0; j < TN / 4; j++)
     {
         const int column = COLUMN_AT(j);

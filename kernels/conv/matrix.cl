@@ -104,6 +104,6 @@ __kernel void conv_matrix(__global const raw *restrict x, __global const uint *r
     int kd = tap / SOME(KH * KW), kh = tap / SOME(KW) % SOME(KH), kw = tap % SOME(KW);
     uint4 next_a[LOADS_OF(TILE_M)], next_b[LOADS_OF(TILE_N)];
     y += chunk * RESULTS;
-    MATRIX_PRODUCT(steps)
+    SUM_OF_STEPS(steps)
     MATRIX_RESULTS(STORE_SUM)
 }

@@ -74,6 +74,6 @@ __kernel void conv_weight_matrix(__global const raw *restrict dy, __global const
     }
     barrier(CLK_LOCAL_MEM_FENCE);
     dw += (size_t)chunk * (GROUPS * TO_CHANNELS * FILTER);
-    MATRIX_PRODUCT(steps)
+    SUM_OF_STEPS(steps)
     MATRIX_RESULTS(STORE_SUM)
 }

@@ -102,6 +102,6 @@ __kernel void gemm_matrix(__global const raw *restrict a, __global const raw *re
     a += BATCH_A(batch);
     b += BATCH_B(batch);
     int first = begin;
-    MATRIX_PRODUCT(steps)
+    SUM_OF_STEPS(steps)
     MATRIX_RESULTS(STORE_SUM)
 }

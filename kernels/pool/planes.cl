@@ -4,6 +4,8 @@
  * else every element the same share, -DCOUNT_PAD: over the padding too. Depth must be 1. */
 #include "conv/common.cl"
 #include "conv/geometry.cl"
+#include "common/turn.cl"
+TURN_FUNCTIONS(real16)
 
 #ifndef PITCH
 #define PITCH 10
@@ -124,13 +126,8 @@ static inline void write_row(__local const real *sums, __global element *row, in
     for (; w + 32 <= IW && (w + 1 + PW) / 2 + 16 <= PITCH; w += 32) {
         const real16 even = vload16(0, from + PW % 2 * PLANE + (w + PW) / 2);
         const real16 odd = vload16(0, from + (PW + 1) % 2 * PLANE + (w + 1 + PW) / 2);
-        real16 low, high;
-        low.even = even.lo;
-        low.odd = odd.lo;
-        high.even = even.hi;
-        high.odd = odd.hi;
-        STOREV(low, row + w);
-        STOREV(high, row + w + 16);
+        STOREV(interleave_low_real16(even, odd), row + w);
+        STOREV(interleave_high_real16(even, odd), row + w + 16);
     }
 #endif
     for (; w < IW; w++) {

@@ -73,7 +73,8 @@ static bool load(writer *w, value_id value, const linear *index, element *is)
     }
     snprintf(pointer, sizeof(pointer), "in%d", number);
     if (lanes && square_lies(w, index, stride)) {
-        square_read(w, dtype, index, stride, pointer, square);
+        if (!square_read(w, dtype, index, stride, pointer, square))
+            return false;
         text_addf(writer_define(w, "x", compute_type_of(dtype), width, true, is), "%s[step];\n", square);
         return !writer_stopped(w);
     }

@@ -1,7 +1,7 @@
 /* Kernels without a reduction. On CPUs a work-item takes a tile of rows and lanes: the lanes run along the innermost digit in
  * explicit vectors, the rows are all other digits. Where an input is strided along the lanes (a transpose), the rows run inside
- * of the lane loop, so that the cache lines of one vector's elements are used up before the next. On GPUs a work-item takes one
- * element. */
+ * of the lane loop, so that the cache lines of one vector's elements are used up before the next, and are read by squares where
+ * the digit in front of the lanes has them (squares.c). On GPUs a work-item takes one element. */
 #include "kernels.h"
 
 #include <stdio.h>

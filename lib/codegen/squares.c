@@ -19,7 +19,7 @@ bool square_lies(const writer *w, const linear *index, int64_t stride)
     return along;
 }
 
-void square_read(writer *w, socle_dtype dtype, const linear *index, int64_t stride, const char *pointer, char name[28])
+bool square_read(writer *w, socle_dtype dtype, const linear *index, int64_t stride, const char *pointer, char name[28])
 {
     const compute_type type = compute_type_of(dtype);
     const char *vector = vector_name(type, w->width);
@@ -30,7 +30,7 @@ void square_read(writer *w, socle_dtype dtype, const linear *index, int64_t stri
     linear_add(&rest, &own, -1); /* fits: it takes a term away */
     char *start = writer_index_text(w, &rest);
     if (start == NULL)
-        return;
+        return false;
     writer_new_name(w, "square", name);
     w->needed.turned[type][width_index(w->width)] = true;
     add_indented(&w->squares, indent, "%s %s[%d], other_%s[%d];\n", vector, name, w->width, name, w->width);
@@ -41,12 +41,13 @@ void square_read(writer *w, socle_dtype dtype, const linear *index, int64_t stri
     start = text_take(&at);
     if (start == NULL) {
         w->out_of_memory = true;
-        return;
+        return false;
     }
     write_load(&w->needed, dtype, w->width, 1, pointer, start, &w->squares);
     text_add(&w->squares, ";\n");
     add_indented(&w->squares, indent, "TURN_SQUARE%d(%s, %s, other_%s)\n", w->width, vector, name, name);
     memory_free(start);
+    return true;
 }
 
 void square_loops(writer *w, int digit, bool unrolled, int indent, text *out)

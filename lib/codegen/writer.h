@@ -139,7 +139,8 @@ bool constant_scalar(const socle_graph *graph, value_id value, double *number);
 /* squares.c: where the lanes of a vector lie far apart (a transpose), as many vectors as it has lanes are read along the other
  * digit and turned in registers. */
 bool square_lies(const writer *w, const linear *index, int64_t stride); /* stride: along the lanes */
-void square_read(writer *w, socle_dtype dtype, const linear *index, int64_t stride, const char *pointer, char name[28]);
+/* Writes what reads it, and its name. */
+bool square_read(writer *w, socle_dtype dtype, const linear *index, int64_t stride, const char *pointer, char name[28]);
 /* Opens the two loops around the body that takes element `step` of each square, for rows first_row..last_row-1. */
 void square_loops(writer *w, int digit, bool unrolled, int indent, text *out);
 

@@ -157,12 +157,10 @@ static void drop(candidate *c)
     c->work = NULL;
 }
 
-/* Between two runs of its own others had the caches, and not all lost the same: operands are everybody's, prepared weights one's
- * own. So that each finds its own there, the run behind another one of the same way counts. */
-static void sample(candidate *c)
+static void sample(candidate *c, bool warm_up)
 {
     double seconds;
-    if ((c->best_s < LASTING_S && workload_run(c->work, NULL)) || workload_run(c->work, &seconds)) {
+    if ((warm_up && workload_run(c->work, NULL)) || workload_run(c->work, &seconds)) {
         c->best_s = INFINITY;
         drop(c);
         return;
@@ -203,7 +201,7 @@ static bool admit(search *s, candidate *c)
         return false;
     }
     for (int k = 0; k < 3 && c->work; k++)
-        sample(c);
+        sample(c, false);
     return c->work != NULL;
 }
 
@@ -274,7 +272,9 @@ static bool settle(candidate *candidates, int count)
     return racing <= 1;
 }
 
-/* Rounds over those left, until one is clearly ahead, the time is up or there are enough samples. */
+/* Rounds over those left, until one is clearly ahead, the time is up or there are enough samples. Between two runs of a way
+ * others had the caches, and not all lost the same: operands are everybody's, prepared weights one's own. So that each finds its
+ * own there, the run behind another one of the same way counts. */
 static candidate *race(search *s)
 {
     for (int round = 1; round < MAX_SAMPLES - 3; round++) {
@@ -283,7 +283,7 @@ static candidate *race(search *s)
             if (time_now_s() > s->end_s || !is_alive(s, &c->way))
                 return fastest(s->candidates, s->count);
             if (c->work != NULL)
-                sample(c);
+                sample(c, c->best_s < LASTING_S);
         }
         if (round >= SETTLED_SAMPLES && settle(s->candidates, s->count))
             break;

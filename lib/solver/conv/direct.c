@@ -15,18 +15,10 @@ static bool direct_applicable(const problem *p, const socle_device *device)
     return direct_tunings(p, device, &t, 1) > 0;
 }
 
-static int direct_candidates(const problem *p, const socle_device *device, tuning *out, int capacity)
-{
-    return direct_tunings(p, device, out, capacity);
-}
-
 /* The default where the tuning leaves it open. */
 static tuning resolve(const problem *p, const socle_device *device, const tuning *t)
 {
-    tuning resolved = *t;
-    if (t->value[DIRECT_CHANNELS] == 0)
-        direct_tunings(p, device, &resolved, 1);
-    return resolved;
+    return tuning_resolve(p, device, t, DIRECT_CHANNELS, direct_tunings);
 }
 
 /* ---- weights ---- */
@@ -134,7 +126,7 @@ const solver solver_conv_direct = {
     .name = "conv/direct",
     .kind = PROBLEM_CONV,
     .applicable = direct_applicable,
-    .candidates = direct_candidates,
+    .candidates = direct_tunings,
     .estimate = direct_estimate,
     .workspace_bytes = direct_workspace_bytes,
     .prepared_bytes = direct_prepared_bytes,
@@ -147,7 +139,7 @@ const solver solver_conv_input_direct = {
     .name = "conv_input/direct",
     .kind = PROBLEM_CONV_INPUT,
     .applicable = direct_applicable,
-    .candidates = direct_candidates,
+    .candidates = direct_tunings,
     .estimate = direct_estimate,
     .workspace_bytes = direct_workspace_bytes,
     .prepared_bytes = direct_prepared_bytes,

@@ -6,11 +6,6 @@
 
 /* ---- memory: in the workspace the parts of sums, behind them the packed weights unless they are prepared ---- */
 
-static int chunks_of(const implicit_way *way, const tuning *t)
-{
-    return t->value[way->chunks];
-}
-
 size_t implicit_part_bytes(const problem *p, int chunks)
 {
     if (implicit_is_weight(p))
@@ -18,30 +13,30 @@ size_t implicit_part_bytes(const problem *p, int chunks)
     return chunks > 1 ? (size_t)round_up(implicit_result_count(p) * chunks, 4) * problem_real_bytes(p) : 0;
 }
 
-/* Of all phases' packed weights in front of phase `number`, in numbers; that of the last and one: all. */
-static int64_t packed_offset(const implicit_way *way, const problem *p, const tuning *t, int64_t number)
-{
-    int64_t offset = 0;
-    for (int64_t i = 0; i < number; i++) {
-        const tap_conv c = tap_conv_at(p, i);
-        offset += way->packed_count(p, &c, t);
-    }
-    return offset;
-}
-
+/* Of all phases' packed weights. */
 static size_t packed_bytes(const implicit_way *way, const problem *p, const tuning *t)
 {
-    return implicit_is_weight(p) ? 0 : (size_t)packed_offset(way, p, t, tap_conv_phases(p)) * problem_real_bytes(p);
+    int64_t count = 0;
+    if (implicit_is_weight(p))
+        return 0;
+    for (int64_t i = 0; i < tap_conv_phases(p); i++) {
+        const tap_conv c = tap_conv_at(p, i);
+        count += way->packed_count(p, &c, t);
+    }
+    return (size_t)count * problem_real_bytes(p);
 }
 
-size_t implicit_prepared_bytes(const implicit_way *way, const problem *p, const tuning *t)
+size_t implicit_prepared_bytes(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t)
 {
-    return p->conv.w_constant ? packed_bytes(way, p, t) : 0;
+    const tuning resolved = way->resolve(p, device, t);
+    return p->conv.w_constant ? packed_bytes(way, p, &resolved) : 0;
 }
 
-size_t implicit_workspace_bytes(const implicit_way *way, const problem *p, const tuning *t)
+size_t implicit_workspace_bytes(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t)
 {
-    return implicit_part_bytes(p, chunks_of(way, t)) + (p->conv.w_constant ? 0 : packed_bytes(way, p, t));
+    const tuning resolved = way->resolve(p, device, t);
+    const size_t packed = p->conv.w_constant ? 0 : packed_bytes(way, p, &resolved);
+    return implicit_part_bytes(p, resolved.value[way->chunks]) + packed;
 }
 
 /* ---- steps ---- */
@@ -116,8 +111,9 @@ static socle_status emit_packing(const implicit_way *way, const problem *p, cons
         way->add_options(&launch.options, p, device, &c, t);
         launch_arg(&launch, ARG_OPERAND(operands->data[1]));
         launch_arg(&launch, ARG_OPERAND(to));
-        launch_arg(&launch, ARG_LONG(offset + packed_offset(way, p, t, i)));
+        launch_arg(&launch, ARG_LONG(offset));
         status = launch_emit(&launch, p, operands, steps);
+        offset += count;
     }
     return status;
 }
@@ -125,7 +121,8 @@ static socle_status emit_packing(const implicit_way *way, const problem *p, cons
 socle_status implicit_prepare(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,
                               const solver_operands *operands, step_list *steps)
 {
-    return emit_packing(way, p, device, t, operands, operands->prepared, 0, steps);
+    const tuning resolved = way->resolve(p, device, t);
+    return emit_packing(way, p, device, &resolved, operands, operands->prepared, 0, steps);
 }
 
 /* Adds up the parts of the sums in the workspace, [chunks] results in float, in order, with p's epilogue. */
@@ -155,21 +152,23 @@ static socle_status emit_adding(const problem *p, const socle_device *device, in
 socle_status implicit_emit(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,
                            const solver_operands *operands, step_list *steps)
 {
-    const int chunks = chunks_of(way, t);
-    const bool is_packed = packed_bytes(way, p, t) > 0;
-    const int64_t offset = p->conv.w_constant ? 0 : (int64_t)(implicit_part_bytes(p, chunks) / problem_real_bytes(p));
+    const tuning resolved = way->resolve(p, device, t);
+    const int chunks = resolved.value[way->chunks];
     socle_status status = SOCLE_OK;
-    implicit_operands at = {operands->data[0], p->conv.w_constant ? operands->prepared : operands->workspace,
-                            chunks > 1 ? operands->workspace : operands->data[2], 0, 0};
-    if (!is_packed) /* no phase has a tap: nothing is read */
+    implicit_operands at = {.x = operands->data[0],
+                            .packed = p->conv.w_constant ? operands->prepared : operands->workspace,
+                            .y = chunks > 1 ? operands->workspace : operands->data[2]};
+    if (packed_bytes(way, p, &resolved) == 0) { /* no phase has a tap: nothing is read */
         at.packed = operands->data[1];
-    else if (!p->conv.w_constant)
-        status = emit_packing(way, p, device, t, operands, at.packed, offset, steps);
+    } else if (!p->conv.w_constant) {
+        at.packed_offset = (int64_t)(implicit_part_bytes(p, chunks) / problem_real_bytes(p));
+        status = emit_packing(way, p, device, &resolved, operands, at.packed, at.packed_offset, steps);
+    }
     for (int64_t i = 0; i < tap_conv_phases(p) && status == SOCLE_OK; i++) {
         const tap_conv c = tap_conv_at(p, i);
-        at.packed_offset = is_packed ? offset + packed_offset(way, p, t, i) : 0;
         if (conv_volume(c.to) > 0)
-            status = way->emit_product(p, device, &c, t, &at, operands, steps);
+            status = way->emit_product(p, device, &c, &resolved, &at, operands, steps);
+        at.packed_offset += way->packed_count(p, &c, &resolved);
     }
     return status == SOCLE_OK && chunks > 1 ? emit_adding(p, device, chunks, way->algorithm(p), operands, steps) : status;
 }
@@ -178,8 +177,9 @@ socle_status implicit_emit_weight(const implicit_way *way, const problem *p, con
                                   const solver_operands *operands, step_list *steps)
 {
     const tap_conv c = tap_conv_at(p, 0);
-    const int chunks = chunks_of(way, t);
-    solver_launch launch = way->product(p, device, &c, t);
+    const tuning resolved = way->resolve(p, device, t);
+    const int chunks = resolved.value[way->chunks];
+    solver_launch launch = way->product(p, device, &c, &resolved);
     launch_arg(&launch, ARG_OPERAND(operands->data[0]));
     launch_arg(&launch, ARG_OPERAND(operands->data[1]));
     launch_arg(&launch, ARG_OPERAND(chunks > 1 ? operands->workspace : operands->data[2]));
@@ -211,6 +211,7 @@ static socle_status emit_product(const problem *p, const socle_device *device, c
 static const implicit_way in_floats = {.source = "conv/implicit",
                                        .pack_kernel = "conv_implicit_pack",
                                        .chunks = IMPLICIT_CHUNKS,
+                                       .resolve = implicit_resolve,
                                        .packed_count = packed_count,
                                        .algorithm = algorithm_of,
                                        .add_options = add_options,
@@ -219,35 +220,30 @@ static const implicit_way in_floats = {.source = "conv/implicit",
 
 static size_t prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return implicit_prepared_bytes(&in_floats, p, &resolved);
+    return implicit_prepared_bytes(&in_floats, p, device, t);
 }
 
 static size_t workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return implicit_workspace_bytes(&in_floats, p, &resolved);
+    return implicit_workspace_bytes(&in_floats, p, device, t);
 }
 
 static socle_status prepare(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                             step_list *steps)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return implicit_prepare(&in_floats, p, device, &resolved, operands, steps);
+    return implicit_prepare(&in_floats, p, device, t, operands, steps);
 }
 
 static socle_status emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                          step_list *steps)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return implicit_emit(&in_floats, p, device, &resolved, operands, steps);
+    return implicit_emit(&in_floats, p, device, t, operands, steps);
 }
 
 static socle_status emit_weight(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                                 step_list *steps)
 {
-    const tuning resolved = implicit_resolve(p, device, t);
-    return implicit_emit_weight(&in_floats, p, device, &resolved, operands, steps);
+    return implicit_emit_weight(&in_floats, p, device, t, operands, steps);
 }
 
 const solver solver_conv_implicit = {

@@ -80,11 +80,12 @@ typedef struct implicit_operands {
 socle_status implicit_emit_product(const problem *p, const tap_conv *c, const tuning *t, const char *algorithm,
                                    const implicit_operands *at, const solver_operands *operands, step_list *steps);
 
-/* A way to make such products, phase by phase: what its numbers in local memory, floats or words, make different. Tunings are no
- * defaults. */
+/* A way to make such products, phase by phase: what its numbers in local memory, floats or words, make different. Only `resolve`
+ * takes the default. */
 typedef struct implicit_way {
     const char *source, *pack_kernel;
-    int chunks;                                                                    /* of value[]: the parts of the sum */
+    int chunks; /* of value[]: the parts of the sum */
+    tuning (*resolve)(const problem *p, const socle_device *device, const tuning *t);
     int64_t (*packed_count)(const problem *p, const tap_conv *c, const tuning *t); /* numbers of a phase's packed weights */
     const char *(*algorithm)(const problem *p);
     void (*add_options)(text *options, const problem *p, const socle_device *device, const tap_conv *c, const tuning *t);
@@ -97,8 +98,8 @@ typedef struct implicit_way {
 /* Of the parts of the sums in the workspace. */
 size_t implicit_part_bytes(const problem *p, int chunks);
 /* What its solvers' functions of these names do; implicit_emit_weight: of the gradient of the weights. */
-size_t implicit_prepared_bytes(const implicit_way *way, const problem *p, const tuning *t);
-size_t implicit_workspace_bytes(const implicit_way *way, const problem *p, const tuning *t);
+size_t implicit_prepared_bytes(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t);
+size_t implicit_workspace_bytes(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t);
 socle_status implicit_prepare(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,
                               const solver_operands *operands, step_list *steps);
 socle_status implicit_emit(const implicit_way *way, const problem *p, const socle_device *device, const tuning *t,

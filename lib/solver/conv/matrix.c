@@ -134,6 +134,7 @@ static socle_status emit_product(const problem *p, const socle_device *device, c
 static const implicit_way in_words = {.source = "conv/matrix",
                                       .pack_kernel = "conv_matrix_pack",
                                       .chunks = SPLITS,
+                                      .resolve = resolved,
                                       .packed_count = packed_words,
                                       .algorithm = algorithm_of,
                                       .add_options = add_options,
@@ -142,35 +143,30 @@ static const implicit_way in_words = {.source = "conv/matrix",
 
 static size_t matrix_prepared_bytes(const problem *p, const socle_device *device, const tuning *t)
 {
-    const tuning r = resolved(p, device, t);
-    return implicit_prepared_bytes(&in_words, p, &r);
+    return implicit_prepared_bytes(&in_words, p, device, t);
 }
 
 static size_t matrix_workspace_bytes(const problem *p, const socle_device *device, const tuning *t)
 {
-    const tuning r = resolved(p, device, t);
-    return implicit_workspace_bytes(&in_words, p, &r);
+    return implicit_workspace_bytes(&in_words, p, device, t);
 }
 
 static socle_status matrix_prepare(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                                    step_list *steps)
 {
-    const tuning r = resolved(p, device, t);
-    return implicit_prepare(&in_words, p, device, &r, operands, steps);
+    return implicit_prepare(&in_words, p, device, t, operands, steps);
 }
 
 static socle_status matrix_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                                 step_list *steps)
 {
-    const tuning r = resolved(p, device, t);
-    return implicit_emit(&in_words, p, device, &r, operands, steps);
+    return implicit_emit(&in_words, p, device, t, operands, steps);
 }
 
 static socle_status weight_emit(const problem *p, const socle_device *device, const tuning *t, const solver_operands *operands,
                                 step_list *steps)
 {
-    const tuning r = resolved(p, device, t);
-    return implicit_emit_weight(&in_words, p, device, &r, operands, steps);
+    return implicit_emit_weight(&in_words, p, device, t, operands, steps);
 }
 
 const solver solver_conv_matrix = {
